@@ -1,0 +1,67 @@
+import type { Span } from "@opentelemetry/api";
+import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
+import fastifyPlugin from "fastify-plugin";
+import { type Arrival, type ExperimentsHandle, inbound, type Scope } from "../../src/adapter.ts";
+import { arrivalOf } from "./node-request.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The request's experiments. Set by otel-experiments' plugin, in its `onRequest` hook. */
+    experiments: Scope;
+  }
+}
+
+/** What the plugin takes. */
+export interface FastifyExperimentsOptions {
+  readonly experiments: ExperimentsHandle;
+}
+
+/** What @fastify/otel adds to a request. */
+interface InstrumentedRequest {
+  opentelemetry(): { readonly span?: Span | null };
+}
+
+const plugin: FastifyPluginCallback<FastifyExperimentsOptions> = (fastify, { experiments }, done) => {
+  const open = inbound(experiments);
+  if (!fastify.hasRequestDecorator("experiments")) fastify.decorateRequest("experiments");
+
+  fastify.addHook("onRequest", function experimentsHook(request, reply, next) {
+    const { scope, run } = open(arrive(request, reply));
+    request.experiments = scope;
+    run(next);
+  });
+
+  // Registered behind us, @fastify/otel makes its span behind us too; it ends it after `onSend`, or in `onResponse`.
+  fastify.addHook("onSend", function experimentsSpanHook(request, reply, _payload, next) {
+    if (isInstrumented(request)) open(arrive(request, reply));
+    next();
+  });
+  fastify.addHook("onResponse", function experimentsSpanHook(request, reply, next) {
+    if (isInstrumented(request)) open(arrive(request, reply));
+    next();
+  });
+  done();
+};
+
+function arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
+  return { ...arrivalOf(request.raw, reply.raw), serverSpan: () => spanOf(request) };
+}
+
+function spanOf(request: object): Span | undefined {
+  return isInstrumented(request) ? (request.opentelemetry().span ?? undefined) : undefined;
+}
+
+function isInstrumented(request: object): request is InstrumentedRequest {
+  return "opentelemetry" in request && typeof request.opentelemetry === "function";
+}
+
+/**
+ * Fastify plugin, version 5: all later hooks and handlers run in the request's scope, which also stands at
+ * `request.experiments`. It is not encapsulated, so that register it once, at the root.
+ *
+ * @example await app.register(fastifyExperiments, { experiments })
+ */
+export const fastifyExperiments: FastifyPluginCallback<FastifyExperimentsOptions> = fastifyPlugin(plugin, {
+  fastify: "5.x",
+  name: "otel-experiments",
+});

@@ -1,0 +1,12 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Arrival } from "../../src/adapter.ts";
+
+/** node:http's request as the core sees one. Every framework of this folder hands one on. */
+export function arrivalOf(request: IncomingMessage, response: ServerResponse): Arrival {
+  return {
+    header: (name) => request.headers[name],
+    peer: request.socket?.remoteAddress,
+    request,
+    response,
+  };
+}

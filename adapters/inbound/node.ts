@@ -1,0 +1,18 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type ExperimentsHandle, inbound } from "../../src/adapter.ts";
+import { arrivalOf } from "./node-request.ts";
+
+/**
+ * Wraps a handler of `node:http`, so that each request is served in its scope.
+ *
+ * @example http.createServer(nodeExperiments(experiments, handler))
+ */
+export function nodeExperiments<Request extends IncomingMessage, Response extends ServerResponse, Result>(
+  experiments: ExperimentsHandle,
+  handler: (request: Request, response: Response) => Result,
+): (request: Request, response: Response) => Result {
+  const open = inbound(experiments);
+  return function experimentsListener(request, response) {
+    return open(arrivalOf(request, response)).run(() => handler(request, response));
+  };
+}

@@ -1,0 +1,34 @@
+import { type Departure, type ExperimentsHandle, outbound, TICKET_HEADER } from "../../src/adapter.ts";
+
+/**
+ * A `fetch` that passes the request's variants on, to the destinations of `propagateTo` alone, on each hop of a
+ * redirect anew. Outside a request, and without anything to pass on, it is the fetch that it wraps.
+ *
+ * @param inner undici's fetch or another one over undici or node:http; by default the built-in one, looked up at each
+ * call so that what replaces it later is used
+ */
+export function experimentFetch(experiments: ExperimentsHandle, inner?: typeof fetch): typeof fetch {
+  const depart = outbound(experiments);
+  return async function fetchWithExperiments(input, init) {
+    const fetchOnce = inner ?? globalThis.fetch;
+    const departure = depart();
+    if (departure === undefined) return fetchOnce(input, init);
+    const release = departure.retain();
+    try {
+      return await fetchOnce(input, { ...init, headers: headersOf(departure, input, init) });
+    } finally {
+      release();
+    }
+  };
+}
+
+function headersOf(departure: Departure, input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Headers {
+  const isRequest = typeof input === "object" && "headers" in input;
+  const headers = new Headers(init?.headers ?? (isRequest ? input.headers : undefined));
+  headers.append(TICKET_HEADER, departure.ticket);
+  // The process-wide stop writes the header anew, hop by hop. This one is for a fetch that is replaced in a test.
+  const url = URL.parse(isRequest ? input.url : String(input));
+  const baggage = url === null ? "" : departure.baggageFor(url, headers.get("baggage"));
+  if (baggage !== "") headers.set("baggage", baggage);
+  return headers;
+}

@@ -1,0 +1,12 @@
+/** The public subpaths and their sources: the one list that the build, the tests and `exports` follow. */
+export const entries = {
+  ".": "./src/index.ts",
+  "./adapter": "./src/adapter.ts",
+  "./baggage": "./src/baggage/index.ts",
+  "./express": "./adapters/inbound/express.ts",
+  "./koa": "./adapters/inbound/koa.ts",
+  "./fastify": "./adapters/inbound/fastify.ts",
+  "./node": "./adapters/inbound/node.ts",
+  "./fetch": "./adapters/outbound/fetch.ts",
+  "./undici": "./adapters/outbound/undici.ts",
+} as const;

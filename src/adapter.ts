@@ -1,0 +1,70 @@
+/**
+ * The boundary between the core and its adapters, those of this package and others'. Inbound: open a request, run the
+ * rest of it. Outbound: depart with a request, and let the process-wide stop write it.
+ */
+import { ExperimentConfigError } from "./errors.ts";
+import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
+import type { Instance } from "./instance.ts";
+import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
+import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
+
+export type { ExperimentsHandle } from "./experiments.ts";
+export type { Emitter } from "./emitters.ts";
+export type { Arrival, OpenRequest } from "./open-request.ts";
+export { TICKET_HEADER } from "./propagation/tickets.ts";
+export type { Scope } from "./scope.ts";
+
+/** An outgoing request on behalf of a scope. */
+export interface Departure {
+  /** The value of `TICKET_HEADER`, which the request carries until it is written. */
+  readonly ticket: string;
+  /** To be held as long as the request may still be made anew: the ticket is good while this object lives. */
+  readonly scope: object;
+  /** The `baggage` header for a first destination: what the caller set, with own members if they may go there. */
+  baggageFor(url: URL, existing: string | null): string;
+  /** Keeps the process-wide stop in force until the result is called, also if the experiments are closed meanwhile. */
+  retain(): () => void;
+}
+
+/**
+ * The verb of inbound adapters, bound once at set-up.
+ *
+ * @throws ExperimentConfigError for what `createExperiments` did not give
+ */
+export function inbound(experiments: ExperimentsHandle): (arrival: Arrival) => OpenRequest {
+  const instance = instanceOf(experiments);
+  return (arrival) => openRequest(instance, arrival);
+}
+
+/**
+ * The verb of outbound adapters, bound once at set-up. It gives undefined where the current scope has nothing to pass on.
+ *
+ * @throws ExperimentConfigError for what `createExperiments` did not give
+ */
+export function outbound(experiments: ExperimentsHandle): () => Departure | undefined {
+  const instance = instanceOf(experiments);
+  return () => {
+    const scope = instance.current();
+    if (instance.closed || scope.own.text === "") return undefined;
+    const { ticket } = scope;
+    return {
+      ticket,
+      scope,
+      baggageFor(url, existing) {
+        const baggage = new OutgoingBaggage([instance.policy], [ticket], url);
+        if (existing !== null) baggage.add(existing);
+        return baggage.text;
+      },
+      retain: instance.egress.retain,
+    };
+  };
+}
+
+function instanceOf(experiments: ExperimentsHandle): Instance {
+  const instance: unknown = experiments?.[INSTANCE];
+  if (typeof instance !== "object" || instance === null) {
+    throw new ExperimentConfigError("ERR_OPTIONS", "an adapter was made without experiments; give it what createExperiments returns");
+  }
+  // why: another copy of this package may have made it, so the class is no proof
+  return instance as Instance;
+}

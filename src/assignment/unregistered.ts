@@ -1,0 +1,45 @@
+import { processState } from "../process-state.ts";
+import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment.ts";
+
+/** Without a registry nothing says which values are meant, so a process measures this many and calls the rest `other`. */
+const MAX_EXPERIMENTS = 8;
+const MAX_VARIANTS = 8;
+
+/**
+ * Assignments of experiments that no registry declares. Those that may make a metric series are compiled once; the
+ * others are compiled anew each time, so that what callers send fills no cache.
+ */
+export class UnregisteredAssignments {
+  readonly #prefix: string;
+  readonly #known = new Map<string, CompiledAssignment>();
+
+  constructor(prefix: string) {
+    this.#prefix = prefix;
+  }
+
+  get(assignment: Assignment): CompiledAssignment {
+    if (assignment.forced) return compileAssignment(assignment, this.#prefix, false);
+    const name = `${assignment.key} ${assignment.id ?? ""} ${assignment.variant}`;
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const countable = admit(assignment.id ?? assignment.key, assignment.variant);
+    const compiled = compileAssignment(assignment, this.#prefix, countable);
+    if (countable && this.#known.size < MAX_EXPERIMENTS * MAX_VARIANTS) this.#known.set(name, compiled);
+    return compiled;
+  }
+}
+
+/** First come, first measured; over all instances of the process. */
+function admit(experiment: string, variant: string): boolean {
+  const { measured } = processState();
+  let variants = measured.get(experiment);
+  if (variants === undefined) {
+    if (measured.size >= MAX_EXPERIMENTS) return false;
+    variants = new Set();
+    measured.set(experiment, variants);
+  }
+  if (variants.has(variant)) return true;
+  if (variants.size >= MAX_VARIANTS) return false;
+  variants.add(variant);
+  return true;
+}

@@ -1,0 +1,26 @@
+import { processState } from "./process-state.ts";
+import { attachedScope } from "./scope.ts";
+
+/** What we use of a request or a response: that it emits. */
+export interface Emitter {
+  emit(event: string | symbol, ...args: unknown[]): boolean;
+}
+
+/**
+ * Lets everything that an emitter emits run in the scope of its request. Node emits from the socket's async context, so
+ * that `data`, `end`, `finish`, `close` and all that follows them would have none. This is the one thing that we change
+ * on a caller's object. `after` runs behind the listeners of each event.
+ */
+export function bindEmitter(emitter: Emitter, request: object, after?: (event: string | symbol) => void): void {
+  const { scopes } = processState();
+  const { emit } = emitter;
+  emitter.emit = function emitInScope(event, ...args) {
+    const scope = attachedScope(request);
+    const emitted =
+      scope === undefined || scopes.getStore() === scope
+        ? Reflect.apply(emit, this, [event, ...args])
+        : scopes.run(scope, () => Reflect.apply(emit, this, [event, ...args]));
+    after?.(event);
+    return emitted;
+  };
+}

@@ -1,0 +1,45 @@
+/** What is wrong with the options, for programs; the message says it for people, with the mend. */
+export type ExperimentConfigErrorCode =
+  | "ERR_OPTIONS"
+  | "ERR_UNKNOWN_OPTION"
+  | "ERR_NOTHING_TO_DO"
+  | "ERR_EXPERIMENT"
+  | "ERR_EXPERIMENT_KEY"
+  | "ERR_EXPERIMENT_ID"
+  | "ERR_NO_VARIANTS"
+  | "ERR_VARIANT"
+  | "ERR_DUPLICATE_VARIANT"
+  | "ERR_WEIGHT"
+  | "ERR_PRIMARY"
+  | "ERR_PREFIX"
+  | "ERR_TRUST_INBOUND"
+  | "ERR_PROPAGATE_TO"
+  | "ERR_OPTION_VALUE";
+
+/** Thrown at set-up, by `createExperiments`, `defineExperiments` and `meter`; never while a request is served. */
+export class ExperimentConfigError extends Error {
+  override readonly name = "ExperimentConfigError";
+  readonly code: ExperimentConfigErrorCode;
+
+  constructor(code: ExperimentConfigErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Which mistake of the programmer was met. */
+export type ExperimentUsageErrorCode = "ERR_UNKNOWN_EXPERIMENT" | "ERR_UNKNOWN_VARIANT" | "ERR_BAD_NAME";
+
+/**
+ * A mistake of the programmer, such as a misspelt key. Thrown only in `strict` mode, which is on by default where
+ * `NODE_ENV` is `test` or `development`; elsewhere the mistake goes to OpenTelemetry's `diag` and the call does nothing.
+ */
+export class ExperimentUsageError extends Error {
+  override readonly name = "ExperimentUsageError";
+  readonly code: ExperimentUsageErrorCode;
+
+  constructor(code: ExperimentUsageErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

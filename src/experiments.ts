@@ -1,0 +1,98 @@
+import type { Meter } from "@opentelemetry/api";
+import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
+import { show } from "./assignment/registry.ts";
+import { ExperimentConfigError } from "./errors.ts";
+import { Instance } from "./instance.ts";
+import type { ExperimentsOptions } from "./options.ts";
+import type { Verdict } from "./propagation/destinations.ts";
+import { attachedScope, type Scope, scopeOwnedBy } from "./scope.ts";
+import type { Attribution } from "./telemetry/meter.ts";
+
+/** How a meter is made. */
+export interface ExperimentMeterOptions {
+  /** The version of the instrumentation scope. */
+  readonly version?: string;
+  readonly schemaUrl?: string;
+  /** `"primary"` (default) measures once, with the flat pair; `"each"` once per unforced assignment. */
+  readonly attribution?: Attribution;
+}
+
+/** Where the adapters find the instance. */
+export const INSTANCE: unique symbol = Symbol.for("otel-experiments.instance.v1");
+
+/** What adapters take: any result of `createExperiments`, whatever its registry. */
+export interface ExperimentsHandle {
+  readonly [INSTANCE]: object;
+}
+
+/** The experiments of one service. */
+export interface Experiments<R extends Registry = Registry> extends ExperimentsHandle {
+  /** Reads the current request's variant, without any side effect; undefined without one, and outside a request. */
+  variant<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
+  /**
+   * Notes a variant that was decided elsewhere, for the current request. An assignment that it has already stands.
+   *
+   * @returns the variant that counts; undefined where none could be noted
+   * @throws ExperimentUsageError for an unknown key or variant, in strict mode only
+   */
+  record<K extends ExperimentKey<R>>(key: K, variant: VariantOf<R, K>): VariantOf<R, K> | undefined;
+  /** The current request's scope; an empty one outside a request. */
+  current(): Scope<R>;
+  /** The scope of a request, by the framework's object or by node:http's, also where async context is gone. */
+  of(request: object): Scope<R>;
+  /** An OpenTelemetry meter whose instruments add the scope's flat pair. May be made before the SDK is started. */
+  meter(name: string, options?: ExperimentMeterOptions): Meter;
+  /** Whether own members would go to a URL, and why. */
+  explain(url: string | URL): Verdict;
+  /** Ends the process-wide stop of this instance, once what it has under way is done. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Sets the experiments of a service up. From here on, no own member leaves the process but through the wrapped clients
+ * and to a destination of `propagateTo`.
+ *
+ * @throws ExperimentConfigError for anything that is wrong in the options; nothing throws after that, unless `strict`
+ */
+export function createExperiments<const R extends Registry = Registry>(
+  options: ExperimentsOptions<R>,
+): Experiments<R> {
+  const instance = new Instance(options);
+  const experiments: Experiments = {
+    [INSTANCE]: instance,
+    variant: (key) => instance.current().variant(key),
+    record: (key, variant) => instance.current().record(key, variant),
+    current: () => instance.current(),
+    of: (request) => scopeOf(instance, request),
+    meter: (name, meterOptions) => createMeter(instance, name, meterOptions),
+    explain: (url) => explain(instance, url),
+    close: async () => instance.close(),
+  };
+  // why: the registry's types are for the compiler; at run time its keys and variants are strings
+  return Object.freeze(experiments) as unknown as Experiments<R>;
+}
+
+/** Frameworks wrap node:http's request: Fastify as `raw`, Koa's context and node:http's response as `req`. */
+function scopeOf(instance: Instance, request: object): Scope {
+  const candidates = [request, Reflect.get(request, "raw"), Reflect.get(request, "req")] as readonly unknown[];
+  for (const candidate of candidates) {
+    if (typeof candidate !== "object" || candidate === null) continue;
+    const scope = scopeOwnedBy(instance, attachedScope(candidate));
+    if (scope !== undefined) return scope;
+  }
+  return instance.outside;
+}
+
+function createMeter(instance: Instance, name: string, options: ExperimentMeterOptions = {}): Meter {
+  const { version, schemaUrl, attribution = "primary" } = options;
+  if (attribution !== "primary" && attribution !== "each") {
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", `attribution is ${show(attribution)}; write "primary" or "each"`);
+  }
+  return instance.meter({ name, version, options: schemaUrl === undefined ? undefined : { schemaUrl } }, attribution);
+}
+
+function explain(instance: Instance, url: string | URL): Verdict {
+  const parsed = typeof url === "string" ? URL.parse(url) : url;
+  if (parsed === null) return { allowed: false, reason: `${show(url)} is no absolute URL` };
+  return instance.policy.destinations.explain(parsed);
+}

@@ -1,0 +1,76 @@
+import { context } from "@opentelemetry/api";
+import { bindEmitter, type Emitter } from "./emitters.ts";
+import type { Instance } from "./instance.ts";
+import { processState } from "./process-state.ts";
+import { readAssignments } from "./propagation/read-assignments.ts";
+import { contextWithoutOwn } from "./propagation/own-context.ts";
+import type { HeaderGetter } from "./propagation/trust.ts";
+import { attachedScope, attachScope, RequestScope, scopeOwnedBy } from "./scope.ts";
+import { advise } from "./telemetry/diagnostics.ts";
+import { claimServerSpan, type SpanFinder } from "./telemetry/server-span.ts";
+
+/** What an adapter tells of a request. */
+export interface Arrival {
+  /** By lower-case name. */
+  readonly header: HeaderGetter;
+  /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
+  readonly peer: string | undefined;
+  /** The request itself: the scope is noted on it and found by it, also where async context is gone. */
+  readonly request: Emitter;
+  /** Its `close` ends the scope. */
+  readonly response: Emitter;
+  /** For frameworks whose plugin makes the server span itself. */
+  readonly serverSpan?: SpanFinder;
+}
+
+/** A request that is being served. */
+export interface OpenRequest {
+  readonly scope: RequestScope;
+  /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
+  run<T>(fn: () => T): T;
+}
+
+/**
+ * Opens the scope of a request: reads what a trusted caller sent, finds the server span, binds the emitters. Again on
+ * the same request it gives the same scope, and looks once more for a server span that was not there. Never throws.
+ */
+export function openRequest(instance: Instance, arrival: Arrival): OpenRequest {
+  const present = attachedScope(arrival.request);
+  const scope = scopeOwnedBy(instance, present) ?? newScope(instance, arrival, present);
+  if (!scope.hasServerSpan) claimServerSpan(scope, arrival.serverSpan);
+  return { scope, run: (fn) => runInScope(scope, fn) };
+}
+
+function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | undefined): RequestScope {
+  const scope = new RequestScope(instance, outer);
+  try {
+    attachScope(arrival.request, scope);
+    if (outer === undefined) bindEmitters(arrival);
+    instance.refreshMeters();
+    const baggage = arrival.header("baggage");
+    if (baggage !== undefined) {
+      scope.add(readAssignments(instance, typeof baggage === "string" ? baggage : baggage.join(","), arrival));
+    }
+  } catch (error) {
+    advise("inbound", "a request could not be read, so it has no variant from its caller", error);
+  }
+  return scope;
+}
+
+function bindEmitters({ request, response }: Arrival): void {
+  bindEmitter(request, request);
+  bindEmitter(response, request, (event) => {
+    if (event === "close") endScopes(request);
+  });
+}
+
+/** Idempotent. The scopes still propagate; only the server span is left alone from here on. */
+function endScopes(request: object): void {
+  for (let scope = attachedScope(request); scope !== undefined; scope = scope.outer) scope.ended = true;
+}
+
+function runInScope<T>(scope: RequestScope, fn: () => T): T {
+  const { scopes } = processState();
+  const cleaned = contextWithoutOwn(scope.owner.options.prefix);
+  return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
+}

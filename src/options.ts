@@ -1,0 +1,160 @@
+import {
+  type CompiledRegistry,
+  compileRegistry,
+  type ExperimentKey,
+  type Registry,
+  show,
+} from "./assignment/registry.ts";
+import { ExperimentConfigError } from "./errors.ts";
+import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
+import type { EgressPolicy } from "./propagation/egress-policy.ts";
+import { type Caller, compileTrust, type TrustInbound } from "./propagation/trust.ts";
+
+/** What `createExperiments` takes. Checked once, and not read again after that. */
+export interface ExperimentsOptions<R extends Registry = Registry> {
+  /** The experiments that this service knows. They bound its types and its metric series. Without them keys and variants are strings. */
+  readonly experiments?: R;
+  /** Whose flat pair `experiment.id` and `experiment.variant` is, where a request has several experiments. */
+  readonly primary?: ExperimentKey<R>;
+  /** Whose own members count: `false` (default), `true`, networks such as `["10.0.0.0/8"]`, or a predicate. */
+  readonly trustInbound?: TrustInbound;
+  /** Whether a peer within `trustInbound`'s networks is trusted also for what it forwards for others. Default: false. */
+  readonly trustProxied?: boolean;
+  /** Where own members may go. Default: nowhere. */
+  readonly propagateTo?: PropagateTo;
+  /** What the keys of own members begin with. Default: `experiment.`. It does not rename attributes. */
+  readonly prefix?: string;
+  /** A trusted experiment or variant that the registry does not list: `"pass"` it on (default) or `"drop"` it. */
+  readonly unknown?: "pass" | "drop";
+  /** Where the others' baggage may go: `"everywhere"` (default), or only where own members may: `"allowed-only"`. */
+  readonly foreignBaggage?: "everywhere" | "allowed-only";
+  /** Whether a mistake of the programmer throws. Default: where `NODE_ENV` is `test` or `development`. */
+  readonly strict?: boolean;
+}
+
+/** The options as requests read them. */
+export interface CompiledOptions {
+  readonly registry: CompiledRegistry | undefined;
+  readonly primary: string | undefined;
+  readonly trusts: (caller: Caller) => boolean;
+  readonly prefix: string;
+  readonly dropsUnknown: boolean;
+  readonly policy: EgressPolicy;
+  readonly strict: boolean;
+}
+
+const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
+  "experiments",
+  "primary",
+  "trustInbound",
+  "trustProxied",
+  "propagateTo",
+  "prefix",
+  "unknown",
+  "foreignBaggage",
+  "strict",
+];
+
+const DEFAULT_PREFIX = "experiment.";
+
+/** @throws ExperimentConfigError */
+export function compileOptions(options: unknown): CompiledOptions {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      `the options are ${show(options)}; write createExperiments({ experiments: { … } })`,
+    );
+  }
+  for (const name of Object.keys(options)) checkOptionName(name);
+  const given: { readonly [Name in keyof ExperimentsOptions]?: unknown } = options;
+
+  const prefix = compilePrefix(given.prefix ?? DEFAULT_PREFIX);
+  const registry = given.experiments === undefined ? undefined : compileRegistry(given.experiments, prefix);
+  const trustInbound = given.trustInbound ?? false;
+  if ((registry === undefined || registry.size === 0) && trustInbound === false) {
+    throw new ExperimentConfigError(
+      "ERR_NOTHING_TO_DO",
+      "with neither experiments nor trustInbound no request can ever have a variant; declare experiments, or say whom to trust",
+    );
+  }
+  const foreignBaggage = oneOf("foreignBaggage", given.foreignBaggage, ["everywhere", "allowed-only"]);
+  return Object.freeze({
+    registry,
+    primary: compilePrimary(given.primary, registry),
+    trusts: compileTrust(trustInbound, flag("trustProxied", given.trustProxied) ?? false),
+    prefix,
+    dropsUnknown: oneOf("unknown", given.unknown, ["pass", "drop"]) === "drop",
+    policy: Object.freeze({ prefix, destinations: compileDestinations(given.propagateTo ?? []), foreignBaggage }),
+    strict: flag("strict", given.strict) ?? isDevelopment(),
+  });
+}
+
+function checkOptionName(name: string): void {
+  if (OPTION_NAMES.some((known) => known === name)) return;
+  const nearest = nearestName(name);
+  const mend = nearest === undefined ? `the options are ${OPTION_NAMES.join(", ")}` : `did you mean ${nearest}?`;
+  throw new ExperimentConfigError("ERR_UNKNOWN_OPTION", `the option ${show(name)} is unknown; ${mend}`);
+}
+
+/** The known name that is fewest edits away, if it is near enough to be what was meant. */
+function nearestName(name: string): string | undefined {
+  let nearest: string | undefined;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const known of OPTION_NAMES) {
+    const distance = editDistance(name.toLowerCase(), known.toLowerCase());
+    if (distance < least) [nearest, least] = [known, distance];
+  }
+  return nearest;
+}
+
+/** Levenshtein's distance, row by row. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function compilePrefix(prefix: unknown): string {
+  if (typeof prefix === "string" && /^[A-Za-z][A-Za-z0-9_.-]{0,62}[._-]$/.test(prefix)) return prefix;
+  throw new ExperimentConfigError(
+    "ERR_PREFIX",
+    `prefix is ${show(prefix)}; write letters, digits, dots, hyphens or underscores that end in one of the last three, such as "experiment."`,
+  );
+}
+
+function compilePrimary(primary: unknown, registry: CompiledRegistry | undefined): string | undefined {
+  if (primary === undefined) return undefined;
+  if (typeof primary !== "string") {
+    throw new ExperimentConfigError("ERR_PRIMARY", `primary is ${show(primary)}; write an experiment's key`);
+  }
+  if (registry !== undefined && !registry.has(primary)) {
+    const keys = [...registry.keys()].join(", ") || "none";
+    throw new ExperimentConfigError("ERR_PRIMARY", `primary is ${show(primary)}, which experiments does not declare; it has ${keys}`);
+  }
+  return primary;
+}
+
+function oneOf<const T extends string>(name: string, value: unknown, [first, ...others]: readonly [T, ...T[]]): T {
+  if (value === undefined) return first;
+  const chosen = [first, ...others].find((option) => option === value);
+  if (chosen !== undefined) return chosen;
+  const choice = [first, ...others].map((option) => `"${option}"`).join(" or ");
+  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${show(value)}; write ${choice}`);
+}
+
+function flag(name: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === "boolean") return value;
+  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${show(value)}; write true or false`);
+}
+
+function isDevelopment(): boolean {
+  const { NODE_ENV } = process.env;
+  return NODE_ENV === "test" || NODE_ENV === "development";
+}

@@ -1,0 +1,37 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { EgressPolicy } from "./propagation/egress-policy.ts";
+import type { RequestScope } from "./scope.ts";
+
+/**
+ * What all instances of a process share, and all copies of this package too: which scope is current, and who may
+ * write to outgoing requests. Its shape changes only together with the version in its symbol.
+ */
+export interface ProcessState {
+  readonly scopes: AsyncLocalStorage<RequestScope>;
+  /** Experiments and variants that have a metric series without being declared. */
+  readonly measured: Map<string, Set<string>>;
+  readonly policies: Set<EgressPolicy>;
+  /** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
+  readonly tickets: Map<string, WeakRef<RequestScope>>;
+  /** Takes the subscriptions to the diagnostics channels back; undefined while there are none. */
+  unsubscribe: (() => void) | undefined;
+}
+
+const STATE = Symbol.for("otel-experiments.process.v1");
+
+interface StateHolder {
+  [STATE]?: ProcessState;
+}
+
+export function processState(): ProcessState {
+  // why: a property under our own symbol, which no declaration of the global object has
+  const holder = globalThis as StateHolder;
+  holder[STATE] ??= {
+    scopes: new AsyncLocalStorage(),
+    measured: new Map(),
+    policies: new Set(),
+    tickets: new Map(),
+    unsubscribe: undefined,
+  };
+  return holder[STATE];
+}

@@ -1,0 +1,110 @@
+import { show } from "../assignment/registry.ts";
+import { ExperimentConfigError } from "../errors.ts";
+import { advise } from "../telemetry/diagnostics.ts";
+
+/**
+ * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
+ * (`https://*.shop.internal`), `queue:NAME` for what is not HTTP, or a predicate.
+ */
+export type PropagateTo = readonly (string | ((url: URL) => boolean))[];
+
+/** Whether own members may go somewhere, and by which entry or for which reason. */
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
+/** The compiled list. Origins are compared whole, never by a part of their text. */
+export interface Destinations {
+  allows(url: URL): boolean;
+  explain(url: URL): Verdict;
+}
+
+interface Wildcard {
+  readonly entry: string;
+  readonly protocol: string;
+  /** With the dot before it: `.shop.internal`. */
+  readonly suffix: string;
+  readonly port: string;
+}
+
+const HINT = 'write an origin such as "https://api.shop.internal", "https://*.shop.internal", "queue:orders", or (url) => boolean';
+
+/** @throws ExperimentConfigError for an entry that is none of the forms. */
+export function compileDestinations(entries: unknown): Destinations {
+  if (!Array.isArray(entries)) {
+    throw new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo is ${show(entries)}; it is a list: ${HINT}`);
+  }
+  const origins = new Set<string>();
+  const wildcards: Wildcard[] = [];
+  const predicates: ((url: URL) => unknown)[] = [];
+  for (const entry of entries as readonly unknown[]) {
+    if (typeof entry === "function") predicates.push((url) => Reflect.apply(entry, undefined, [url]) as unknown);
+    else if (typeof entry !== "string") throw refuse(entry, HINT);
+    else if (!isQueue(entry)) {
+      const wildcard = compileWildcard(entry);
+      if (wildcard === undefined) origins.add(compileOrigin(entry, entry).origin);
+      else wildcards.push(wildcard);
+    }
+  }
+
+  const explain = (url: URL): Verdict => {
+    if (url.protocol !== "http:" && url.protocol !== "https:") return no(`${url.protocol} is not HTTP`);
+    if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
+    const wildcard = wildcards.find((candidate) => matches(candidate, url));
+    if (wildcard !== undefined) return { allowed: true, reason: `propagateTo names ${wildcard.entry}` };
+    if (predicates.some((predicate) => holds(predicate, url))) return { allowed: true, reason: "a predicate of propagateTo allows it" };
+    return no(entries.length === 0 ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
+  };
+  return {
+    allows: (url) => origins.has(url.origin) || (wildcards.length + predicates.length > 0 && explain(url).allowed),
+    explain,
+  };
+}
+
+function no(reason: string): Verdict {
+  return { allowed: false, reason };
+}
+
+function refuse(entry: unknown, mend: string): ExperimentConfigError {
+  return new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo holds ${show(entry)}; ${mend}`);
+}
+
+function isQueue(entry: string): boolean {
+  if (!entry.startsWith("queue:")) return false;
+  if (!/^queue:[^\s*]+$/.test(entry)) throw refuse(entry, "a queue has a name without spaces or *");
+  return true;
+}
+
+function compileOrigin(text: string, entry: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) throw refuse(entry, HINT);
+  if (text.includes("@")) throw refuse(entry, "an origin has no user and no password");
+  if (/[*?#\\\s]/.test(text) || url.pathname !== "/" || !/^https?:\/\/[^/]+\/?$/i.test(text)) {
+    throw refuse(entry, `an origin is scheme, host and port alone; ${HINT}`);
+  }
+  return url;
+}
+
+function compileWildcard(entry: string): Wildcard | undefined {
+  const match = /^(https?:\/\/)\*\.(.+)$/i.exec(entry);
+  if (match === null) return undefined;
+  const url = compileOrigin(`${match[1]}any.${match[2]}`, entry);
+  return { entry, protocol: url.protocol, suffix: url.hostname.slice("any".length), port: url.port };
+}
+
+/** The star stands for exactly one label, as in certificates (RFC 6125, section 6.4.3). */
+function matches({ protocol, suffix, port }: Wildcard, url: URL): boolean {
+  if (url.protocol !== protocol || url.port !== port || !url.hostname.endsWith(suffix)) return false;
+  const label = url.hostname.slice(0, -suffix.length);
+  return label.length > 0 && !label.includes(".");
+}
+
+function holds(predicate: (url: URL) => unknown, url: URL): boolean {
+  try {
+    return predicate(new URL(url)) === true;
+  } catch (error) {
+    advise("destination-predicate", "a predicate of propagateTo threw, which counts as no", error);
+    return false;
+  }
+}

@@ -1,0 +1,88 @@
+import { processState } from "../process-state.ts";
+import { putIntoBlock, takeFromBlock } from "./header-block.ts";
+import { OutgoingBaggage } from "./outgoing-baggage.ts";
+import { TICKET_HEADER } from "./tickets.ts";
+
+/** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
+export const UNDICI_CREATE = "undici:request:create";
+
+/** What we use of undici's request. It is the same in 6, 7 and 8; in 5 the headers are one text. */
+interface UndiciRequest {
+  readonly origin: unknown;
+  readonly path: string;
+  readonly method: string;
+  /** Alternating names and values, or `Name: value` lines. */
+  headers: unknown[] | string;
+  addHeader(name: string, value: unknown): unknown;
+}
+
+/** Puts the one `baggage` line on a request, and keeps it one when more is added. */
+export function guardUndiciRequest(message: unknown): void {
+  const request = requestOf(message);
+  const lines: string[] = [];
+  const tickets: string[] = [];
+  takeOff(request, lines, tickets);
+  const baggage = new OutgoingBaggage(processState().policies, tickets, destinationOf(request));
+  for (const line of lines) baggage.add(line);
+  put(request, baggage.text);
+  baggage.recordSize();
+
+  const { addHeader } = request;
+  request.addHeader = function addHeaderOnce(name, value) {
+    if (!isName(name, "baggage")) return Reflect.apply(addHeader, request, [name, value]);
+    takeOff(request, [], []);
+    for (const line of linesOf(value)) baggage.add(line);
+    put(request, baggage.text);
+    return request;
+  };
+}
+
+function requestOf(message: unknown): UndiciRequest {
+  // why: the channel's contract; its shape is held in place by the tests against undici 6, 7 and 8
+  return (message as { readonly request: UndiciRequest }).request;
+}
+
+/** The origin, or the target behind a proxy that is not a tunnel; nothing for the tunnel itself. */
+function destinationOf({ method, path, origin }: UndiciRequest): URL | undefined {
+  if (method === "CONNECT") return undefined;
+  // Joined as text: a path such as "//other.host/" would take the place of the origin in new URL(path, origin).
+  return URL.parse(path.startsWith("/") ? originOf(origin) + path : path) ?? undefined;
+}
+
+function originOf(origin: unknown): string {
+  return origin instanceof URL ? origin.origin : String(origin).replace(/\/$/, "");
+}
+
+function takeOff(request: UndiciRequest, lines: string[], tickets: string[]): void {
+  const { headers } = request;
+  if (typeof headers === "string") {
+    const block = takeFromBlock(headers);
+    if (block === undefined) return;
+    lines.push(...block.baggage);
+    tickets.push(...block.tickets);
+    request.headers = block.rest;
+    return;
+  }
+  for (let i = 0; i < headers.length; i += 2) {
+    const target = isName(headers[i], "baggage") ? lines : isName(headers[i], TICKET_HEADER) ? tickets : undefined;
+    if (target === undefined) continue;
+    target.push(...linesOf(headers[i + 1]));
+    headers.splice(i, 2);
+    i -= 2;
+  }
+}
+
+function put(request: UndiciRequest, text: string): void {
+  if (typeof request.headers === "string") request.headers = putIntoBlock(request.headers, text);
+  else if (text !== "") request.headers.push("baggage", text);
+}
+
+function isName(name: unknown, lowerCase: string): boolean {
+  const text = typeof name === "string" ? name : name instanceof Uint8Array ? Buffer.from(name).toString("latin1") : "";
+  return text.length === lowerCase.length && text.toLowerCase() === lowerCase;
+}
+
+function linesOf(value: unknown): readonly string[] {
+  if (Array.isArray(value)) return value.map(String);
+  return value === undefined || value === null ? [] : [String(value)];
+}

@@ -1,0 +1,34 @@
+import { TICKET_HEADER } from "./tickets.ts";
+
+const LINE_END = "\r\n";
+
+/** A header block as text, taken apart: what we write stays out of `rest`. */
+export interface HeaderBlock {
+  readonly rest: string;
+  readonly baggage: readonly string[];
+  readonly tickets: readonly string[];
+}
+
+/** Takes our headers out of a block of `Name: value` lines; `undefined` where there are none in it. */
+export function takeFromBlock(block: string): HeaderBlock | undefined {
+  const baggage: string[] = [];
+  const tickets: string[] = [];
+  const rest: string[] = [];
+  for (const line of block.split(LINE_END)) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
+    if (name === "baggage") baggage.push(line.slice(colon + 1).trim());
+    else if (name === TICKET_HEADER) tickets.push(line.slice(colon + 1).trim());
+    else rest.push(line);
+  }
+  if (baggage.length + tickets.length === 0) return undefined;
+  return { rest: rest.join(LINE_END), baggage, tickets };
+}
+
+/** Puts the line at the end of the block, before the empty line that closes a whole one. `""` puts none. */
+export function putIntoBlock(block: string, text: string): string {
+  if (text === "") return block;
+  const line = `baggage: ${text}${LINE_END}`;
+  const closing = LINE_END + LINE_END;
+  return block.endsWith(closing) ? block.slice(0, -LINE_END.length) + line + LINE_END : block + line;
+}

@@ -1,0 +1,31 @@
+import type { CompiledAssignment } from "../assignment/assignment.ts";
+import { ADVISED_OWN_BYTES, MAX_EXPERIMENTS, MAX_OWN_BYTES } from "../baggage/limits.ts";
+import { advise } from "../telemetry/diagnostics.ts";
+
+/** The assignments that one request may carry, the most important first, and how many had no room. */
+export interface FittedAssignments {
+  readonly kept: readonly CompiledAssignment[];
+  readonly leftOut: number;
+}
+
+/** The primary experiment stays first, then what is forced, then the rest; an experiment is kept or left out whole. */
+export function fitOwnMembers(
+  assignments: readonly CompiledAssignment[],
+  primary: string | undefined,
+): FittedAssignments {
+  const rank = (assignment: CompiledAssignment): number =>
+    assignment.key === primary ? 0 : assignment.forced ? 1 : 2;
+  const ordered = assignments.length === 1 ? assignments : assignments.toSorted((a, b) => rank(a) - rank(b));
+  const kept: CompiledAssignment[] = [];
+  let bytes = 0;
+  for (const assignment of ordered) {
+    const size = assignment.members.length + (kept.length === 0 ? 0 : 1);
+    if (kept.length === MAX_EXPERIMENTS || bytes + size > MAX_OWN_BYTES) continue;
+    bytes += size;
+    kept.push(assignment);
+  }
+  if (bytes > ADVISED_OWN_BYTES) {
+    advise("own-bytes", `a request carries ${bytes} bytes of experiments; stop finished ones, every call of the chain pays for them`);
+  }
+  return { kept, leftOut: assignments.length - kept.length };
+}

@@ -1,0 +1,19 @@
+import { processState } from "../process-state.ts";
+import type { RequestScope } from "../scope.ts";
+
+/**
+ * The header by which a wrapped client says whose request it is. It is set when the request is dispatched and taken
+ * off before the request is written, so that it survives queues, redirects and retries, which async context does not.
+ * Its value is a random identifier: one that a stranger sends means nothing, and nobody can guess another's.
+ */
+export const TICKET_HEADER = "otel-experiments-ticket";
+
+/** The scopes that the tickets stand for; unknown ones stand for none. */
+export function redeemTickets(values: readonly string[]): readonly RequestScope[] {
+  const scopes = new Set<RequestScope>();
+  for (const ticket of values.flatMap((value) => value.split(","))) {
+    const scope = processState().tickets.get(ticket.trim())?.deref();
+    if (scope !== undefined) scopes.add(scope);
+  }
+  return [...scopes];
+}

@@ -1,0 +1,45 @@
+import { type Meter, type MeterOptions, type MeterProvider, metrics } from "@opentelemetry/api";
+import { advise } from "./diagnostics.ts";
+
+/** Which meter an instrument belongs to. */
+export interface MeterIdentity {
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly options: MeterOptions | undefined;
+}
+
+/**
+ * An instrument that is made when it is first used, and made anew when the global MeterProvider is another one:
+ * OpenTelemetry has no proxy meter, so one that is made too early measures nothing for ever.
+ */
+export class LateInstrument<T> {
+  readonly #meter: MeterIdentity;
+  readonly #create: (meter: Meter) => T;
+  #provider: MeterProvider | undefined;
+  #instrument: T | undefined;
+
+  constructor(meter: MeterIdentity, create: (meter: Meter) => T) {
+    this.#meter = meter;
+    this.#create = create;
+  }
+
+  /** Undefined where the MeterProvider throws. */
+  get(): T | undefined {
+    const provider = metrics.getMeterProvider();
+    if (provider !== this.#provider) {
+      this.#provider = provider;
+      this.#instrument = this.#make(provider);
+    }
+    return this.#instrument;
+  }
+
+  #make(provider: MeterProvider): T | undefined {
+    const { name, version, options } = this.#meter;
+    try {
+      return this.#create(provider.getMeter(name, version, options));
+    } catch (error) {
+      advise("meter", `the meter ${name} could not be made`, error);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import type {
+  Attributes,
+  BatchObservableCallback,
+  Context,
+  Counter,
+  Gauge,
+  Histogram,
+  Meter,
+  MetricOptions,
+  Observable,
+  UpDownCounter,
+} from "@opentelemetry/api";
+import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
+import type { RequestScope } from "../scope.ts";
+import { advise } from "./diagnostics.ts";
+import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
+import { LateObservables } from "./late-observables.ts";
+
+/**
+ * Which experiments a measurement shows. `"primary"`: one point with the scope's flat pair. `"each"`: one point per
+ * unforced assignment, so that a sum over all points counts such a measurement several times.
+ */
+export type Attribution = "primary" | "each";
+
+type ScopeFinder = (active: Context | undefined) => RequestScope | undefined;
+type Measure = (value: number, attributes?: Attributes, active?: Context) => void;
+
+/**
+ * A meter whose synchronous instruments add the scope's flat pair to what the caller gives. Observable instruments
+ * are observed outside any request, so theirs stay as they are. An instrument is made once per name, unit and
+ * description, so it costs little to ask for it in a handler. Nothing throws once the instrument is there.
+ */
+export class AttributedMeter implements Meter {
+  readonly #identity: MeterIdentity;
+  readonly #attribution: Attribution;
+  readonly #scopeOf: ScopeFinder;
+  readonly #instruments = new Map<string, Measure>();
+  readonly #observables: LateObservables;
+
+  constructor(identity: MeterIdentity, attribution: Attribution, scopeOf: ScopeFinder) {
+    this.#identity = identity;
+    this.#attribution = attribution;
+    this.#scopeOf = scopeOf;
+    this.#observables = new LateObservables(identity);
+  }
+
+  createCounter(name: string, options?: MetricOptions): Counter {
+    return { add: this.#instrument("counter", name, options, (meter) => adder(meter.createCounter(name, options))) };
+  }
+
+  createUpDownCounter(name: string, options?: MetricOptions): UpDownCounter {
+    const create = (meter: Meter): Measure => adder(meter.createUpDownCounter(name, options));
+    return { add: this.#instrument("updowncounter", name, options, create) };
+  }
+
+  createHistogram(name: string, options?: MetricOptions): Histogram {
+    const create = (meter: Meter): Measure => recorder(meter.createHistogram(name, options));
+    return { record: this.#instrument("histogram", name, options, create) };
+  }
+
+  createGauge(name: string, options?: MetricOptions): Gauge {
+    return { record: this.#instrument("gauge", name, options, (meter) => recorder(meter.createGauge(name, options))) };
+  }
+
+  createObservableGauge(name: string, options?: MetricOptions): Observable {
+    return this.#observables.create((meter) => meter.createObservableGauge(name, options));
+  }
+
+  createObservableCounter(name: string, options?: MetricOptions): Observable {
+    return this.#observables.create((meter) => meter.createObservableCounter(name, options));
+  }
+
+  createObservableUpDownCounter(name: string, options?: MetricOptions): Observable {
+    return this.#observables.create((meter) => meter.createObservableUpDownCounter(name, options));
+  }
+
+  addBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
+    this.#observables.addBatch(callback, observables);
+  }
+
+  removeBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
+    this.#observables.removeBatch(callback, observables);
+  }
+
+  /** Makes the observable instruments anew where the MeterProvider came late. Costs one comparison otherwise. */
+  refresh(): void {
+    this.#observables.refresh();
+  }
+
+  #instrument(
+    kind: string,
+    name: string,
+    options: MetricOptions | undefined,
+    create: (meter: Meter) => Measure,
+  ): Measure {
+    const id = JSON.stringify([kind, name, options?.unit, options?.description, options?.valueType]);
+    const existing = this.#instruments.get(id);
+    if (existing !== undefined) return existing;
+    const late = new LateInstrument(this.#identity, create);
+    const attribute = this.#attribution === "each" ? measureEach : measurePrimary;
+    const measure: Measure = (value, attributes, active) => {
+      try {
+        const instrument = late.get();
+        if (instrument !== undefined) attribute(instrument, this.#scopeOf(active), value, attributes, active);
+      } catch (error) {
+        advise("meter", `the instrument ${name} threw`, error);
+      }
+    };
+    this.#instruments.set(id, measure);
+    return measure;
+  }
+}
+
+function adder(counter: Counter | UpDownCounter): Measure {
+  return (value, attributes, active) => counter.add(value, attributes, active);
+}
+
+function recorder(instrument: Histogram | Gauge): Measure {
+  return (value, attributes, active) => instrument.record(value, attributes, active);
+}
+
+type MeasureScope = (
+  measure: Measure,
+  scope: RequestScope | undefined,
+  value: number,
+  attributes: Attributes | undefined,
+  active: Context | undefined,
+) => void;
+
+const measurePrimary: MeasureScope = (measure, scope, value, attributes, active) => {
+  measure(value, withPair(attributes, scope === undefined ? NO_ASSIGNMENT_PAIR : scope.attributes), active);
+};
+
+const measureEach: MeasureScope = (measure, scope, value, attributes, active) => {
+  const counted = scope === undefined ? [] : scope.assignments.filter(({ forced }) => !forced);
+  if (counted.length === 0) measure(value, withPair(attributes, NO_ASSIGNMENT_PAIR), active);
+  for (const { metricPair } of counted) measure(value, withPair(attributes, metricPair), active);
+};
+
+/** Who names an experiment in the call means that one. Ours is not mixed with it. */
+function withPair(attributes: Attributes | undefined, pair: Attributes): Attributes {
+  if (attributes === undefined) return pair;
+  if (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes) return attributes;
+  return { ...attributes, ...pair };
+}

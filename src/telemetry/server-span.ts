@@ -1,0 +1,31 @@
+import { context, type Span } from "@opentelemetry/api";
+import { getRPCMetadata } from "@opentelemetry/core";
+import { attachedScope, attachScope, type RequestScope } from "../scope.ts";
+import { advise } from "./diagnostics.ts";
+
+/** How a framework's plugin shows the server span that it made itself, where no HTTP instrumentation did. */
+export type SpanFinder = () => Span | undefined;
+
+/**
+ * Finds the server span of a request: the one in OpenTelemetry's RPC metadata, which is not the active span behind a
+ * framework's instrumentation; else the framework plugin's own. A span that another live request has claimed stays its:
+ * `app.inject` within a handler sees the outer request's metadata.
+ */
+export function claimServerSpan(scope: RequestScope, frameworkSpan: SpanFinder | undefined): void {
+  try {
+    const metadata = getRPCMetadata(context.active());
+    const span = metadata === undefined ? frameworkSpan?.() : metadata.span;
+    if (span === undefined || span === null) return;
+    const claimant = attachedScope(span);
+    if (claimant !== undefined && !claimant.ended && !isOuterOf(claimant, scope)) return;
+    attachScope(span, scope);
+    scope.claim(span);
+  } catch (error) {
+    advise("span", "the server span could not be found", error);
+  }
+}
+
+function isOuterOf(candidate: RequestScope, scope: RequestScope): boolean {
+  for (let outer = scope.outer; outer !== undefined; outer = outer.outer) if (outer === candidate) return true;
+  return false;
+}

@@ -1,0 +1,17 @@
+import { defineConfig } from "tsdown";
+import { entries } from "./package-entries.ts";
+
+export default defineConfig({
+  entry: Object.values(entries),
+  format: "esm",
+  platform: "node",
+  target: "node22.15",
+  // One file for each source, so that a stack trace reads like the source.
+  unbundle: true,
+  dts: { oxc: true },
+  fixedExtension: false,
+  sourcemap: true,
+  clean: true,
+  report: false,
+  logLevel: "warn",
+});
