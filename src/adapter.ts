@@ -8,8 +8,8 @@ import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
 
-export type { ExperimentsHandle } from "./experiments.ts";
 export type { Emitter } from "./emitters.ts";
+export type { ExperimentsHandle } from "./experiments.ts";
 export type { Arrival, OpenRequest } from "./open-request.ts";
 export { TICKET_HEADER } from "./propagation/tickets.ts";
 export type { Scope } from "./scope.ts";
@@ -21,9 +21,9 @@ export interface Departure {
   /** To be held as long as the request may still be made anew: the ticket is good while this object lives. */
   readonly scope: object;
   /** The `baggage` header for a first destination: what the caller set, with own members if they may go there. */
-  baggageFor(url: URL, existing: string | null): string;
+  readonly baggageFor: (url: URL, existing: string | null) => string;
   /** Keeps the process-wide stop in force until the result is called, also if the experiments are closed meanwhile. */
-  retain(): () => void;
+  readonly retain: () => () => void;
 }
 
 /**
@@ -63,7 +63,10 @@ export function outbound(experiments: ExperimentsHandle): () => Departure | unde
 function instanceOf(experiments: ExperimentsHandle): Instance {
   const instance: unknown = experiments?.[INSTANCE];
   if (typeof instance !== "object" || instance === null) {
-    throw new ExperimentConfigError("ERR_OPTIONS", "an adapter was made without experiments; give it what createExperiments returns");
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      "an adapter was made without experiments; give it what createExperiments returns",
+    );
   }
   // why: another copy of this package may have made it, so the class is no proof
   return instance as Instance;

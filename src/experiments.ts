@@ -54,9 +54,7 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
  *
  * @throws ExperimentConfigError for anything that is wrong in the options; nothing throws after that, unless `strict`
  */
-export function createExperiments<const R extends Registry = Registry>(
-  options: ExperimentsOptions<R>,
-): Experiments<R> {
+export function createExperiments<const R extends Registry = Registry>(options: ExperimentsOptions<R>): Experiments<R> {
   const instance = new Instance(options);
   const experiments: Experiments = {
     [INSTANCE]: instance,
@@ -86,7 +84,10 @@ function scopeOf(instance: Instance, request: object): Scope {
 function createMeter(instance: Instance, name: string, options: ExperimentMeterOptions = {}): Meter {
   const { version, schemaUrl, attribution = "primary" } = options;
   if (attribution !== "primary" && attribution !== "each") {
-    throw new ExperimentConfigError("ERR_OPTION_VALUE", `attribution is ${show(attribution)}; write "primary" or "each"`);
+    throw new ExperimentConfigError(
+      "ERR_OPTION_VALUE",
+      `attribution is ${show(attribution)}; write "primary" or "each"`,
+    );
   }
   return instance.meter({ name, version, options: schemaUrl === undefined ? undefined : { schemaUrl } }, attribution);
 }

@@ -52,13 +52,19 @@ export class Instance {
   record(scope: RequestScope, key: string, variant: string): string | undefined {
     if (!this.checkKey(key) || !this.#checkVariant(key, variant)) return undefined;
     if (scope === this.outside) {
-      advise("no-scope", `record(${show(key)}, …) was called outside a request and does nothing; call it behind the middleware`);
+      advise(
+        "no-scope",
+        `record(${show(key)}, …) was called outside a request and does nothing; call it behind the middleware`,
+      );
       return undefined;
     }
     const standing = scope.find(key);
     if (standing !== undefined) {
       if (standing.variant !== variant) {
-        advise("conflict", `record(${show(key)}, …) names another variant than the request already has; the first one stands`);
+        advise(
+          "conflict",
+          `record(${show(key)}, …) names another variant than the request already has; the first one stands`,
+        );
       }
       return standing.variant;
     }
@@ -82,7 +88,9 @@ export class Instance {
   #checkVariant(key: string, variant: unknown): boolean {
     const declared = this.options.registry?.get(key);
     if (declared === undefined) {
-      return isExperimentName(variant) || this.#mistake("ERR_BAD_NAME", `the variant ${show(variant)} is not ${NAME_RULE}`);
+      return (
+        isExperimentName(variant) || this.#mistake("ERR_BAD_NAME", `the variant ${show(variant)} is not ${NAME_RULE}`)
+      );
     }
     if (typeof variant === "string" && declared.assignments.has(variant)) return true;
     const variants = [...declared.assignments.keys()].join(", ");

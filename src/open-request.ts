@@ -2,8 +2,8 @@ import { context } from "@opentelemetry/api";
 import { bindEmitter, type Emitter } from "./emitters.ts";
 import type { Instance } from "./instance.ts";
 import { processState } from "./process-state.ts";
-import { readAssignments } from "./propagation/read-assignments.ts";
 import { contextWithoutOwn } from "./propagation/own-context.ts";
+import { readAssignments } from "./propagation/read-assignments.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
 import { attachedScope, attachScope, RequestScope, scopeOwnedBy } from "./scope.ts";
 import { advise } from "./telemetry/diagnostics.ts";
@@ -27,7 +27,7 @@ export interface Arrival {
 export interface OpenRequest {
   readonly scope: RequestScope;
   /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
-  run<T>(fn: () => T): T;
+  readonly run: <T>(fn: () => T) => T;
 }
 
 /**

@@ -136,7 +136,10 @@ function compilePrimary(primary: unknown, registry: CompiledRegistry | undefined
   }
   if (registry !== undefined && !registry.has(primary)) {
     const keys = [...registry.keys()].join(", ") || "none";
-    throw new ExperimentConfigError("ERR_PRIMARY", `primary is ${show(primary)}, which experiments does not declare; it has ${keys}`);
+    throw new ExperimentConfigError(
+      "ERR_PRIMARY",
+      `primary is ${show(primary)}, which experiments does not declare; it has ${keys}`,
+    );
   }
   return primary;
 }

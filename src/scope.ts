@@ -1,11 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Attributes, type Context, context, type Span } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import {
-  type Assignment,
-  type CompiledAssignment,
-  NO_ASSIGNMENT_PAIR,
-} from "./assignment/assignment.ts";
+import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
 import type { Instance } from "./instance.ts";
 import { processState } from "./process-state.ts";

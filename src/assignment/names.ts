@@ -2,7 +2,14 @@ const KEY = /^[a-z][a-z0-9_]{0,31}$/;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** They stand in a key's place in attribute names or members, so no experiment may be called so. */
-export const RESERVED_KEYS: ReadonlySet<string> = new Set(["id", "variant", "forced", "conversion", "subject", "primary"]);
+export const RESERVED_KEYS: ReadonlySet<string> = new Set([
+  "id",
+  "variant",
+  "forced",
+  "conversion",
+  "subject",
+  "primary",
+]);
 
 export const KEY_RULE = "a lower-case letter, then up to 31 of a-z, 0-9 and _";
 export const NAME_RULE = "a letter or digit, then up to 63 of A-Z, a-z, 0-9, dot, hyphen and underscore";

@@ -80,11 +80,17 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
   }
   const unknown = Object.keys(definition).find((name) => name !== "id" && name !== "variants");
   if (unknown !== undefined) {
-    throw new ExperimentConfigError("ERR_UNKNOWN_OPTION", `${where}.${unknown} is unknown; an experiment has id and variants`);
+    throw new ExperimentConfigError(
+      "ERR_UNKNOWN_OPTION",
+      `${where}.${unknown} is unknown; an experiment has id and variants`,
+    );
   }
   const id: unknown = "id" in definition ? definition.id : undefined;
   if (!isExperimentName(id)) {
-    throw new ExperimentConfigError("ERR_EXPERIMENT_ID", `${where}.id is not ${NAME_RULE}; write such as "${key}_2026q1"`);
+    throw new ExperimentConfigError(
+      "ERR_EXPERIMENT_ID",
+      `${where}.id is not ${NAME_RULE}; write such as "${key}_2026q1"`,
+    );
   }
   const weights = compileWeights(where, "variants" in definition ? definition.variants : undefined);
   const assignments = new Map<string, CompiledAssignment>();
@@ -107,10 +113,16 @@ function compileWeights(where: string, variants: unknown): ReadonlyMap<string, n
   const weights = new Map<string, number>();
   for (const [variant, weight] of entries) {
     if (!isExperimentName(variant)) {
-      throw new ExperimentConfigError("ERR_VARIANT", `${where}.variants holds ${show(variant)}, which is not ${NAME_RULE}`);
+      throw new ExperimentConfigError(
+        "ERR_VARIANT",
+        `${where}.variants holds ${show(variant)}, which is not ${NAME_RULE}`,
+      );
     }
     if (weights.has(variant)) {
-      throw new ExperimentConfigError("ERR_DUPLICATE_VARIANT", `${where}.variants lists "${variant}" twice; list it once`);
+      throw new ExperimentConfigError(
+        "ERR_DUPLICATE_VARIANT",
+        `${where}.variants lists "${variant}" twice; list it once`,
+      );
     }
     if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
       throw new ExperimentConfigError(

@@ -31,11 +31,7 @@ export function mergeBaggage(
   return arrange(segments, ours, placed);
 }
 
-function arrange(
-  segments: readonly string[],
-  ours: ReadonlyMap<string, string>,
-  placed: ReadonlySet<string>,
-): string {
+function arrange(segments: readonly string[], ours: ReadonlyMap<string, string>, placed: ReadonlySet<string>): string {
   const list: string[] = [];
   const pending = new Set(placed);
   for (const segment of segments) {

@@ -28,7 +28,8 @@ interface Wildcard {
   readonly port: string;
 }
 
-const HINT = 'write an origin such as "https://api.shop.internal", "https://*.shop.internal", "queue:orders", or (url) => boolean';
+const HINT =
+  'write an origin such as "https://api.shop.internal", "https://*.shop.internal", "queue:orders", or (url) => boolean';
 
 /** @throws ExperimentConfigError for an entry that is none of the forms. */
 export function compileDestinations(entries: unknown): Destinations {
@@ -53,7 +54,8 @@ export function compileDestinations(entries: unknown): Destinations {
     if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
     const wildcard = wildcards.find((candidate) => matches(candidate, url));
     if (wildcard !== undefined) return { allowed: true, reason: `propagateTo names ${wildcard.entry}` };
-    if (predicates.some((predicate) => holds(predicate, url))) return { allowed: true, reason: "a predicate of propagateTo allows it" };
+    if (predicates.some((predicate) => holds(predicate, url)))
+      return { allowed: true, reason: "a predicate of propagateTo allows it" };
     return no(entries.length === 0 ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
   };
   return {

@@ -52,7 +52,7 @@ function oneLine(request: ClientRequest, lines: readonly string[], tickets: read
  */
 function destinationOf(request: ClientRequest): URL | undefined {
   const { method, path, protocol } = request;
-  if (method === "CONNECT" || "socketPath" in request && request.socketPath) return undefined;
+  if (method === "CONNECT" || ("socketPath" in request && request.socketPath)) return undefined;
   if (!path.startsWith("/")) return URL.parse(path) ?? undefined;
   const authority = authorityOf(request);
   return authority === undefined ? undefined : (URL.parse(`${protocol}//${authority}${path}`) ?? undefined);

@@ -2,15 +2,15 @@ import diagnosticsChannel from "node:diagnostics_channel";
 import { type ProcessState, processState } from "../process-state.ts";
 import { advise } from "../telemetry/diagnostics.ts";
 import { guardHttpRequest, HTTP_CREATED } from "./egress-http.ts";
-import { guardUndiciRequest, UNDICI_CREATE } from "./egress-undici.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
+import { guardUndiciRequest, UNDICI_CREATE } from "./egress-undici.ts";
 
 /** An instance's hold on the process-wide stop. The last one to let go takes the subscriptions back. */
 export interface EgressHold {
   /** Keeps the policy in force until the result is called, also when the instance is closed meanwhile. */
-  retain(): () => void;
+  readonly retain: () => () => void;
   /** Idempotent. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Puts a policy in force for every outgoing request of the process. */

@@ -82,7 +82,11 @@ function startsOwn(member: string, prefix: string): boolean {
   return member.trimStart().startsWith(prefix);
 }
 
-function keepsForeign(policies: Iterable<EgressPolicy>, writers: readonly RequestScope[], url: URL | undefined): boolean {
+function keepsForeign(
+  policies: Iterable<EgressPolicy>,
+  writers: readonly RequestScope[],
+  url: URL | undefined,
+): boolean {
   const concerned = writers.length > 0 ? writers.map(({ owner }) => owner.policy) : [...policies];
   return concerned.every(
     ({ foreignBaggage, destinations }) =>

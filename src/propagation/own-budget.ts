@@ -13,8 +13,7 @@ export function fitOwnMembers(
   assignments: readonly CompiledAssignment[],
   primary: string | undefined,
 ): FittedAssignments {
-  const rank = (assignment: CompiledAssignment): number =>
-    assignment.key === primary ? 0 : assignment.forced ? 1 : 2;
+  const rank = (assignment: CompiledAssignment): number => (assignment.key === primary ? 0 : assignment.forced ? 1 : 2);
   const ordered = assignments.length === 1 ? assignments : assignments.toSorted((a, b) => rank(a) - rank(b));
   const kept: CompiledAssignment[] = [];
   let bytes = 0;
@@ -25,7 +24,10 @@ export function fitOwnMembers(
     kept.push(assignment);
   }
   if (bytes > ADVISED_OWN_BYTES) {
-    advise("own-bytes", `a request carries ${bytes} bytes of experiments; stop finished ones, every call of the chain pays for them`);
+    advise(
+      "own-bytes",
+      `a request carries ${bytes} bytes of experiments; stop finished ones, every call of the chain pays for them`,
+    );
   }
   return { kept, leftOut: assignments.length - kept.length };
 }

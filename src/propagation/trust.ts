@@ -35,7 +35,10 @@ function byPredicate(predicate: (caller: Caller) => unknown): (caller: Caller) =
     try {
       const answer = predicate(caller);
       if (typeof answer === "boolean") return answer;
-      advise("trust-predicate", `trustInbound gave ${show(answer)}, which counts as no; it must give a boolean, at once`);
+      advise(
+        "trust-predicate",
+        `trustInbound gave ${show(answer)}, which counts as no; it must give a boolean, at once`,
+      );
     } catch (error) {
       advise("trust-predicate", "trustInbound threw, which counts as no", error);
     }

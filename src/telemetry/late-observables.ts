@@ -91,7 +91,8 @@ function attachBatch(meter: Meter, batch: Batch): void {
   }
   const callback: BatchObservableCallback = (result) =>
     batch.callback({
-      observe: (observable, value, attributes) => result.observe(delegates.get(observable) ?? observable, value, attributes),
+      observe: (observable, value, attributes) =>
+        result.observe(delegates.get(observable) ?? observable, value, attributes),
     });
   const attached = [...delegates.values()];
   meter.addBatchObservableCallback(callback, attached);

@@ -8,7 +8,10 @@ interface Vector {
   readonly id: string;
   readonly kind: "extract" | "inject" | "merge";
   readonly header: string | readonly string[];
-  readonly expect: "reject-member" | "reject-all" | readonly (Omit<BaggageMember, "properties"> & Partial<BaggageMember>)[];
+  readonly expect:
+    | "reject-member"
+    | "reject-all"
+    | readonly (Omit<BaggageMember, "properties"> & Partial<BaggageMember>)[];
   readonly entries: readonly Entry[];
   readonly existing: string | readonly string[];
   readonly expectedHeader: string | null;
