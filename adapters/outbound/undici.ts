@@ -41,8 +41,8 @@ function withTicket(headers: unknown, ticket: string): unknown {
   const pairs: Iterable<readonly unknown[]> = isIterable(headers) ? headers : Object.entries(headers);
   const copy: Record<string, unknown> = {};
   for (const [name, value] of pairs) copy[String(name)] = value;
-  const others = copy[TICKET_HEADER];
-  copy[TICKET_HEADER] = others === undefined ? ticket : `${String(others)},${ticket}`;
+  const other = copy[TICKET_HEADER];
+  copy[TICKET_HEADER] = typeof other === "string" ? `${other},${ticket}` : ticket;
   return copy;
 }
 

@@ -70,7 +70,8 @@ export function compileRegistry(registry: unknown, prefix: string): CompiledRegi
 }
 
 function compileExperiment(key: string, definition: unknown, prefix: string): CompiledExperiment {
-  if (!isExperimentKey(key)) {
+  const isKey: boolean = isExperimentKey(key);
+  if (!isKey) {
     const why = RESERVED_KEYS.has(key) ? `the key "${key}" is reserved` : `the key "${key}" is not ${KEY_RULE}`;
     throw new ExperimentConfigError("ERR_EXPERIMENT_KEY", `experiments: ${why}; choose another, such as "checkout"`);
   }

@@ -56,14 +56,7 @@ function formatProperty(property: BaggageProperty): string {
 }
 
 function formatValue(value: unknown): string | undefined {
-  switch (typeof value) {
-    case "string":
-      return percentEncode(value);
-    case "number":
-    case "boolean":
-    case "bigint":
-      return percentEncode(String(value));
-    default:
-      return undefined;
-  }
+  if (typeof value === "string") return percentEncode(value);
+  const isPrimitive = typeof value === "number" || typeof value === "boolean" || typeof value === "bigint";
+  return isPrimitive ? String(value) : undefined;
 }

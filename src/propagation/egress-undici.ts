@@ -6,14 +6,17 @@ import { TICKET_HEADER } from "./tickets.ts";
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
 export const UNDICI_CREATE = "undici:request:create";
 
+/** A name, a value, or the values of several lines. */
+type HeaderPart = string | number | Uint8Array | readonly string[] | null | undefined;
+
 /** What we use of undici's request. It is the same in 6, 7 and 8; in 5 the headers are one text. */
 interface UndiciRequest {
   readonly origin: unknown;
   readonly path: string;
   readonly method: string;
   /** Alternating names and values, or `Name: value` lines. */
-  headers: unknown[] | string;
-  addHeader(name: string, value: unknown): unknown;
+  headers: HeaderPart[] | string;
+  addHeader(name: string, value: HeaderPart): unknown;
 }
 
 /** Puts the one `baggage` line on a request, and keeps it one when more is added. */
@@ -77,12 +80,17 @@ function put(request: UndiciRequest, text: string): void {
   else if (text !== "") request.headers.push("baggage", text);
 }
 
-function isName(name: unknown, lowerCase: string): boolean {
-  const text = typeof name === "string" ? name : name instanceof Uint8Array ? Buffer.from(name).toString("latin1") : "";
+function isName(name: HeaderPart, lowerCase: string): boolean {
+  const text = name instanceof Uint8Array ? latin1(name) : String(name);
   return text.length === lowerCase.length && text.toLowerCase() === lowerCase;
 }
 
-function linesOf(value: unknown): readonly string[] {
-  if (Array.isArray(value)) return value.map(String);
-  return value === undefined || value === null ? [] : [String(value)];
+function linesOf(value: HeaderPart): readonly string[] {
+  if (value === undefined || value === null) return [];
+  if (value instanceof Uint8Array) return [latin1(value)];
+  return typeof value === "object" ? value.map(String) : [String(value)];
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
