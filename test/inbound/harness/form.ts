@@ -1,0 +1,14 @@
+import type { IncomingMessage } from "node:http";
+import busboy from "busboy";
+import type { FormSize } from "../../../testing/inbound-contract.ts";
+
+/** Reads a multipart form through busboy, and goes on from its `close` event as busboy's users do. */
+export function readForm(request: IncomingMessage, next: (error: unknown, form?: FormSize) => void): void {
+  const form = { fields: 0, bytes: 0 };
+  const parser = busboy({ headers: request.headers });
+  parser.on("field", () => form.fields++);
+  parser.on("file", (_name, file) => file.on("data", (chunk: Buffer) => (form.bytes += chunk.length)));
+  parser.on("error", next);
+  parser.on("close", () => next(undefined, form));
+  request.pipe(parser);
+}

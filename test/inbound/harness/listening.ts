@@ -1,0 +1,20 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { InboundServer } from "../../../testing/inbound-contract.ts";
+
+/** Listens on a free port of loopback; closing ends the open connections too. */
+export async function listen(server: Server): Promise<InboundServer> {
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // why: a server on a TCP port has an address of this form
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
