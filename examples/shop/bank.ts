@@ -1,0 +1,29 @@
+// A third party's payment API, with node:http alone: another company, which knows nothing of our experiments. It counts
+// what it can see of them, and exports the count with its spans.
+import { createServer, type IncomingMessage } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
+import { trace } from "@opentelemetry/api";
+import { announce } from "./service.ts";
+
+const server = createServer((request, response) => {
+  trace.getActiveSpan()?.setAttribute("bank.experiment_members", countExperimentMembers(request));
+  request.resume();
+  void pause(3).then(() => response.writeHead(201).end());
+});
+
+/** Members of the baggage header, as it came over the wire, whose key is that of an experiment, encoded or not. */
+function countExperimentMembers({ rawHeaders }: IncomingMessage): number {
+  const lines = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "baggage");
+  const keys = lines.flatMap((line) => line.split(",")).map((member) => member.split("=", 1)[0] ?? "");
+  return keys.filter((key) => decoded(key.trim()).startsWith("experiment.")).length;
+}
+
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
+}
+
+await announce(server.listen(0, "127.0.0.1"));

@@ -1,0 +1,44 @@
+// The edge of the shop, with Express: here a shopper meets the experiment, and here alone.
+import express from "express";
+import { createExperiments } from "otel-experiments";
+import { expressExperiments } from "otel-experiments/express";
+import { experimentFetch } from "otel-experiments/fetch";
+import { type CheckoutVariant, shopExperiments } from "./experiments.ts";
+import { addressOf, announce } from "./service.ts";
+
+const cart = addressOf("CART_URL");
+
+const experiments = createExperiments({
+  experiments: shopExperiments,
+  // Shoppers are strangers: what they write into a baggage header does not count.
+  trustInbound: false,
+  propagateTo: [cart],
+});
+const fetchFromCart = experimentFetch(experiments);
+const orders = experiments.meter("shop.gateway").createCounter("shop.orders", {
+  unit: "{order}",
+  description: "Orders that shoppers tried to place.",
+});
+
+/** Stands for whatever decides in a real shop: a feature flag service, a column in a table. */
+function decide(shopper: number): CheckoutVariant {
+  const { variants } = shopExperiments.checkout;
+  return variants[shopper % variants.length] ?? "control";
+}
+
+const app = express();
+app.use(expressExperiments(experiments));
+
+// oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 waits for it, and handles what it throws
+app.post("/checkout/:shopper", async (request, response) => {
+  const shopper = Number(request.params.shopper);
+  experiments.record("checkout", decide(shopper));
+
+  const answer = await fetchFromCart(`${cart}/carts/${shopper}`, { method: "POST" });
+  await answer.arrayBuffer();
+
+  orders.add(1, { "order.outcome": answer.ok ? "placed" : "failed" });
+  response.sendStatus(answer.ok ? 201 : 502);
+});
+
+await announce(app.listen(0, "127.0.0.1"), experiments);

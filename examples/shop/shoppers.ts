@@ -1,0 +1,35 @@
+/** Shoppers that are in the shop at the same time. */
+const CONCURRENCY = 20;
+
+/** One shopper in so many sends a header of its own, to get at a checkout that is not offered. */
+const ONE_FORGES_IN = 25;
+const FORGED_BAGGAGE = "experiment.checkout.variant=free_of_charge";
+
+/** How many of so many shoppers forge a baggage member. */
+export function countForgers(shoppers: number): number {
+  return Math.floor(shoppers / ONE_FORGES_IN);
+}
+
+/** Sends shoppers 1 to `shoppers` through the checkout, a few at a time. Whether they succeed is for the telemetry to say. */
+export async function goShopping(
+  gateway: string,
+  shoppers: number,
+  signal: AbortSignal,
+  onCheckedOut: (done: number) => void,
+): Promise<void> {
+  const queue = Array.from({ length: shoppers }, (_, index) => index + 1).values();
+  let done = 0;
+  const till = async (): Promise<void> => {
+    for (const shopper of queue) {
+      await checkOut(gateway, shopper, signal);
+      onCheckedOut(++done);
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, till));
+}
+
+async function checkOut(gateway: string, shopper: number, signal: AbortSignal): Promise<void> {
+  const headers: Record<string, string> = shopper % ONE_FORGES_IN === 0 ? { baggage: FORGED_BAGGAGE } : {};
+  const answer = await fetch(`${gateway}/checkout/${shopper}`, { method: "POST", headers, signal });
+  await answer.arrayBuffer();
+}
