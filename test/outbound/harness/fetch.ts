@@ -1,0 +1,27 @@
+import { experimentFetch } from "otel-experiments/fetch";
+import type { OutboundHarness } from "../../../testing/outbound-contract.ts";
+
+/** Closes what a fetch keeps open. */
+export type Close = () => Promise<void>;
+
+/** The fetch adapter over one implementation of fetch. */
+export function fetchHarness(
+  name: string,
+  open: () => readonly [inner: typeof fetch | undefined, close: Close],
+): OutboundHarness {
+  return {
+    name,
+    lacks: { "OUT-22": "fetch does not try again" },
+    create(experiments) {
+      const [inner, close] = open();
+      const fetchWithExperiments = experimentFetch(experiments, inner);
+      return {
+        async request(url, request = {}) {
+          const response = await fetchWithExperiments(url, request);
+          return { status: response.status, body: await response.text() };
+        },
+        close,
+      };
+    },
+  };
+}
