@@ -1,0 +1,3 @@
+import { defineEgress } from "./egress/matrix.ts";
+
+await defineEgress({ name: "no instrumentation", before: [], after: [] });
