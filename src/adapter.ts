@@ -6,6 +6,7 @@ import { ExperimentConfigError } from "./errors.ts";
 import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
 import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
+import { Destination } from "./propagation/destination.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
 
 export type { Emitter } from "./emitters.ts";
@@ -51,7 +52,7 @@ export function outbound(experiments: ExperimentsHandle): () => Departure | unde
       ticket,
       scope,
       baggageFor(url, existing) {
-        const baggage = new OutgoingBaggage([instance.policy], [ticket], url);
+        const baggage = new OutgoingBaggage([instance.policy], [scope], Destination.of(url));
         if (existing !== null) baggage.add(existing);
         return baggage.text;
       },

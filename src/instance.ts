@@ -27,7 +27,7 @@ export class Instance {
   /** @throws ExperimentConfigError */
   constructor(options: unknown) {
     this.options = compileOptions(options);
-    this.#unregistered = new UnregisteredAssignments(this.options.prefix);
+    this.#unregistered = new UnregisteredAssignments(this.options.reader.prefix);
     this.outside = new RequestScope(this, undefined);
     this.egress = enforce(this.options.policy);
   }
@@ -42,11 +42,11 @@ export class Instance {
 
   /** Everything that is written of an assignment; shared where the registry declares it. */
   readonly compile = (assignment: Assignment): CompiledAssignment => {
-    const { registry, prefix } = this.options;
+    const { registry, reader } = this.options;
     if (registry === undefined) return this.#unregistered.get(assignment);
     const declared = registry.get(assignment.key);
     const shared = declared?.id === assignment.id ? declared?.assignments.get(assignment.variant) : undefined;
-    return shared !== undefined && !assignment.forced ? shared : compileAssignment(assignment, prefix, false);
+    return shared !== undefined && !assignment.forced ? shared : compileAssignment(assignment, reader.prefix, false);
   };
 
   record(scope: RequestScope, key: string, variant: string): string | undefined {

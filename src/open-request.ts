@@ -71,6 +71,6 @@ function endScopes(request: object): void {
 
 function runInScope<T>(scope: RequestScope, fn: () => T): T {
   const { scopes } = processState();
-  const cleaned = contextWithoutOwn(scope.owner.options.prefix);
+  const cleaned = contextWithoutOwn(scope.owner.options.reader);
   return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
 }

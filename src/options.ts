@@ -5,6 +5,7 @@ import {
   type Registry,
   show,
 } from "./assignment/registry.ts";
+import { OwnMemberReader } from "./baggage/own.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
@@ -37,7 +38,7 @@ export interface CompiledOptions {
   readonly registry: CompiledRegistry | undefined;
   readonly primary: string | undefined;
   readonly trusts: (caller: Caller) => boolean;
-  readonly prefix: string;
+  readonly reader: OwnMemberReader;
   readonly dropsUnknown: boolean;
   readonly policy: EgressPolicy;
   readonly strict: boolean;
@@ -69,6 +70,7 @@ export function compileOptions(options: unknown): CompiledOptions {
   const given: { readonly [Name in keyof ExperimentsOptions]?: unknown } = options;
 
   const prefix = compilePrefix(given.prefix ?? DEFAULT_PREFIX);
+  const reader = new OwnMemberReader(prefix);
   const registry = given.experiments === undefined ? undefined : compileRegistry(given.experiments, prefix);
   const trustInbound = given.trustInbound ?? false;
   if ((registry === undefined || registry.size === 0) && trustInbound === false) {
@@ -82,9 +84,9 @@ export function compileOptions(options: unknown): CompiledOptions {
     registry,
     primary: compilePrimary(given.primary, registry),
     trusts: compileTrust(trustInbound, flag("trustProxied", given.trustProxied) ?? false),
-    prefix,
+    reader,
     dropsUnknown: oneOf("unknown", given.unknown, ["pass", "drop"]) === "drop",
-    policy: Object.freeze({ prefix, destinations: compileDestinations(given.propagateTo ?? []), foreignBaggage }),
+    policy: Object.freeze({ reader, destinations: compileDestinations(given.propagateTo ?? []), foreignBaggage }),
     strict: flag("strict", given.strict) ?? isDevelopment(),
   });
 }

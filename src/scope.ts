@@ -36,13 +36,14 @@ interface ScopeHolder {
   [SCOPE]?: RequestScope;
 }
 
-const OWN_NOTHING: OwnMembersText = Object.freeze({ text: "", experiments: Object.freeze([]) });
-
 /** Own members as they leave: whole experiments, the most important first. */
 export interface OwnMembersText {
   readonly text: string;
   readonly experiments: readonly string[];
 }
+
+/** The own members of a scope without an assignment. */
+export const OWN_NOTHING: OwnMembersText = Object.freeze({ text: "", experiments: Object.freeze([]) });
 
 /** The scope of one request and one instance. Several instances on one request form a chain, the latest first. */
 export class RequestScope implements Scope {
@@ -142,6 +143,9 @@ export class RequestScope implements Scope {
   }
 
   #formatOwn(): OwnMembersText {
+    const [only, ...others] = this.#assignments;
+    if (only === undefined) return OWN_NOTHING;
+    if (others.length === 0) return { text: only.members, experiments: [only.members] };
     const { kept, leftOut } = fitOwnMembers(this.#assignments, this.owner.options.primary);
     if (leftOut > 0) this.owner.counters.reject("over_limit", leftOut);
     const experiments = kept.map((assignment) => assignment.members);

@@ -29,7 +29,6 @@ function decide(shopper: number): CheckoutVariant {
 const app = express();
 app.use(expressExperiments(experiments));
 
-// oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 waits for it, and handles what it throws
 app.post("/checkout/:shopper", async (request, response) => {
   const shopper = Number(request.params.shopper);
   experiments.record("checkout", decide(shopper));

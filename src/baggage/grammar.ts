@@ -36,6 +36,11 @@ export function isBaggageOctets(text: string): boolean {
   return isAll(text, OCTET);
 }
 
+/** A `baggage-octet` that stands for itself, as all but the percent sign do. */
+export function isPlainOctet(code: number): boolean {
+  return code !== 0x25 && code < 128 && ((CLASSES[code] ?? 0) & OCTET) !== 0;
+}
+
 /** Optional white space is a space or a tab, and nothing else that `String.prototype.trim` removes. */
 export function isOws(code: number): boolean {
   return code === 0x20 || code === 0x09;

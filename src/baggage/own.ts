@@ -1,12 +1,15 @@
-import { isBaggageOctets, isOws, trimOws } from "./grammar.ts";
+import { isBaggageOctets, isOws, isPlainOctet, trimOws } from "./grammar.ts";
 import { MAX_HEADER_BYTES } from "./limits.ts";
 import { memberKey } from "./merge.ts";
 import { percentDecode } from "./percent.ts";
 
 /** Own members of one header, found without parsing the others. */
 export interface OwnMembers {
-  /** Alternating names (the key without the prefix) and decoded values, in header order. */
-  readonly pairs: readonly string[];
+  /**
+   * Three strings for each member, in header order: what stands between the prefix and the last dot of the key
+   * (`checkout`), what stands behind it (`variant`), and the decoded value.
+   */
+  readonly parts: readonly string[];
   /** Own members whose value breaks the grammar, or that stand behind white space which only some parsers trim. */
   readonly malformed: number;
   /** Own members beyond the header's 8192 bytes. */
@@ -15,31 +18,91 @@ export interface OwnMembers {
   readonly encoded: number;
 }
 
-const NONE: OwnMembers = Object.freeze({ pairs: Object.freeze([]), malformed: 0, overBudget: 0, encoded: 0 });
+const NONE: OwnMembers = Object.freeze({ parts: Object.freeze([]), malformed: 0, overBudget: 0, encoded: 0 });
 
-/**
- * Reads the members under `prefix`. The cost is that of finding the prefix in the text, not of the members around it.
- * Never throws; linear in the length of the header.
- */
-export function readOwnMembers(header: string, prefix: string): OwnMembers {
-  let at = header.indexOf(prefix);
-  const hasEscapes = header.includes("%");
-  if (at === -1 && !hasEscapes) return NONE;
+const COMMA = 0x2c;
+const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const DOT = 0x2e;
 
-  const pairs: string[] = [];
-  let malformed = 0;
-  let overBudget = 0;
-  while (at !== -1) {
-    const lead = leadOf(header, at);
-    const comma = header.indexOf(",", at);
-    const end = comma === -1 ? header.length : comma;
-    if (lead !== "inside") {
-      if (end > MAX_HEADER_BYTES && at + trimOws(header.slice(at, end)).length > MAX_HEADER_BYTES) overBudget++;
-      else if (lead === "foreign-space" || !pushPair(pairs, header, at + prefix.length, end)) malformed++;
-    }
-    at = header.indexOf(prefix, end);
+/** Finds the members under one prefix. What can be known of the prefix is computed once. */
+export class OwnMemberReader {
+  readonly prefix: string;
+  readonly #escapes: ReadonlySet<number>;
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+    this.#escapes = escapesOf(prefix);
   }
-  return { pairs, malformed, overBudget, encoded: hasEscapes ? countEncoded(header, prefix) : 0 };
+
+  /**
+   * Reads the own members of a header. The cost is that of finding the prefix in the text, not of the members around
+   * it. Never throws; linear in the length of the header.
+   */
+  read(header: string): OwnMembers {
+    const first = header.indexOf(this.prefix);
+    const encoded = this.#countEncoded(header);
+    if (first === -1) return encoded === 0 ? NONE : { ...NONE, encoded };
+
+    const parts: string[] = [];
+    let malformed = 0;
+    let overBudget = 0;
+    for (let at = first; at !== -1; ) {
+      const lead = leadOf(header, at);
+      const comma = header.indexOf(",", at);
+      const end = comma === -1 ? header.length : comma;
+      if (lead !== "inside") {
+        if (end > MAX_HEADER_BYTES && at + trimOws(header.slice(at, end)).length > MAX_HEADER_BYTES) overBudget++;
+        else if (lead === "foreign-space" || !pushMember(parts, header, at + this.prefix.length, end)) malformed++;
+      }
+      at = comma === -1 ? -1 : header.indexOf(this.prefix, comma);
+    }
+    return { parts, malformed, overBudget, encoded };
+  }
+
+  /** Whether a list may hold an own member; a quick test before its members are looked at one by one. */
+  mayBeIn(list: string): boolean {
+    return list.includes(this.prefix) || this.#countEncoded(list) > 0;
+  }
+
+  /**
+   * Whether a key, as it stands on the wire or in OpenTelemetry's baggage, is ours: it has the prefix, or gets it when
+   * it is trimmed and percent-decoded as OpenTelemetry's propagator does before it passes the member on.
+   */
+  owns(key: string): boolean {
+    if (key.startsWith(this.prefix)) return true;
+    return percentDecode(key.trim())?.startsWith(this.prefix) ?? false;
+  }
+
+  /** A percent sign concerns us only where it encodes a character of the prefix, and stands in a key. */
+  #countEncoded(header: string): number {
+    let count = 0;
+    for (let at = header.indexOf("%"); at !== -1; at = header.indexOf("%", at + 1)) {
+      if (!this.#escapes.has(escapeAt(header, at))) continue;
+      const start = header.lastIndexOf(",", at) + 1;
+      const comma = header.indexOf(",", at);
+      const key = memberKey(header.slice(start, comma === -1 ? undefined : comma));
+      if (!key.startsWith(this.prefix) && this.owns(key)) count++;
+      if (comma === -1) break;
+      at = comma;
+    }
+    return count;
+  }
+}
+
+/** The escapes that stand for the characters of a text, as `escapeAt` gives them. */
+function escapesOf(text: string): ReadonlySet<number> {
+  const escapes = new Set<number>();
+  for (const char of text) {
+    const hex = char.charCodeAt(0).toString(16);
+    for (const form of [hex.toLowerCase(), hex.toUpperCase()]) escapes.add(escapeAt(`%${form}`, 0));
+  }
+  return escapes;
+}
+
+/** The two characters behind a percent sign as one number; NaN, which is 0 here, where there are none. */
+function escapeAt(text: string, percent: number): number {
+  return (text.charCodeAt(percent + 1) << 16) | text.charCodeAt(percent + 2);
 }
 
 /**
@@ -53,7 +116,7 @@ function leadOf(header: string, at: number): Lead {
   let lead: Lead = "clean";
   for (let i = at - 1; i >= 0; i--) {
     const code = header.charCodeAt(i);
-    if (code === 0x2c) return lead;
+    if (code === COMMA) return lead;
     if (isOws(code)) continue;
     if (header.charAt(i).trim() !== "") return "inside";
     lead = "foreign-space";
@@ -61,49 +124,36 @@ function leadOf(header: string, at: number): Lead {
   return lead;
 }
 
-function pushPair(pairs: string[], header: string, start: number, end: number): boolean {
-  const segment = header.slice(start, end);
-  const equals = segment.indexOf("=");
-  if (equals === -1) return false;
-  const name = trimOws(segment.slice(0, equals));
-  if (name.includes(";")) return false;
-  const semicolon = segment.indexOf(";", equals);
-  const raw = trimOws(segment.slice(equals + 1, semicolon === -1 ? undefined : semicolon));
-  const value = isBaggageOctets(raw) ? percentDecode(raw) : undefined;
-  if (value === undefined) return false;
-  pairs.push(name, value);
-  return true;
+function decodeValue(raw: string): string | undefined {
+  const value = trimOws(raw);
+  return isBaggageOctets(value) ? percentDecode(value) : undefined;
 }
 
-/** Looks at the members that hold a percent sign in their key; one in a value costs two searches. */
-function countEncoded(header: string, prefix: string): number {
-  let count = 0;
-  let percent = header.indexOf("%");
-  while (percent !== -1) {
-    const start = header.lastIndexOf(",", percent) + 1;
-    const comma = header.indexOf(",", percent);
-    if (!header.slice(start, percent).includes("=")) {
-      const segment = header.slice(start, comma === -1 ? undefined : comma);
-      const key = memberKey(segment);
-      if (!key.startsWith(prefix) && isOwnKey(key, prefix)) count++;
-    }
-    if (comma === -1) break;
-    percent = header.indexOf("%", comma);
+/** Reads one member from behind its prefix, or says that it breaks the grammar. Looks at nothing beyond its end. */
+function pushMember(parts: string[], header: string, start: number, end: number): boolean {
+  let equals = start;
+  let dot = -1;
+  for (; equals < end; equals++) {
+    const code = header.charCodeAt(equals);
+    if (code === EQUALS) break;
+    if (code === SEMICOLON) return false;
+    if (code === DOT) dot = equals;
   }
-  return count;
-}
-
-/**
- * Whether a key, as it stands on the wire or in OpenTelemetry's baggage, is ours: it has the prefix, or gets it when
- * it is percent-decoded or trimmed as OpenTelemetry's propagator does before it passes the member on.
- */
-export function isOwnKey(key: string, prefix: string): boolean {
-  if (key.startsWith(prefix)) return true;
-  const decoded = percentDecode(key.trim());
-  return decoded !== undefined && decoded.trim().startsWith(prefix);
-}
-
-/** Whether a list may hold an own member; a quick test before the members are looked at one by one. */
-export function mayHoldOwn(header: string, prefix: string): boolean {
-  return header.includes(prefix) || header.includes("%");
+  if (equals === end) return false;
+  let isPlain = true;
+  let valueEnd = equals + 1;
+  for (; valueEnd < end; valueEnd++) {
+    const code = header.charCodeAt(valueEnd);
+    if (code === SEMICOLON) break;
+    isPlain &&= isPlainOctet(code);
+  }
+  const raw = header.slice(equals + 1, valueEnd);
+  const value = isPlain ? raw : decodeValue(raw);
+  if (value === undefined) return false;
+  parts.push(
+    dot === -1 ? "" : header.slice(start, dot),
+    trimOws(header.slice(dot === -1 ? start : dot + 1, equals)),
+    value,
+  );
+  return true;
 }

@@ -1,4 +1,5 @@
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
+const BEYOND_ASCII = /%[89A-Fa-f]/;
 
 /** Everything but `baggage-octet`, and the percent sign, which must be encoded too. */
 const UNSAFE = /[^\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+/g;
@@ -13,22 +14,26 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 export function percentDecode(value: string): string | undefined {
   if (!value.includes("%")) return value;
   if (MALFORMED.test(value)) return undefined;
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return utf8.decode(octets(value));
-  }
+  // decodeURIComponent throws on what is no UTF-8, and a header full of it would cost milliseconds.
+  return BEYOND_ASCII.test(value) ? utf8.decode(octets(value)) : decodeURIComponent(value);
 }
 
 function octets(value: string): Uint8Array {
-  const bytes = new Uint8Array(value.length);
+  const bytes = Buffer.from(value, "utf8");
   let length = 0;
-  for (let i = 0; i < value.length; i++) {
-    const isEscape = value[i] === "%";
-    bytes[length++] = isEscape ? Number.parseInt(value.slice(i + 1, i + 3), 16) : value.charCodeAt(i);
-    if (isEscape) i += 2;
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] ?? 0;
+    if (byte === 0x25) {
+      bytes[length++] = hexDigit(bytes[i + 1] ?? 0) * 16 + hexDigit(bytes[i + 2] ?? 0);
+      i += 2;
+    } else bytes[length++] = byte;
   }
   return bytes.subarray(0, length);
+}
+
+/** The value of a digit's character code: `0` is 0x30, and the letters count from 10 in either case. */
+function hexDigit(code: number): number {
+  return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
 }
 
 /** Encodes what may not stand in a value as it is. A lone surrogate becomes U+FFFD; nothing throws. */

@@ -1,6 +1,7 @@
 import { show } from "../assignment/registry.ts";
 import { ExperimentConfigError } from "../errors.ts";
 import { advise } from "../telemetry/diagnostics.ts";
+import type { Destination } from "./destination.ts";
 
 /**
  * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
@@ -16,7 +17,7 @@ export interface Verdict {
 
 /** The compiled list. Origins are compared whole, never by a part of their text. */
 export interface Destinations {
-  allows(url: URL): boolean;
+  allows(destination: Destination): boolean;
   explain(url: URL): Verdict;
 }
 
@@ -58,10 +59,12 @@ export function compileDestinations(entries: unknown): Destinations {
       return { allowed: true, reason: "a predicate of propagateTo allows it" };
     return no(entries.length === 0 ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
   };
-  return {
-    allows: (url) => origins.has(url.origin) || (wildcards.length + predicates.length > 0 && explain(url).allowed),
-    explain,
+  const allows = (destination: Destination): boolean => {
+    if (origins.has(destination.origin)) return true;
+    const { url } = entries.length === 0 ? { url: undefined } : destination;
+    return url !== undefined && explain(url).allowed;
   };
+  return { allows, explain };
 }
 
 function no(reason: string): Verdict {

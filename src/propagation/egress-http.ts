@@ -1,8 +1,9 @@
 import type { ClientRequest } from "node:http";
 import { processState } from "../process-state.ts";
+import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { OutgoingBaggage } from "./outgoing-baggage.ts";
-import { TICKET_HEADER } from "./tickets.ts";
+import { redeemTickets, TICKET_HEADER } from "./tickets.ts";
 
 /** node:http and node:https publish each request here, in the caller's own context, before anything is written. */
 export const HTTP_CREATED = "http.client.request.created";
@@ -39,7 +40,7 @@ function guardMadeBlock(request: ClientRequest): void {
 }
 
 function oneLine(request: ClientRequest, lines: readonly string[], tickets: readonly string[]): string {
-  const baggage = new OutgoingBaggage(processState().policies, tickets, destinationOf(request));
+  const baggage = new OutgoingBaggage(processState().policies, redeemTickets(tickets), destinationOf(request));
   for (const line of lines) baggage.add(line);
   baggage.recordSize();
   return baggage.text;
@@ -50,12 +51,12 @@ function oneLine(request: ClientRequest, lines: readonly string[], tickets: read
  * absolute-form path does, else the authority that Node connects to. Node 22 does not show its port; there it is
  * unknown, and so nothing of ours is written.
  */
-function destinationOf(request: ClientRequest): URL | undefined {
+function destinationOf(request: ClientRequest): Destination | undefined {
   const { method, path, protocol } = request;
   if (method === "CONNECT" || ("socketPath" in request && request.socketPath)) return undefined;
-  if (!path.startsWith("/")) return URL.parse(path) ?? undefined;
+  if (!path.startsWith("/")) return Destination.parse(path);
   const authority = authorityOf(request);
-  return authority === undefined ? undefined : (URL.parse(`${protocol}//${authority}${path}`) ?? undefined);
+  return authority === undefined ? undefined : new Destination(`${protocol}//${authority}`, path);
 }
 
 function authorityOf(request: ClientRequest): string | undefined {

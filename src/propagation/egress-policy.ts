@@ -1,9 +1,10 @@
+import type { OwnMemberReader } from "../baggage/own.ts";
 import type { Destinations } from "./destinations.ts";
 
 /** What one instance lets out. The process-wide stop applies the policies of all instances to each request. */
 export interface EgressPolicy {
-  /** Members under it are own: they leave only if a scope of this instance writes them. */
-  readonly prefix: string;
+  /** What it takes for own leaves only if a scope of this instance writes it. */
+  readonly reader: OwnMemberReader;
   readonly destinations: Destinations;
   /** Whether the others' members go to every destination, or only where own ones may go. */
   readonly foreignBaggage: "everywhere" | "allowed-only";

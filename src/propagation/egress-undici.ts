@@ -1,7 +1,8 @@
 import { processState } from "../process-state.ts";
+import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { OutgoingBaggage } from "./outgoing-baggage.ts";
-import { TICKET_HEADER } from "./tickets.ts";
+import { redeemTickets, TICKET_HEADER } from "./tickets.ts";
 
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
 export const UNDICI_CREATE = "undici:request:create";
@@ -25,7 +26,7 @@ export function guardUndiciRequest(message: unknown): void {
   const lines: string[] = [];
   const tickets: string[] = [];
   takeOff(request, lines, tickets);
-  const baggage = new OutgoingBaggage(processState().policies, tickets, destinationOf(request));
+  const baggage = new OutgoingBaggage(processState().policies, redeemTickets(tickets), destinationOf(request));
   for (const line of lines) baggage.add(line);
   put(request, baggage.text);
   baggage.recordSize();
@@ -46,10 +47,9 @@ function requestOf(message: unknown): UndiciRequest {
 }
 
 /** The origin, or the target behind a proxy that is not a tunnel; nothing for the tunnel itself. */
-function destinationOf({ method, path, origin }: UndiciRequest): URL | undefined {
+function destinationOf({ method, path, origin }: UndiciRequest): Destination | undefined {
   if (method === "CONNECT") return undefined;
-  // Joined as text: a path such as "//other.host/" would take the place of the origin in new URL(path, origin).
-  return URL.parse(path.startsWith("/") ? originOf(origin) + path : path) ?? undefined;
+  return path.startsWith("/") ? new Destination(originOf(origin), path) : Destination.parse(path);
 }
 
 function originOf(origin: unknown): string {

@@ -1,17 +1,17 @@
 import { type Context, context, propagation } from "@opentelemetry/api";
-import { isOwnKey } from "../baggage/own.ts";
+import type { OwnMemberReader } from "../baggage/own.ts";
 import { advise } from "../telemetry/diagnostics.ts";
 
 /**
  * The active context without own members in OpenTelemetry's baggage, or undefined where there are none. What a request
  * passes on comes from its scope alone; OpenTelemetry's copy would travel past trust and past `propagateTo`.
  */
-export function contextWithoutOwn(prefix: string): Context | undefined {
+export function contextWithoutOwn(reader: OwnMemberReader): Context | undefined {
   try {
     const active = context.active();
     const baggage = propagation.getBaggage(active);
     if (baggage === undefined) return undefined;
-    const own = baggage.getAllEntries().flatMap(([key]) => (isOwnKey(key, prefix) ? [key] : []));
+    const own = baggage.getAllEntries().flatMap(([key]) => (reader.owns(key) ? [key] : []));
     return own.length === 0 ? undefined : propagation.setBaggage(active, baggage.removeEntries(...own));
   } catch (error) {
     advise("inbound", "OpenTelemetry's baggage could not be read", error);

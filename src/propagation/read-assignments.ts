@@ -1,6 +1,6 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
-import { readOwnMembers } from "../baggage/own.ts";
+import type { CompiledExperiment } from "../assignment/registry.ts";
 import type { Instance } from "../instance.ts";
 import { fitOwnMembers } from "./own-budget.ts";
 import type { Caller } from "./trust.ts";
@@ -8,8 +8,11 @@ import type { Caller } from "./trust.ts";
 /** What the members of one experiment say, before they are believed. */
 interface Draft {
   readonly key: string;
+  readonly declared: CompiledExperiment | undefined;
   id: string | undefined;
   variant: string | undefined;
+  /** The declared assignment to the variant. */
+  shared: CompiledAssignment | undefined;
   forced: boolean;
   members: number;
 }
@@ -19,67 +22,84 @@ const NOTHING: readonly CompiledAssignment[] = Object.freeze([]);
 /** The assignments that came with a request, if its caller is trusted. Whatever does not count is counted by reason. */
 export function readAssignments(instance: Instance, header: string, caller: Caller): readonly CompiledAssignment[] {
   const { options, counters } = instance;
-  const own = readOwnMembers(header, options.prefix);
-  counters.reject("encoded_key", own.encoded);
-  counters.reject("malformed", own.malformed);
-  counters.reject("over_limit", own.overBudget);
-  if (own.pairs.length === 0) return NOTHING;
+  const own = options.reader.read(header);
+  if (own.encoded > 0) counters.reject("encoded_key", own.encoded);
+  if (own.malformed > 0) counters.reject("malformed", own.malformed);
+  if (own.overBudget > 0) counters.reject("over_limit", own.overBudget);
+  if (own.parts.length === 0) return NOTHING;
   if (!options.trusts(caller)) {
-    counters.reject("untrusted", own.pairs.length / 2);
+    counters.reject("untrusted", own.parts.length / 3);
     return NOTHING;
   }
   const assignments: CompiledAssignment[] = [];
-  for (const draft of draftsOf(instance, own.pairs)) {
+  for (const draft of draftsOf(instance, own.parts)) {
     const assignment = resolve(instance, draft);
     if (assignment !== undefined) assignments.push(assignment);
   }
   if (assignments.length < 2) return assignments;
   const { kept, leftOut } = fitOwnMembers(assignments, options.primary);
-  counters.reject("over_limit", leftOut);
+  if (leftOut > 0) counters.reject("over_limit", leftOut);
   return leftOut === 0 ? assignments : kept;
 }
 
-function draftsOf({ counters }: Instance, pairs: readonly string[]): Iterable<Draft> {
-  const drafts = new Map<string, Draft>();
-  for (let i = 0; i < pairs.length; i += 2) {
-    const name = pairs[i] ?? "";
-    const value = pairs[i + 1] ?? "";
-    const dot = name.lastIndexOf(".");
-    const key = name.slice(0, Math.max(dot, 0));
-    let draft = drafts.get(key);
-    if (draft === undefined) {
-      draft = { key, id: undefined, variant: undefined, forced: false, members: 0 };
-      if (isExperimentKey(key)) drafts.set(key, draft);
+/** In the order in which the experiments came. The members of one mostly stand side by side, so the last one is tried first. */
+function draftsOf({ options, counters }: Instance, parts: readonly string[]): readonly Draft[] {
+  const drafts: Draft[] = [];
+  let byKey: Map<string, Draft> | undefined;
+  let draft: Draft | undefined;
+  for (let i = 0; i < parts.length; i += 3) {
+    const key = parts[i] ?? "";
+    if (draft?.key !== key) {
+      byKey ??= new Map();
+      if (draft !== undefined) byKey.set(draft.key, draft);
+      draft = byKey.get(key);
     }
-    if (!isExperimentKey(key) || !apply(draft, name.slice(dot + 1), value)) counters.reject("malformed");
-    else draft.members++;
+    if (draft === undefined) {
+      const declared = options.registry?.get(key);
+      if (declared !== undefined || isExperimentKey(key)) {
+        draft = { key, declared, id: undefined, variant: undefined, shared: undefined, forced: false, members: 0 };
+        drafts.push(draft);
+      }
+    }
+    if (draft !== undefined && apply(draft, parts[i + 1] ?? "", parts[i + 2] ?? "")) draft.members++;
+    else counters.reject("malformed");
   }
-  return drafts.values();
+  return drafts;
 }
 
+/** Declared names have been checked, so the rule is asked only for others. */
 function apply(draft: Draft, field: string, value: string): boolean {
-  if (field === "forced") {
-    draft.forced = value === "1";
-    return draft.forced;
+  switch (field) {
+    case "variant": {
+      const shared = draft.declared?.assignments.get(value);
+      if (shared === undefined && !isExperimentName(value)) return false;
+      draft.shared = shared;
+      draft.variant = value;
+      return true;
+    }
+    case "id":
+      if (value !== draft.declared?.id && !isExperimentName(value)) return false;
+      draft.id = value;
+      return true;
+    case "forced":
+      draft.forced = value === "1";
+      return draft.forced;
+    default:
+      return false;
   }
-  if (!isExperimentName(value)) return false;
-  if (field === "variant") draft.variant = value;
-  else if (field === "id") draft.id = value;
-  else return false;
-  return true;
 }
 
 function resolve({ options, counters, compile }: Instance, draft: Draft): CompiledAssignment | undefined {
-  const { key, id, variant, forced, members } = draft;
+  const { key, declared, id = declared?.id, variant, shared, forced, members } = draft;
   if (variant === undefined) {
     counters.reject("orphan", members);
     return undefined;
   }
-  const declared = options.registry?.get(key);
-  if (options.dropsUnknown && options.registry !== undefined && !declared?.assignments.has(variant)) {
+  if (shared === undefined && options.dropsUnknown && options.registry !== undefined) {
     counters.reject("unknown", members);
     return undefined;
   }
-  if (declared !== undefined && id !== undefined && id !== declared.id) counters.reject("id_mismatch");
-  return compile({ key, id: id ?? declared?.id, variant, forced });
+  if (declared !== undefined && id !== declared.id) counters.reject("id_mismatch");
+  else if (shared !== undefined && !forced) return shared;
+  return compile({ key, id, variant, forced });
 }

@@ -8,12 +8,18 @@ import type { RequestScope } from "../scope.ts";
  */
 export const TICKET_HEADER = "otel-experiments-ticket";
 
-/** The scopes that the tickets stand for; unknown ones stand for none. */
+const NOBODY: readonly RequestScope[] = Object.freeze([]);
+
+/** The scopes that the tickets stand for; unknown ones stand for none. Wrapped twice, a request has two tickets. */
 export function redeemTickets(values: readonly string[]): readonly RequestScope[] {
-  const scopes = new Set<RequestScope>();
-  for (const ticket of values.flatMap((value) => value.split(","))) {
-    const scope = processState().tickets.get(ticket.trim())?.deref();
-    if (scope !== undefined) scopes.add(scope);
+  if (values.length === 0) return NOBODY;
+  const { tickets } = processState();
+  const scopes: RequestScope[] = [];
+  for (const value of values) {
+    for (const ticket of value.split(",")) {
+      const scope = tickets.get(ticket.trim())?.deref();
+      if (scope !== undefined && !scopes.includes(scope)) scopes.push(scope);
+    }
   }
-  return [...scopes];
+  return scopes;
 }

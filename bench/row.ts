@@ -1,0 +1,12 @@
+/** One line of the result. */
+export interface Row {
+  readonly name: string;
+  readonly figure: string;
+  readonly bound: string;
+  readonly holds: boolean;
+}
+
+/** Nanoseconds as a person reads them. */
+export function ns(value: number): string {
+  return `${Math.round(value)} ns`;
+}
