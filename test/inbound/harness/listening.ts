@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Server } from "node:net";
 import type { InboundServer } from "../../../testing/inbound-contract.ts";
 
+/** What we use of node:http's server, whatever its kinds of request and response. */
+type HttpServer = Server & { closeAllConnections(): void };
+
 /** Listens on a free port of loopback; closing ends the open connections too. */
-export async function listen(server: Server): Promise<InboundServer> {
+export async function listen(server: HttpServer): Promise<InboundServer> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   // why: a server on a TCP port has an address of this form
