@@ -1,9 +1,11 @@
+import type { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { bindEmitter, type Emitter } from "./emitters.ts";
 import type { Instance } from "./instance.ts";
 import { processState } from "./process-state.ts";
 import { contextWithoutOwn } from "./propagation/own-context.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
+import { takeSelfCall } from "./propagation/self-calls.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
 import { attachedScope, attachScope, RequestScope, scopeOwnedBy } from "./scope.ts";
 import { advise } from "./telemetry/diagnostics.ts";
@@ -16,7 +18,7 @@ export interface Arrival {
   /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
   readonly peer: string | undefined;
   /** The request itself: the scope is noted on it and found by it, also where async context is gone. */
-  readonly request: Emitter;
+  readonly request: Emitter & { readonly socket?: Socket };
   /** Its `close` ends the scope. */
   readonly response: Emitter;
   /** For frameworks whose plugin makes the server span itself. */
@@ -47,14 +49,20 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
     attachScope(arrival.request, scope);
     if (outer === undefined) bindEmitters(arrival);
     instance.refreshMeters();
-    const baggage = arrival.header("baggage");
-    if (baggage !== undefined) {
-      scope.add(readAssignments(instance, typeof baggage === "string" ? baggage : baggage.join(","), arrival));
-    }
+    const baggage = baggageOf(arrival);
+    if (baggage !== undefined) scope.add(readAssignments(instance, baggage, arrival));
   } catch (error) {
     advise("inbound", "a request could not be read, so it has no variant from its caller", error);
   }
   return scope;
+}
+
+function baggageOf({ header, request }: Arrival): string | undefined {
+  const received = header("baggage");
+  const line = typeof received === "object" ? received.join(",") : received;
+  const members = takeSelfCall(request.socket);
+  if (members === undefined) return line;
+  return line === undefined ? members : `${line},${members}`;
 }
 
 function bindEmitters({ request, response }: Arrival): void {

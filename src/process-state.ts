@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
+import type { SelfCall } from "./propagation/self-calls.ts";
 import type { RequestScope } from "./scope.ts";
 
 /**
@@ -13,6 +14,8 @@ export interface ProcessState {
   readonly policies: Set<EgressPolicy>;
   /** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
   readonly tickets: Map<string, WeakRef<RequestScope>>;
+  /** Requests that may arrive in the process that made them, oldest first. */
+  selfCalls: readonly SelfCall[];
   /** Takes the subscriptions to the diagnostics channels back; undefined while there are none. */
   unsubscribe: (() => void) | undefined;
 }
@@ -31,6 +34,7 @@ export function processState(): ProcessState {
     measured: new Map(),
     policies: new Set(),
     tickets: new Map(),
+    selfCalls: [],
     unsubscribe: undefined,
   };
   return holder[STATE];

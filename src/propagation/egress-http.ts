@@ -3,6 +3,7 @@ import { processState } from "../process-state.ts";
 import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { OutgoingBaggage } from "./outgoing-baggage.ts";
+import { expectSelfCall } from "./self-calls.ts";
 import { redeemTickets, TICKET_HEADER } from "./tickets.ts";
 
 /** node:http and node:https publish each request here, in the caller's own context, before anything is written. */
@@ -43,6 +44,7 @@ function oneLine(request: ClientRequest, lines: readonly string[], tickets: read
   const baggage = new OutgoingBaggage(processState().policies, redeemTickets(tickets), destinationOf(request));
   for (const line of lines) baggage.add(line);
   baggage.recordSize();
+  if (tickets.length === 0) expectSelfCall(request, baggage.removed);
   return baggage.text;
 }
 

@@ -2,6 +2,7 @@ import { processState } from "../process-state.ts";
 import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { OutgoingBaggage } from "./outgoing-baggage.ts";
+import { expectSelfCall } from "./self-calls.ts";
 import { redeemTickets, TICKET_HEADER } from "./tickets.ts";
 
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
@@ -18,6 +19,8 @@ interface UndiciRequest {
   /** Alternating names and values, or `Name: value` lines. */
   headers: HeaderPart[] | string;
   addHeader(name: string, value: HeaderPart): unknown;
+  readonly completed?: boolean;
+  readonly aborted?: boolean;
 }
 
 /** Puts the one `baggage` line on a request, and keeps it one when more is added. */
@@ -30,6 +33,7 @@ export function guardUndiciRequest(message: unknown): void {
   for (const line of lines) baggage.add(line);
   put(request, baggage.text);
   baggage.recordSize();
+  if (tickets.length === 0) expectSelfCall(request, baggage.removed);
 
   const { addHeader } = request;
   request.addHeader = function addHeaderOnce(name, value) {

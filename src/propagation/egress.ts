@@ -4,6 +4,7 @@ import { advise } from "../telemetry/diagnostics.ts";
 import { guardHttpRequest, HTTP_CREATED } from "./egress-http.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
 import { guardUndiciRequest, UNDICI_CREATE } from "./egress-undici.ts";
+import { noteUndiciSocket, UNDICI_SEND_HEADERS } from "./self-calls.ts";
 
 /** An instance's hold on the process-wide stop. The last one to let go takes the subscriptions back. */
 export interface EgressHold {
@@ -43,6 +44,7 @@ function subscribe(): () => void {
   const guards = [
     [UNDICI_CREATE, guarded(guardUndiciRequest)],
     [HTTP_CREATED, guarded(guardHttpRequest)],
+    [UNDICI_SEND_HEADERS, guarded(noteUndiciSocket)],
   ] as const;
   for (const [channel, guard] of guards) diagnosticsChannel.subscribe(channel, guard);
   return () => {

@@ -6,6 +6,8 @@ import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope.ts
 import type { Destination } from "./destination.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
 
+const NO_MEMBERS: readonly string[] = Object.freeze([]);
+
 /**
  * The one `baggage` line of one outgoing request. Whoever adds a line (the caller, OpenTelemetry once or twice), the
  * result holds the others' members as they were, each once, and own members from the scopes alone.
@@ -16,6 +18,8 @@ export class OutgoingBaggage {
   #writer: RequestScope | undefined;
   #own: OwnMembersText = OWN_NOTHING;
   #foreign = "";
+  /** The own members that somebody else wrote, as they stood there. */
+  removed: readonly string[] = NO_MEMBERS;
 
   /** @param destination undefined where it is not known, so that nothing of ours may leave */
   constructor(policies: Iterable<EgressPolicy>, scopes: readonly RequestScope[], destination: Destination | undefined) {
@@ -33,8 +37,9 @@ export class OutgoingBaggage {
 
   /** Adds a line that somebody wrote. A member that is there already, to the letter, is not repeated. */
   add(line: string): void {
+    const { foreign, own } = separate(line, this.#policies);
+    this.removed = own.length === 0 ? this.removed : [...this.removed, ...own];
     if (!this.#keepsForeign) return;
-    const foreign = withoutOwn(line, this.#policies);
     if (this.#foreign === "") {
       this.#foreign = foreign;
       return;
@@ -68,16 +73,25 @@ function joinOwn(first: OwnMembersText, second: OwnMembersText): OwnMembersText 
   return { text: experiments.join(","), experiments };
 }
 
-/** A list without the members that are own to one of the policies, and otherwise to the byte as it was. */
-export function withoutOwn(line: string, policies: Iterable<EgressPolicy>): string {
-  let text = line;
+interface SeparatedList {
+  /** To the byte as it was, where nothing in it is own. */
+  readonly foreign: string;
+  readonly own: readonly string[];
+}
+
+/** Takes the members out of a list that are own to one of the policies. */
+function separate(line: string, policies: Iterable<EgressPolicy>): SeparatedList {
+  let foreign = line;
+  let own = NO_MEMBERS;
   for (const { reader } of policies) {
-    if (!reader.mayBeIn(text)) continue;
-    const members = splitMembers(text);
-    const foreign = members.filter((member) => !isOwn(member, reader));
-    if (foreign.length < members.length) text = foreign.join(",");
+    if (!reader.mayBeIn(foreign)) continue;
+    const members = splitMembers(foreign);
+    const others = members.filter((member) => !isOwn(member, reader));
+    if (others.length === members.length) continue;
+    foreign = others.join(",");
+    own = [...own, ...members.filter((member) => isOwn(member, reader))];
   }
-  return text;
+  return { foreign, own };
 }
 
 /** A member without a value breaks the grammar, but under our prefix it is still nothing to pass on. */
