@@ -1,0 +1,142 @@
+import diagnosticsChannel from "node:diagnostics_channel";
+import http from "node:http";
+import { createExperiments } from "otel-experiments";
+import { experimentFetch } from "otel-experiments/fetch";
+import { experimentInterceptor } from "otel-experiments/undici";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { startWireServer } from "../../testing/wire-server.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
+import { undiciMajors } from "./undici-majors.ts";
+
+const CHANNELS = ["undici:request:create", "http.client.request.created"] as const;
+
+const allowed = await startRedirectingServer();
+const denied = await startRedirectingServer();
+const options = { trustInbound: true, propagateTo: [allowed.origin] } as const;
+
+afterEach(() => {
+  allowed.clear();
+  denied.clear();
+});
+
+afterAll(async () => {
+  await allowed.close();
+  await denied.close();
+});
+
+function subscribed(): readonly boolean[] {
+  return CHANNELS.map((channel) => diagnosticsChannel.hasSubscribers(channel));
+}
+
+describe("the process-wide stop", () => {
+  test("OUT-C1 stands from the first instance on, until the last one is closed", async () => {
+    expect(subscribed()).toEqual([false, false]);
+    const first = createExperiments(options);
+    expect(subscribed()).toEqual([true, true]);
+    const second = createExperiments({ ...options, prefix: "two." });
+    await first.close();
+    expect(subscribed()).toEqual([true, true]);
+    await second.close();
+    expect(subscribed()).toEqual([false, false]);
+  });
+
+  test("OUT-C2 is counted by instances, and not by calls of close", async () => {
+    const first = createExperiments(options);
+    const second = createExperiments(options);
+    await first.close();
+    await first.close();
+    await Promise.all([first.close(), first.close()]);
+    expect(subscribed()).toEqual([true, true]);
+    await second.close();
+    expect(subscribed()).toEqual([false, false]);
+  });
+
+  test("OUT-C3 comes back with the next instance", async () => {
+    await createExperiments(options).close();
+    const next = createExperiments(options);
+    expect(subscribed()).toEqual([true, true]);
+    await fetch(denied.origin, { headers: { baggage: `user=1,${own("express")}` } });
+    await next.close();
+    expect(arrivals(denied)).toEqual([["user=1"]]);
+  });
+
+  test("OUT-C4 leaves others' subscriptions alone", async () => {
+    let seen = 0;
+    const count = (): void => void seen++;
+    for (const channel of CHANNELS) diagnosticsChannel.subscribe(channel, count);
+    const experiments = createExperiments(options);
+    await fetch(denied.origin);
+    await experiments.close();
+    await fetch(denied.origin);
+    expect(subscribed()).toEqual([true, true]);
+    expect(seen).toBe(2);
+    for (const channel of CHANNELS) diagnosticsChannel.unsubscribe(channel, count);
+  });
+
+  test("OUT-C5 is over once it is closed, for the members of nobody are own then", async () => {
+    await createExperiments(options).close();
+    await fetch(denied.origin, { headers: { baggage: own("express") } });
+    expect(arrivals(denied)).toEqual([[own("express")]]);
+  });
+});
+
+describe("a request that is under way when its experiments are closed", () => {
+  test("OUT-C6 by fetch: the hops that follow are still judged, and then the stop is over", async () => {
+    const { experiments, serve, close } = await openStage(options);
+    const gate = Promise.withResolvers<void>();
+    const slow = await startWireServer(async () => {
+      await gate.promise;
+      return { status: 307, lines: [`location: ${allowed.origin}${go(302, `${denied.origin}/`)}`] };
+    });
+    const fetchWithExperiments = experimentFetch(experiments);
+    await serve(own("express"), async () => {
+      const answer = fetchWithExperiments(slow.origin, { headers: { baggage: "user=1" } });
+      while (slow.requests.length === 0) await new Promise(setImmediate);
+      await experiments.close();
+      expect(subscribed()).toEqual([true, true]);
+      gate.resolve();
+      await answer;
+    });
+    expect(subscribed()).toEqual([false, false]);
+    expect(arrivals(allowed)).toEqual([[`user=1,${own("express")}`]]);
+    expect(arrivals(denied)).toEqual([["user=1"]]);
+    await close();
+    await slow.close();
+  });
+
+  test("OUT-C7 by fetch: it holds the stop up also where it fails", async () => {
+    const { experiments, serve, close } = await openStage(options);
+    const silent = await startWireServer(() => new Promise(() => undefined));
+    await serve(own("express"), async () => {
+      const stopping = new AbortController();
+      const answer = experimentFetch(experiments)(silent.origin, { signal: stopping.signal });
+      while (silent.requests.length === 0) await new Promise(setImmediate);
+      await experiments.close();
+      expect(subscribed()).toEqual([true, true]);
+      stopping.abort();
+      await expect(answer).rejects.toThrow("aborted");
+    });
+    expect(subscribed()).toEqual([false, false]);
+    await close();
+    await silent.close();
+  });
+
+  test("OUT-C8 a request that begins behind it is made as it is", async () => {
+    const { experiments, serve, close } = await openStage(options);
+    const fetchWithExperiments = experimentFetch(experiments);
+    await serve(own("express"), async () => {
+      await experiments.close();
+      await fetchWithExperiments(allowed.origin, { headers: { baggage: "user=1" } });
+      for (const { undici } of undiciMajors) {
+        const dispatcher = new undici.Agent().compose(experimentInterceptor(experiments));
+        await (await undici.request(allowed.origin, { dispatcher })).body.dump();
+        await dispatcher.close();
+      }
+      await new Promise((resolve) => {
+        http.get(allowed.origin, (response) => response.resume().on("end", resolve));
+      });
+    });
+    expect(arrivals(allowed)).toEqual([["user=1"], [], [], [], []]);
+    await close();
+  });
+});

@@ -1,0 +1,55 @@
+import { createExperiments, type Experiments, type ExperimentsOptions } from "otel-experiments";
+import { nodeExperiments } from "otel-experiments/node";
+import { headerValues } from "../../testing/http-bytes.ts";
+import { type ScopedService, startScopedService } from "../../testing/outbound-contract.ts";
+import { startWireServer, type WireServer } from "../../testing/wire-server.ts";
+
+/** A variant of the experiment `checkout`, as it stands on the wire. */
+export function own(variant: string, prefix = "experiment."): string {
+  return `${prefix}checkout.variant=${variant},${prefix}checkout.id=checkout_1`;
+}
+
+/** A service with experiments. */
+export interface Stage {
+  readonly experiments: Experiments;
+  readonly service: ScopedService;
+  /** Runs a function in a request that comes with this baggage. */
+  serve<T>(baggage: string, fn: () => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+/** Starts a service with these experiments, which trusts its callers unless they say otherwise. */
+export async function openStage(options: ExperimentsOptions): Promise<Stage> {
+  const experiments = createExperiments({ trustInbound: true, ...options });
+  const service = await startScopedService((listener) => nodeExperiments(experiments, listener));
+  return {
+    experiments,
+    service,
+    serve: (baggage, fn) => service.serve(baggage === "" ? [] : [`baggage: ${baggage}`], fn),
+    close: async () => {
+      await service.close();
+      await experiments.close();
+    },
+  };
+}
+
+/** A server that redirects `/go/STATUS/URL`. */
+export function startRedirectingServer(): Promise<WireServer> {
+  return startWireServer(({ start }) => {
+    const [, kind, status, target = ""] = (start.split(" ")[1] ?? "").split("/");
+    return kind === "go" ? { status: Number(status), lines: [`location: ${decodeURIComponent(target)}`] } : {};
+  });
+}
+
+/** The path that makes it redirect. */
+export function go(status: number, target: string): string {
+  return `/go/${status}/${encodeURIComponent(target)}`;
+}
+
+/** What each request brought that is ours to look at: its `baggage` lines, and whatever names a ticket or an experiment. */
+export function arrivals(server: WireServer): readonly (readonly string[])[] {
+  return server.requests.map(({ lines }) => [
+    ...headerValues(lines, "baggage"),
+    ...lines.filter((line) => !/^baggage:/i.test(line) && /otel-experiments|experiment\./i.test(line)),
+  ]);
+}

@@ -1,0 +1,156 @@
+import http from "node:http";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { TICKET_HEADER } from "otel-experiments/adapter";
+import { experimentFetch } from "otel-experiments/fetch";
+import { experimentInterceptor } from "otel-experiments/undici";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { processState } from "../../src/process-state.ts";
+import { startWireServer } from "../../testing/wire-server.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { undiciMajors } from "./undici-majors.ts";
+
+const allowed = await startRedirectingServer();
+const { experiments, service, serve, close } = await openStage({ propagateTo: [allowed.origin] });
+const fetchWithExperiments = experimentFetch(experiments);
+
+afterEach(() => allowed.clear());
+
+afterAll(async () => {
+  await close();
+  await allowed.close();
+});
+
+function get(headers: http.OutgoingHttpHeaders | readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.get(allowed.origin, { headers }, (response) => response.resume().on("end", resolve)).on("error", reject);
+  });
+}
+
+/** What a stranger can send for a ticket. */
+const forged: readonly string[] = [
+  "anything",
+  "c0ffee00-0000-4000-8000-000000000000",
+  "",
+  ",,",
+  "x".repeat(8000),
+  "__proto__",
+];
+
+describe("a ticket that somebody forged", () => {
+  test.each(forged)("OUT-K1 means nothing, and is taken off: %.20s", async (ticket) => {
+    const headers = { [TICKET_HEADER]: ticket, baggage: "user=1" };
+    await fetch(allowed.origin, { headers });
+    await get(headers);
+    await get({ "Otel-Experiments-TICKET": [ticket, ticket] });
+    await get([TICKET_HEADER, ticket, "baggage", "user=1"]);
+    for (const { undici } of undiciMajors) {
+      const dispatcher = new undici.Agent();
+      await (await undici.request(allowed.origin, { dispatcher, headers })).body.dump();
+      await (await undici.request(allowed.origin, { dispatcher, headers: [TICKET_HEADER, ticket] })).body.dump();
+      await dispatcher.close();
+    }
+    const undiciArrivals = undiciMajors.flatMap(() => [["user=1"], []]);
+    expect(arrivals(allowed)).toEqual([["user=1"], ["user=1"], [], ["user=1"], ...undiciArrivals]);
+  });
+
+  test.each(forged)("OUT-K2 does not stand in the way of the right one: %.20s", async (ticket) => {
+    const forwarded = { [TICKET_HEADER]: ticket };
+    await serve(own("express"), async () => {
+      await fetchWithExperiments(allowed.origin, { headers: forwarded });
+      for (const { undici } of undiciMajors) {
+        const dispatcher = new undici.Agent().compose(experimentInterceptor(experiments));
+        for (const headers of [
+          forwarded,
+          Object.entries(forwarded).flat(),
+          new Map(Object.entries(forwarded)).entries(),
+        ]) {
+          // why: undici takes iterables of pairs, which its types know by other names
+          const given = headers as Record<string, string>;
+          await (await undici.request(allowed.origin, { dispatcher, headers: given })).body.dump();
+        }
+        await dispatcher.close();
+      }
+    });
+    expect(arrivals(allowed)).toEqual(Array.from({ length: 1 + 3 * undiciMajors.length }, () => [own("express")]));
+  });
+
+  test("OUT-K3 gives no variant to a request that is served, not even where it is a right one", async () => {
+    const noted: string[] = [];
+    const noting = experimentFetch(experiments, async (_input, init) => {
+      noted.push(new Headers(init?.headers).get(TICKET_HEADER) ?? "none");
+      return new Response();
+    });
+    await serve(own("express"), async () => {
+      await noting(allowed.origin);
+      const seen = await service.serve([`${TICKET_HEADER}: ${noted.join()}`], async () => experiments.current());
+      expect(seen.assignments).toEqual([]);
+    });
+    expect(noted).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+  });
+});
+
+describe("a ticket", () => {
+  test("OUT-K4 is good as long as its request may be made anew, also when the one that is served is long over", async () => {
+    setFlagsFromString("--expose-gc");
+    // why: the flag puts a function of this name into new contexts
+    const collect = runInNewContext("gc") as () => void;
+    for (const { undici } of undiciMajors) {
+      const gate = Promise.withResolvers<void>();
+      const slow = await startWireServer(async () => {
+        await gate.promise;
+        return { status: 307, lines: [`location: ${allowed.origin}/`] };
+      });
+      const agent = new undici.Agent();
+      const redirect = undici.interceptors.redirect({ maxRedirections: 2 });
+      const dispatcher = agent.compose(redirect, experimentInterceptor(experiments));
+      const answers: Promise<unknown>[] = [];
+      await serve(own("express"), async () => {
+        answers.push(fetchWithExperiments(slow.origin), undici.request(slow.origin, { dispatcher }));
+      });
+      await serve(own("control"), async () => undefined);
+      while (slow.requests.length < 2) await new Promise(setImmediate);
+      for (let turn = 0; turn < 5; turn++) {
+        collect();
+        await new Promise(setImmediate);
+      }
+      gate.resolve();
+      await Promise.all(answers);
+      await agent.destroy();
+      await slow.close();
+    }
+    expect(arrivals(allowed)).toEqual(undiciMajors.flatMap(() => [[own("express")], [own("express")]]));
+  });
+
+  test("OUT-K5 is forgotten with its request", async () => {
+    setFlagsFromString("--expose-gc");
+    // why: as above
+    const collect = runInNewContext("gc") as () => void;
+    const before = processState().tickets.size;
+    for (let i = 0; i < 50; i++) await serve(own("express"), () => fetchWithExperiments(allowed.origin));
+    expect(processState().tickets.size).toBeGreaterThan(before);
+    for (let turn = 0; turn < 50 && processState().tickets.size > before + 5; turn++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    // The last ones are held by connections that are kept alive.
+    expect(processState().tickets.size).toBeLessThanOrEqual(before + 5);
+  });
+
+  test("OUT-K6 is one for a request that is served, however many calls it makes, and another for each", async () => {
+    const tickets: string[] = [];
+    const noting: typeof fetch = async (_input, init) => {
+      tickets.push(new Headers(init?.headers).get(TICKET_HEADER) ?? "none");
+      return new Response();
+    };
+    const noted = experimentFetch(experiments, noting);
+    await serve(own("express"), async () => {
+      await noted(allowed.origin);
+      await noted(allowed.origin);
+    });
+    await serve(own("express"), () => noted(allowed.origin));
+    expect(tickets).toHaveLength(3);
+    expect(new Set(tickets).size).toBe(2);
+    expect(tickets.every((ticket) => /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(ticket))).toBe(true);
+  });
+});
