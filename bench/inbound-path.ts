@@ -29,8 +29,6 @@ const MEMBERS = 8;
 interface Visit {
   readonly baggage: string;
   readonly span: Span;
-  readonly request: EventEmitter;
-  readonly response: EventEmitter;
 }
 
 /** Open, server span, run, one measurement, end; both sides within a server span that OpenTelemetry has made. */
@@ -43,8 +41,6 @@ export function* inboundPath(): Generator<Row> {
     freshHeaders(MEMBERS, OPERATIONS, round).map((baggage) => ({
       baggage,
       span: tracer.startSpan("GET", {}, ROOT_CONTEXT),
-      request: new EventEmitter(),
-      response: new EventEmitter(),
     }));
 
   const open = inbound(experiments);
@@ -55,7 +51,9 @@ export function* inboundPath(): Generator<Row> {
     {
       prepare,
       work: (visits) => {
-        for (const { baggage, span, request, response } of visits) {
+        for (const { baggage, span } of visits) {
+          const request = new EventEmitter();
+          const response = new EventEmitter();
           context.with(setRPCMetadata(ROOT_CONTEXT, { type: RPCType.HTTP, span }), () => {
             const { run } = open({
               header: (name) => (name === "baggage" ? baggage : undefined),
@@ -67,6 +65,7 @@ export function* inboundPath(): Generator<Row> {
               ourHistogram.record(0.1, { "payment.method": "card" });
               if (experiments.variant("checkout") !== undefined) reached++;
             });
+            if (request.emit("end")) reached--;
             response.emit("close");
           });
         }
@@ -76,6 +75,8 @@ export function* inboundPath(): Generator<Row> {
       prepare,
       work: (visits) => {
         for (const { baggage, span } of visits) {
+          const request = new EventEmitter();
+          const response = new EventEmitter();
           context.with(setRPCMetadata(ROOT_CONTEXT, { type: RPCType.HTTP, span }), () => {
             const extracted = propagator.extract(context.active(), { baggage }, defaultTextMapGetter);
             const variant = propagation.getBaggage(extracted)?.getEntry("experiment.checkout.variant")?.value;
@@ -94,6 +95,8 @@ export function* inboundPath(): Generator<Row> {
               });
               if (current !== undefined) reached++;
             });
+            if (request.emit("end")) reached--;
+            response.emit("close");
           });
         }
       },

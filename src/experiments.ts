@@ -72,8 +72,8 @@ export function createExperiments<const R extends Registry = Registry>(options: 
 
 /** Frameworks wrap node:http's request: Fastify as `raw`, Koa's context and node:http's response as `req`. */
 function scopeOf(instance: Instance, request: object): Scope {
-  const candidates = [request, Reflect.get(request, "raw"), Reflect.get(request, "req")] as readonly unknown[];
-  for (const candidate of candidates) {
+  const { raw, req }: { readonly raw?: unknown; readonly req?: unknown } = Object(request) as object;
+  for (const candidate of [request, raw, req] as readonly unknown[]) {
     if (typeof candidate !== "object" || candidate === null) continue;
     const scope = scopeOwnedBy(instance, attachedScope(candidate));
     if (scope !== undefined) return scope;

@@ -40,7 +40,8 @@ export function openRequest(instance: Instance, arrival: Arrival): OpenRequest {
   const present = attachedScope(arrival.request);
   const scope = scopeOwnedBy(instance, present) ?? newScope(instance, arrival, present);
   if (!scope.hasServerSpan) claimServerSpan(scope, arrival.serverSpan);
-  return { scope, run: (fn) => runInScope(scope, fn) };
+  // Several instances on one request form a chain, and all of them are to be found from its latest scope.
+  return { scope, run: (fn) => runInScope(attachedScope(arrival.request) ?? scope, fn) };
 }
 
 function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | undefined): RequestScope {

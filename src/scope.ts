@@ -55,7 +55,6 @@ export class RequestScope implements Scope {
   #flat: CompiledAssignment | undefined;
   #serverSpan: Span | undefined;
   #tagged = 0;
-  #flatTagged = false;
   #own: OwnMembersText | undefined = OWN_NOTHING;
   #ticket: string | undefined;
 
@@ -125,11 +124,9 @@ export class RequestScope implements Scope {
     try {
       for (; this.#tagged < this.#assignments.length; this.#tagged++) {
         const assignment = this.#assignments[this.#tagged];
-        if (assignment !== undefined) span.setAttributes(assignment.spanAttributes);
-      }
-      if (!this.#flatTagged && this.#flat !== undefined) {
-        this.#flatTagged = true;
-        span.setAttributes(this.#flat.flatPair);
+        if (assignment === undefined) continue;
+        const isFlat = assignment === this.#flat;
+        span.setAttributes(isFlat ? assignment.spanAttributes : assignment.keyedAttributes);
       }
     } catch (error) {
       advise("span", "the server span refused the attributes", error);

@@ -4,7 +4,7 @@ import { arrivalOf } from "./node-request.ts";
 
 /** What we use of Express's response, in versions 4 and 5. */
 interface ExpressResponse extends ServerResponse {
-  locals: Record<string, unknown>;
+  locals?: Record<string, unknown>;
 }
 
 /** Express middleware. */
@@ -24,7 +24,7 @@ export function expressExperiments(experiments: ExperimentsHandle): ExperimentsM
   const open = inbound(experiments);
   return function experimentsMiddleware(request, response, next) {
     const { scope, run } = open(arrivalOf(request, response));
-    response.locals["experiments"] = scope;
+    if (response.locals !== undefined) response.locals["experiments"] = scope;
     run(next);
   };
 }

@@ -15,7 +15,9 @@ export function experimentFetch(experiments: ExperimentsHandle, inner?: typeof f
     if (departure === undefined) return fetchOnce(input, init);
     const release = departure.retain();
     try {
-      return await fetchOnce(input, { ...init, headers: headersOf(departure, input, init) });
+      const headers = headersOf(departure, input, init);
+      // A Request may stand for the init; its fields are getters, which a spread would lose.
+      return await fetchOnce(input, init instanceof Request ? new Request(init, { headers }) : { ...init, headers });
     } finally {
       release();
     }

@@ -14,9 +14,9 @@ export interface Assignment {
 /** An assignment with everything that is written of it, made once and shared by all requests that have it. */
 export interface CompiledAssignment extends Assignment {
   /** `experiment.<key>.*`, for spans. */
+  readonly keyedAttributes: Attributes;
+  /** With the flat pair, as decided, beside them: for the span of a request whose flat pair is this one's. */
   readonly spanAttributes: Attributes;
-  /** The flat pair as decided, for spans and logs. */
-  readonly flatPair: Attributes;
   /** The flat pair with bounded values, for measurements. */
   readonly metricPair: Attributes;
   /** Its members as they stand on the wire. */
@@ -39,17 +39,18 @@ export function compileAssignment(
   countable: boolean,
 ): CompiledAssignment {
   const flatPair = pairOf(id, variant);
+  const keyedAttributes = Object.freeze({
+    ...(id === undefined ? {} : { [`experiment.${key}.id`]: id }),
+    [`experiment.${key}.variant`]: variant,
+    ...(forced ? { [`experiment.${key}.forced`]: true } : {}),
+  });
   return Object.freeze({
     key,
     id,
     variant,
     forced,
-    spanAttributes: Object.freeze({
-      ...(id === undefined ? {} : { [`experiment.${key}.id`]: id }),
-      [`experiment.${key}.variant`]: variant,
-      ...(forced ? { [`experiment.${key}.forced`]: true } : {}),
-    }),
-    flatPair,
+    keyedAttributes,
+    spanAttributes: Object.freeze({ ...keyedAttributes, ...flatPair }),
     metricPair: forced ? NO_ASSIGNMENT_PAIR : countable ? flatPair : OTHER_PAIR,
     members: [
       `${prefix}${key}.variant=${variant}`,
