@@ -132,6 +132,11 @@ describe.each(Object.entries(READERS))("%s", (_name, read) => {
   );
 });
 
+test("LIN-05 parseBaggage looks at nothing behind the budget", () => {
+  const [sixteen, thousand] = [16, 1000].map((kilobytes) => workOf(parseBaggage, over("a=1,"), kilobytes));
+  expect(thousand).toBe(sixteen);
+});
+
 /**
  * How much longer the same bytes take in long headers than in short ones: about 1 where time is linear, and the ratio
  * of the lengths, which is 8 here, where it is quadratic. The best of several rounds, which a busy machine spoils least.

@@ -232,6 +232,18 @@ describe("the reader", () => {
     expect(read(header)).toEqual(NOTHING);
   });
 
+  test("OWN-20 reads a key that has the prefix as it stands, escapes or not, and counts it once", () => {
+    const header = `${PREFIX}a%2Eb.variant=1,${PREFIX}c.variant=%65%2E,${PREFIX}d.%65=1`;
+    expect(read(header)).toEqual({
+      ...NOTHING,
+      parts: [
+        ["a%2Eb", "variant", "1"],
+        ["c", "variant", "e."],
+        ["d", "%65", "1"],
+      ],
+    });
+  });
+
   test.each(["\u00a0", "\v", "\f", "\ufeff", "\u2003", " \u00a0 ", "\t\ufeff", "\r", "\n"])(
     "OWN-14 counts as malformed a member behind white space that only JavaScript trims: %j",
     (space) => {

@@ -233,6 +233,7 @@ describe("values", () => {
 
   test("POL-53 are decoded with digits of either case, and once", () => {
     expect(parseBaggage("k=%c3%A9%C3%a9%2541")[0]?.value).toBe("éé%41");
+    expect(parseBaggage("k=%e4%b8%ad%E4%B8%AD%2c%2C")[0]?.value).toBe("中中,,");
   });
 
   test.each([

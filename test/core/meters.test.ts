@@ -379,6 +379,20 @@ function give(value: number): ObservableCallback {
 }
 
 describe("an observable instrument", () => {
+  test("MET-39 is made once for each MeterProvider", () => {
+    const experiments = create();
+    const [early, late] = [countingProvider(), countingProvider()];
+    setProvider(early.provider);
+    experiments.meter("shop").createObservableGauge("gauge");
+    experiments.meter("shop").createObservableCounter("counter");
+    openRequest(experiments);
+    setProvider(late.provider);
+    openRequest(experiments);
+    openRequest(experiments);
+    const once = ["shop createObservableGauge gauge", "shop createObservableCounter counter"];
+    expect([early.made, late.made]).toEqual([once, once]);
+  });
+
   test("MET-40 is observed as it is, without a pair, since no request observes it", async () => {
     const reader = startSdk();
     const experiments = create();

@@ -427,7 +427,7 @@ const GOOD: readonly { readonly title: string; readonly of: readonly object[] }[
       ["10.0.0.0/8"],
       ["127.0.0.1", "::1", "fd00::/8", "0.0.0.0/0", "::/0", "::ffff:10.0.0.0/104"],
       () => true,
-    ].map((trustInbound) => ({ trustInbound })),
+    ].map((trustInbound) => ({ ...VALID, trustInbound })),
   },
   {
     title: "OPT-83 destinations in each of their forms",

@@ -254,4 +254,30 @@ describe("two instances of one copy", () => {
     );
     expect(downstream.baggage()).toEqual([[CHECKOUT_MEMBERS]]);
   });
+
+  test("TWO-12 closed twice while a request is under way, still stops what it should until that is over", async () => {
+    const gate = Promise.withResolvers<void>();
+    const slow = await startWireServer(async () => {
+      await gate.promise;
+      return {};
+    });
+    const experiments = create(first, { experiments: CHECKOUT, propagateTo: [slow.origin] });
+    const wrapped = first.experimentFetch(experiments);
+    await serve(
+      (handler) => first.nodeExperiments(experiments, handler),
+      async () => {
+        experiments.record("checkout", "express");
+        const underWay = wrapped(slow.origin);
+        await experiments.close();
+        await experiments.close();
+        await fetch(downstream.origin, { headers: { baggage: CHECKOUT_MEMBERS } });
+        expect(downstream.baggage()).toEqual([[]]);
+        gate.resolve();
+        await underWay;
+      },
+    );
+    expect(slow.baggage()).toEqual([[CHECKOUT_MEMBERS]]);
+    expect(CHANNELS.filter((name) => hasSubscribers(name))).toEqual([]);
+    await slow.close();
+  });
 });
