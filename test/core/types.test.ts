@@ -175,6 +175,7 @@ describe("what is given out", () => {
 
 describe("the adapters", () => {
   test("TYP-30 fit Express 5 and 4, their routers and single routes", () => {
+    expectTypeOf(expressExperiments(typed)).toExtend<express.RequestHandler>();
     const app = express();
     app.use(expressExperiments(typed));
     app.use("/shop", expressExperiments(loose));
@@ -184,6 +185,9 @@ describe("the adapters", () => {
   });
 
   test("TYP-31 fit Koa 3 and 2, typed state and context, and @koa/router", () => {
+    // Koa's use() infers what a middleware asks of its context, so that it takes any; the type alone tells.
+    expectTypeOf(koaExperiments(typed)).toExtend<Koa.Middleware>();
+    expectTypeOf(koaExperiments(typed)).toExtend<Koa.Middleware<{ user: string }, { extra: number }>>();
     new Koa().use(koaExperiments(typed));
     new Koa<{ user: string }, { extra: number }>().use(koaExperiments(typed));
     new Koa2().use(koaExperiments(typed));
