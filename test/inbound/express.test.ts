@@ -122,6 +122,23 @@ describe.each(versions)("Express $version", ({ version, framework }) => {
     expect((await supertest(app).get("/out")).text).toBe("true true");
   });
 
+  test("EX-11 leaves no scope behind for the middleware in front of it, once next() has returned", async () => {
+    const experiments = trusting();
+    const outside = experiments.current();
+    const after: boolean[] = [];
+    const app = framework();
+    app.use((_request, _response, next) => {
+      next();
+      after.push(experiments.current() === outside);
+      setImmediate(() => after.push(experiments.current() === outside));
+    });
+    app.use(expressExperiments(experiments));
+    app.use((_request, response) => response.send(experiments.variant("checkout")));
+    const { port } = await listening(app);
+    expect((await send(port, { lines: [EXPRESS_VARIANT] })).body).toBe("express");
+    expect(after).toEqual([true, true]);
+  });
+
   test("EX-04 keeps the scope in error-handling middleware, however the error came there", async () => {
     const experiments = trusting();
     const app = framework();

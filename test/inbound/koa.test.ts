@@ -109,16 +109,18 @@ describe.each(versions)("Koa $version", ({ Framework }) => {
     ]);
   });
 
-  test("KO-03 lets a try/catch in front of it find the scope by the context", async () => {
+  test("KO-03 lets a try/catch in front of it find the scope by the context, and leaves none behind there", async () => {
     const experiments = trusting();
     const app = new Framework();
+    const outside = experiments.current();
     const failure = new Error("the user's own");
     app.use(async (context, next) => {
       try {
         await next();
       } catch (error) {
+        const scope = experiments.of(context);
         context.status = 409;
-        context.body = [error === failure, experiments.of(context).variant("checkout")];
+        context.body = [error === failure, scope.variant("checkout"), experiments.current() === outside];
       }
     });
     app.use(koaExperiments(experiments));
@@ -128,7 +130,7 @@ describe.each(versions)("Koa $version", ({ Framework }) => {
     });
     const { port } = await listening(app);
     const { status, body } = await send(port, { lines: [EXPRESS_VARIANT] });
-    expect([status, JSON.parse(body)]).toEqual([409, [true, "express"]]);
+    expect([status, JSON.parse(body)]).toEqual([409, [true, "express", true]]);
   });
 
   test("KO-04 keeps the scope through nested routers, their parameters and the body's parser", async () => {

@@ -85,6 +85,24 @@ test("NO-02 has one scope for several listeners of one server, wrapped or not", 
   expect(new Set(scopes).size).toBe(1);
 });
 
+test("NO-08 leaves no scope behind for what is called after the listener", async () => {
+  const experiments = trusting();
+  const outside = experiments.current();
+  const after: unknown[] = [];
+  const server = createServer(
+    nodeExperiments(experiments, (_request, response) => void response.end(experiments.variant("checkout"))),
+  );
+  server.on("request", () => {
+    after.push(experiments.current());
+    setImmediate(() => after.push(experiments.current()));
+  });
+  const { port, close } = await listen(server);
+  expect((await send(port, { lines: [EXPRESS_VARIANT] })).body).toBe("express");
+  await close();
+  expect(after).toEqual([outside, outside]);
+  expect(new Set(after).size).toBe(1);
+});
+
 test("NO-03 serves requests that expect to be asked to continue", async () => {
   const experiments = trusting();
   const variant = Promise.withResolvers<string | undefined>();

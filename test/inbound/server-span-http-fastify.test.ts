@@ -2,6 +2,7 @@ import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { fastifyHarness } from "./harness/fastify.ts";
 import { fastifyOtel } from "./harness/fastify-otel.ts";
 import { requireFastify } from "./harness/frameworks.ts";
+import { describeInjectedSpans } from "./harness/inject-span-cases.ts";
 import { describeServerSpans } from "./harness/server-span-cases.ts";
 import { startTracing } from "./harness/tracing.ts";
 
@@ -19,4 +20,10 @@ describeServerSpans(tracing, [
     active: "INTERNAL",
     rpcMetadata: "SERVER",
   },
+]);
+
+describeInjectedSpans(tracing, fastify, [
+  { name: "instrumentation-http alone", neighbours: {}, innerSpans: false },
+  { name: "instrumentation-http, @fastify/otel before us", neighbours: { before: fastifyOtel }, innerSpans: false },
+  { name: "instrumentation-http, @fastify/otel behind us", neighbours: { after: fastifyOtel }, innerSpans: false },
 ]);
