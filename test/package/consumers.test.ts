@@ -53,7 +53,7 @@ describe("the tarball", () => {
     for (const file of globSync("dist/**/*", { cwd: packed.content, withFileTypes: true })) {
       if (!file.isFile()) continue;
       const text = readFileSync(join(file.parentPath, file.name), "utf8");
-      expect(text.includes(ROOT) || text.includes(packed.content)).toBe(false);
+      expect(text.includes(ROOT) || text.includes(packed.scratch)).toBe(false);
     }
   });
 

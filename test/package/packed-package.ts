@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -23,6 +23,8 @@ export async function run(directory: string, command: string, ...args: readonly 
 
 /** The package as it would be published, in a temporary directory. */
 export interface PackedPackage extends AsyncDisposable {
+  /** Where it was built. */
+  readonly scratch: string;
   readonly tarball: string;
   /** The tarball's content. */
   readonly content: string;
@@ -30,34 +32,56 @@ export interface PackedPackage extends AsyncDisposable {
   consumer(name: string, dependencies: readonly string[], files: { readonly [path: string]: string }): Promise<string>;
 }
 
-/** Builds and packs what the working tree holds, without the network and without touching the project's own `dist`. */
+/** What the build needs of the project. */
+const SOURCES = ["package.json", "package-entries.ts", "tsdown.config.ts", "tsconfig.json", "src", "adapters"];
+/** What npm adds of itself where it is there. */
+const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md"];
+
+/** Builds and packs a copy of the working tree, without the network and without touching the project's own `dist`. */
 export async function packPackage(): Promise<PackedPackage> {
   const scratch = await mkdtemp(join(tmpdir(), "otel-experiments-package-"));
-  const source = join(scratch, "source");
-  await mkdir(source);
-  for (const file of ["package.json", "README.md", "LICENSE", "CHANGELOG.md"]) {
-    if (existsSync(join(ROOT, file))) await cp(join(ROOT, file), join(source, file));
+  const dispose = (): Promise<void> => rm(scratch, { recursive: true, force: true });
+  try {
+    const tarball = await pack(scratch, join(scratch, "source"));
+    await run(scratch, "tar", "-xzf", tarball);
+  } catch (error) {
+    await dispose();
+    throw error;
   }
-  await run(ROOT, "tsdown", "--out-dir", join(source, "dist"));
-  const npm = ["pack", "--ignore-scripts", "--offline", "--silent", `--cache=${join(scratch, "cache")}`];
-  const tarball = join(source, (await run(source, "npm", ...npm)).trim());
-  await run(scratch, "tar", "-xzf", tarball);
   const content = join(scratch, "package");
-
   return {
-    tarball,
+    scratch,
+    tarball: join(scratch, "package.tgz"),
     content,
-    async consumer(name, dependencies, files) {
-      const directory = join(scratch, name);
-      const modules = join(directory, "node_modules");
-      await cp(content, join(modules, "otel-experiments"), { recursive: true });
-      for (const dependency of dependencies) {
-        await mkdir(dirname(join(modules, dependency)), { recursive: true });
-        await symlink(join(ROOT, "node_modules", dependency), join(modules, dependency));
-      }
-      for (const [file, text] of Object.entries(files)) await writeFile(join(directory, file), text);
-      return directory;
-    },
-    [Symbol.asyncDispose]: () => rm(scratch, { recursive: true, force: true }),
+    consumer: (name, dependencies, files) => install(join(scratch, name), content, dependencies, files),
+    [Symbol.asyncDispose]: dispose,
   };
+}
+
+async function pack(scratch: string, source: string): Promise<string> {
+  for (const file of [...SOURCES, ...TEXTS.filter((text) => existsSync(join(ROOT, text)))]) {
+    await cp(join(ROOT, file), join(source, file), { recursive: true });
+  }
+  await symlink(join(ROOT, "node_modules"), join(source, "node_modules"));
+  await run(source, "tsdown");
+  const npm = ["pack", "--ignore-scripts", "--offline", "--silent", `--cache=${join(scratch, "cache")}`];
+  const tarball = join(scratch, "package.tgz");
+  await rename(join(source, (await run(source, "npm", ...npm)).trim()), tarball);
+  return tarball;
+}
+
+async function install(
+  directory: string,
+  content: string,
+  dependencies: readonly string[],
+  files: { readonly [path: string]: string },
+): Promise<string> {
+  const modules = join(directory, "node_modules");
+  await cp(content, join(modules, "otel-experiments"), { recursive: true });
+  for (const dependency of dependencies) {
+    await mkdir(dirname(join(modules, dependency)), { recursive: true });
+    await symlink(join(ROOT, "node_modules", dependency), join(modules, dependency));
+  }
+  for (const [file, text] of Object.entries(files)) await writeFile(join(directory, file), text);
+  return directory;
 }
