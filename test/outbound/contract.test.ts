@@ -10,6 +10,7 @@ import {
 } from "../../testing/outbound-contract.ts";
 import { fetchHarness } from "./harness/fetch.ts";
 import { type UndiciSetUp, undiciHarness } from "./harness/undici.ts";
+import { SHOWS_DESTINATION, SHOWS_NOTHING } from "./node-http.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
 const NO_REDIRECTS: Readonly<Record<string, string>> = Object.fromEntries(
@@ -22,6 +23,13 @@ const NO_REDIRECTS: Readonly<Record<string, string>> = Object.fromEntries(
 const NO_RETRIES: Readonly<Record<string, string>> = {
   "OUT-22": "undici's request tries again only through an interceptor",
 };
+
+const SENDS_NOTHING: Readonly<Record<string, string>> = Object.fromEntries(
+  outboundContract
+    .filter(({ id }) => !["OUT-02", "OUT-03", "OUT-04", "OUT-07", "OUT-08", "OUT-10"].includes(id))
+    .filter(({ id }) => !["OUT-19", "OUT-26", "OUT-29"].includes(id))
+    .map(({ id }) => [id, SHOWS_NOTHING]),
+);
 
 const OTHERS_CONTEXT = "undici makes further hops and attempts itself, in the async context of a socket that is shared";
 const HOPS_OF_OTHERS: Readonly<Record<string, string>> = { "OUT-21": OTHERS_CONTEXT };
@@ -84,12 +92,16 @@ const harnesses: readonly OutboundHarness[] = [
       return [inner, async () => dispatcher.close()];
     }),
   ),
-  fetchHarness("node-fetch", () => {
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
-    // why: node-fetch's types are its own; it goes through node:http and takes an agent
-    const inner = ((input: string, init: object) => nodeFetch(input, { ...init, agent })) as unknown as typeof fetch;
-    return [inner, async () => agent.destroy()];
-  }),
+  fetchHarness(
+    "node-fetch",
+    () => {
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+      // why: node-fetch's types are its own; it goes through node:http and takes an agent
+      const inner = ((input: string, init: object) => nodeFetch(input, { ...init, agent })) as unknown as typeof fetch;
+      return [inner, async () => agent.destroy()];
+    },
+    SHOWS_DESTINATION ? {} : SENDS_NOTHING,
+  ),
   ...undiciMajors.flatMap((major) => setUps.map((setUp) => undiciHarness(major, setUp))),
 ];
 

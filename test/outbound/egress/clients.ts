@@ -7,6 +7,7 @@ import type { ExperimentsHandle } from "otel-experiments/adapter";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
+import { SHOWS_DESTINATION } from "../node-http.ts";
 import { type UndiciMajor, undiciMajors } from "../undici-majors.ts";
 import { type Shape, shapes } from "./header-forms.ts";
 import type { Network } from "./network.ts";
@@ -300,7 +301,7 @@ function httpClients(
         return new Response();
       }),
     );
-  const fetching = { ...common, credentials: true, shapes: FETCH_SHAPES } as const;
+  const fetching = { ...common, blind: !SHOWS_DESTINATION, shapes: FETCH_SHAPES } as const;
   const wrapped: readonly Omit<Client, "wrapped">[] = [
     { ...fetching, name: "http.request, wrapped", send: over(request("request"), Object.fromEntries) },
     { ...fetching, name: "http.get, wrapped", send: over(request("get"), Object.fromEntries) },
@@ -326,6 +327,7 @@ function httpClients(
     {
       ...fetching,
       name: "http.request of an absolute form, wrapped",
+      blind: false,
       secure: false,
       send: over(absolute, Object.fromEntries),
     },

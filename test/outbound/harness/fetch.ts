@@ -8,10 +8,11 @@ export type Close = () => Promise<void>;
 export function fetchHarness(
   name: string,
   open: () => readonly [inner: typeof fetch | undefined, close: Close],
+  lacks: Readonly<Record<string, string>> = {},
 ): OutboundHarness {
   return {
     name,
-    lacks: { "OUT-22": "fetch does not try again" },
+    lacks: { ...lacks, "OUT-22": "fetch does not try again" },
     create(experiments) {
       const [inner, close] = open();
       const fetchWithExperiments = experimentFetch(experiments, inner);
