@@ -93,7 +93,7 @@ function createMeter(instance: Instance, name: string, options: ExperimentMeterO
 }
 
 function explain(instance: Instance, url: string | URL): Verdict {
-  const parsed = typeof url === "string" ? URL.parse(url) : url;
+  const parsed = url instanceof URL ? url : URL.parse(url);
   if (parsed === null) return { allowed: false, reason: `${show(url)} is no absolute URL` };
   return instance.policy.destinations.explain(parsed);
 }

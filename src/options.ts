@@ -1,3 +1,4 @@
+import { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 import {
   type CompiledRegistry,
   compileRegistry,
@@ -69,11 +70,12 @@ export function compileOptions(options: unknown): CompiledOptions {
   for (const name of Object.keys(options)) checkOptionName(name);
   const given: { readonly [Name in keyof ExperimentsOptions]?: unknown } = options;
 
-  const prefix = compilePrefix(given.prefix ?? DEFAULT_PREFIX);
+  const prefix = compilePrefix(given.prefix === undefined ? DEFAULT_PREFIX : given.prefix);
   const reader = new OwnMemberReader(prefix);
   const registry = given.experiments === undefined ? undefined : compileRegistry(given.experiments, prefix);
-  const trustInbound = given.trustInbound ?? false;
-  if ((registry === undefined || registry.size === 0) && trustInbound === false) {
+  const { trustInbound = false, propagateTo = [] } = given;
+  const trustsNobody = trustInbound === false || (Array.isArray(trustInbound) && trustInbound.length === 0);
+  if ((registry === undefined || registry.size === 0) && trustsNobody) {
     throw new ExperimentConfigError(
       "ERR_NOTHING_TO_DO",
       "with neither experiments nor trustInbound no request can ever have a variant; declare experiments, or say whom to trust",
@@ -86,7 +88,7 @@ export function compileOptions(options: unknown): CompiledOptions {
     trusts: compileTrust(trustInbound, flag("trustProxied", given.trustProxied) ?? false),
     reader,
     dropsUnknown: oneOf("unknown", given.unknown, ["pass", "drop"]) === "drop",
-    policy: Object.freeze({ reader, destinations: compileDestinations(given.propagateTo ?? []), foreignBaggage }),
+    policy: Object.freeze({ reader, destinations: compileDestinations(propagateTo), foreignBaggage }),
     strict: flag("strict", given.strict) ?? isDevelopment(),
   });
 }
@@ -133,17 +135,12 @@ function compilePrefix(prefix: unknown): string {
 
 function compilePrimary(primary: unknown, registry: CompiledRegistry | undefined): string | undefined {
   if (primary === undefined) return undefined;
-  if (typeof primary !== "string") {
-    throw new ExperimentConfigError("ERR_PRIMARY", `primary is ${show(primary)}; write an experiment's key`);
-  }
-  if (registry !== undefined && !registry.has(primary)) {
-    const keys = [...registry.keys()].join(", ") || "none";
-    throw new ExperimentConfigError(
-      "ERR_PRIMARY",
-      `primary is ${show(primary)}, which experiments does not declare; it has ${keys}`,
-    );
-  }
-  return primary;
+  if (isExperimentKey(primary) && registry?.has(primary) !== false) return primary;
+  const keys = registry === undefined ? [] : [...registry.keys()];
+  throw new ExperimentConfigError(
+    "ERR_PRIMARY",
+    `primary is ${show(primary)}; write an experiment's key: ${keys.length > 0 ? keys.join(" or ") : KEY_RULE}`,
+  );
 }
 
 function oneOf<const T extends string>(name: string, value: unknown, [first, ...others]: readonly [T, ...T[]]): T {

@@ -122,6 +122,8 @@ export class RequestScope implements Scope {
     const span = this.#serverSpan;
     if (span === undefined || this.ended) return;
     try {
+      // OpenTelemetry may end the span before the response emits its last events.
+      if (!span.isRecording()) return;
       for (; this.#tagged < this.#assignments.length; this.#tagged++) {
         const assignment = this.#assignments[this.#tagged];
         if (assignment === undefined) continue;

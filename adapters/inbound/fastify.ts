@@ -1,5 +1,5 @@
 import type { Span } from "@opentelemetry/api";
-import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import { type Arrival, type ExperimentsHandle, inbound, type Scope } from "../../src/adapter.ts";
 import { arrivalOf } from "./node-request.ts";
@@ -21,7 +21,7 @@ interface InstrumentedRequest {
   opentelemetry(): { readonly span?: Span | null };
 }
 
-const plugin: FastifyPluginCallback<FastifyExperimentsOptions> = (fastify, { experiments }, done) => {
+const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, { experiments }) => {
   const open = inbound(experiments);
   if (!fastify.hasRequestDecorator("experiments")) fastify.decorateRequest("experiments");
 
@@ -40,7 +40,6 @@ const plugin: FastifyPluginCallback<FastifyExperimentsOptions> = (fastify, { exp
     if (isInstrumented(request)) open(arrive(request, reply));
     next();
   });
-  done();
 };
 
 function arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
@@ -61,7 +60,7 @@ function isInstrumented(request: object): request is InstrumentedRequest {
  *
  * @example await app.register(fastifyExperiments, { experiments })
  */
-export const fastifyExperiments: FastifyPluginCallback<FastifyExperimentsOptions> = fastifyPlugin(plugin, {
+export const fastifyExperiments: FastifyPluginAsync<FastifyExperimentsOptions> = fastifyPlugin(plugin, {
   fastify: "5.x",
   name: "otel-experiments",
 });

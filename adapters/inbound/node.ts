@@ -7,6 +7,15 @@ import { arrivalOf } from "./node-request.ts";
  *
  * @example http.createServer(nodeExperiments(experiments, handler))
  */
+export function nodeExperiments<Result>(
+  experiments: ExperimentsHandle,
+  handler: (request: IncomingMessage, response: ServerResponse) => Result,
+): (request: IncomingMessage, response: ServerResponse) => Result;
+/** For servers with request and response classes of their own. */
+export function nodeExperiments<Request extends IncomingMessage, Response extends ServerResponse, Result>(
+  experiments: ExperimentsHandle,
+  handler: (request: Request, response: Response) => Result,
+): (request: Request, response: Response) => Result;
 export function nodeExperiments<Request extends IncomingMessage, Response extends ServerResponse, Result>(
   experiments: ExperimentsHandle,
   handler: (request: Request, response: Response) => Result,

@@ -1,5 +1,8 @@
 import { type Departure, type ExperimentsHandle, outbound, TICKET_HEADER } from "../../src/adapter.ts";
 
+/** Any function of the form of `fetch`, such as undici's or node-fetch's. */
+type Fetch = (input: never, init?: never) => Promise<unknown>;
+
 /**
  * A `fetch` that passes the request's variants on, to the destinations of `propagateTo` alone, on each hop of a
  * redirect anew. Outside a request, and without anything to pass on, it is the fetch that it wraps.
@@ -7,10 +10,13 @@ import { type Departure, type ExperimentsHandle, outbound, TICKET_HEADER } from 
  * @param inner undici's fetch or another one over undici or node:http; by default the built-in one, looked up at each
  * call so that what replaces it later is used
  */
-export function experimentFetch(experiments: ExperimentsHandle, inner?: typeof fetch): typeof fetch {
+export function experimentFetch(experiments: ExperimentsHandle, inner?: typeof fetch): typeof fetch;
+export function experimentFetch<Inner extends Fetch>(experiments: ExperimentsHandle, inner: Inner): Inner;
+export function experimentFetch(experiments: ExperimentsHandle, inner?: Fetch): typeof fetch {
   const depart = outbound(experiments);
   return async function fetchWithExperiments(input, init) {
-    const fetchOnce = inner ?? globalThis.fetch;
+    // why: implementations differ in the types of their own classes, and each takes what its caller gives
+    const fetchOnce = (inner as typeof fetch | undefined) ?? globalThis.fetch;
     const departure = depart();
     if (departure === undefined) return fetchOnce(input, init);
     const release = departure.retain();

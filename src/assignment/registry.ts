@@ -106,7 +106,7 @@ function compileWeights(where: string, variants: unknown): ReadonlyMap<string, n
     throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants is missing; list at least two`);
   }
   const entries: [unknown, unknown][] = Array.isArray(variants)
-    ? variants.map((variant: unknown) => [variant, 1])
+    ? Array.from(variants, (variant: unknown) => [variant, 1])
     : Object.entries(variants);
   if (entries.length === 0) {
     throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants is empty; list at least two`);

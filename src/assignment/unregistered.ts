@@ -22,14 +22,14 @@ export class UnregisteredAssignments {
     const name = `${assignment.key} ${assignment.id ?? ""} ${assignment.variant}`;
     const known = this.#known.get(name);
     if (known !== undefined) return known;
-    const countable = admit(assignment.id ?? assignment.key, assignment.variant);
+    const countable = admit(assignment.id ?? "", assignment.variant);
     const compiled = compileAssignment(assignment, this.#prefix, countable);
     if (countable && this.#known.size < MAX_EXPERIMENTS * MAX_VARIANTS) this.#known.set(name, compiled);
     return compiled;
   }
 }
 
-/** First come, first measured; over all instances of the process. */
+/** First come, first measured; over all instances of the process. Those without an id are one experiment to a meter. */
 function admit(experiment: string, variant: string): boolean {
   const { measured } = processState();
   let variants = measured.get(experiment);

@@ -20,16 +20,27 @@ export function formatBaggage(members: readonly BaggageMemberInput[]): string {
   return text;
 }
 
-/** The members by key, each as it stands on the wire; `undefined` for the last of a key that cannot be written. */
+/** The members by key, each as it stands on the wire. */
 export function formatMembers(members: readonly BaggageMemberInput[]): ReadonlyMap<string, string> {
   const formatted = new Map<string, string>();
-  if (!Array.isArray(members)) return formatted;
-  for (const member of members) {
-    if (typeof member !== "object" || member === null) continue;
-    const text = formatMember(member);
-    if (text !== undefined) formatted.set(member.key, text);
+  for (const member of listOf(members)) {
+    const [key, text] = attempt(() => formatMember(member)) ?? [];
+    if (key !== undefined && text !== undefined) formatted.set(key, text);
   }
   return formatted;
+}
+
+/** What is given may be anything at run time, a proxy or an object with getters that throw included. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+function listOf<T>(list: readonly T[] | undefined): readonly T[] {
+  return attempt(() => (Array.isArray(list) ? [...(list as readonly T[])] : [])) ?? [];
 }
 
 /** The list with the member at its end, or the list as it was where the member does not fit. */
@@ -38,21 +49,19 @@ export function appendMember(list: string, member: string): string {
   return extended.length > MAX_HEADER_BYTES ? list : extended;
 }
 
-function formatMember(member: BaggageMemberInput): string | undefined {
+function formatMember(member: BaggageMemberInput): readonly [key: string, text: string] | undefined {
+  const { key, properties } = member;
   const value = formatValue(member.value);
-  if (value === undefined || typeof member.key !== "string" || !isToken(member.key)) return undefined;
-  let text = `${member.key}=${value}`;
-  if (!Array.isArray(member.properties)) return text;
-  for (const property of member.properties) text += formatProperty(property);
-  return text;
+  if (value === undefined || typeof key !== "string" || !isToken(key)) return undefined;
+  const suffix = listOf(properties).map((property) => attempt(() => formatProperty(property)) ?? "");
+  return [key, `${key}=${value}${suffix.join("")}`];
 }
 
-function formatProperty(property: BaggageProperty): string {
-  if (typeof property !== "object" || property === null) return "";
-  if (typeof property.key !== "string" || !isToken(property.key)) return "";
-  if (property.value === undefined) return `;${property.key}`;
-  const value = formatValue(property.value);
-  return value === undefined ? "" : `;${property.key}=${value}`;
+function formatProperty({ key, value }: BaggageProperty): string {
+  if (typeof key !== "string" || !isToken(key)) return "";
+  if (value === undefined) return `;${key}`;
+  const text = formatValue(value);
+  return text === undefined ? "" : `;${key}=${text}`;
 }
 
 function formatValue(value: unknown): string | undefined {

@@ -58,6 +58,9 @@ export function trimOws(text: string): string {
 /** Several header lines are one list, RFC 7230, section 3.2.2. Whatever is no string carries nothing. */
 export function joinLines(header: unknown): string {
   if (typeof header === "string") return header;
-  if (!Array.isArray(header)) return "";
-  return header.map((line: unknown) => (typeof line === "string" ? line : "")).join(",");
+  try {
+    return Array.isArray(header) ? header.map((line: unknown) => (typeof line === "string" ? line : "")).join(",") : "";
+  } catch {
+    return ""; // A revoked proxy, or an element whose getter throws.
+  }
 }

@@ -82,7 +82,7 @@ export class OwnMemberReader {
       const start = header.lastIndexOf(",", at) + 1;
       const comma = header.indexOf(",", at);
       const key = memberKey(header.slice(start, comma === -1 ? undefined : comma));
-      if (!key.startsWith(this.prefix) && this.owns(key)) count++;
+      if (!key.trim().startsWith(this.prefix) && this.owns(key)) count++;
       if (comma === -1) break;
       at = comma;
     }

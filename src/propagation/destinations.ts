@@ -50,6 +50,8 @@ export function compileDestinations(entries: unknown): Destinations {
     }
   }
 
+  const namesNobody = origins.size + wildcards.length + predicates.length === 0;
+
   const explain = (url: URL): Verdict => {
     if (url.protocol !== "http:" && url.protocol !== "https:") return no(`${url.protocol} is not HTTP`);
     if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
@@ -57,11 +59,12 @@ export function compileDestinations(entries: unknown): Destinations {
     if (wildcard !== undefined) return { allowed: true, reason: `propagateTo names ${wildcard.entry}` };
     if (predicates.some((predicate) => holds(predicate, url)))
       return { allowed: true, reason: "a predicate of propagateTo allows it" };
-    return no(entries.length === 0 ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
+    return no(namesNobody ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
   };
   const allows = (destination: Destination): boolean => {
     if (origins.has(destination.origin)) return true;
-    const { url } = entries.length === 0 ? { url: undefined } : destination;
+    if (namesNobody) return false;
+    const { url } = destination;
     return url !== undefined && explain(url).allowed;
   };
   return { allows, explain };

@@ -82,14 +82,14 @@ interface SeparatedList {
 /** Takes the members out of a list that are own to one of the policies. */
 function separate(line: string, policies: Iterable<EgressPolicy>): SeparatedList {
   let foreign = line;
-  let own = NO_MEMBERS;
+  const own: string[] = [];
   for (const { reader } of policies) {
     if (!reader.mayBeIn(foreign)) continue;
     const members = splitMembers(foreign);
     const others = members.filter((member) => !isOwn(member, reader));
     if (others.length === members.length) continue;
     foreign = others.join(",");
-    own = [...own, ...members.filter((member) => isOwn(member, reader))];
+    own.push(...members.filter((member) => isOwn(member, reader)));
   }
   return { foreign, own };
 }

@@ -9,21 +9,14 @@ import {
 import { advise } from "./diagnostics.ts";
 import type { MeterIdentity } from "./late-instrument.ts";
 
-interface Batch {
-  readonly callback: BatchObservableCallback;
-  readonly observables: readonly Observable[];
-  /** What was given to the meter, so that it can be taken back. */
-  attached: (() => void) | undefined;
-}
-
 /**
  * The observable instruments of one meter. They have no call of their own by which they could notice that the global
  * MeterProvider came late, so they are asked to look: `refresh`.
  */
 export class LateObservables {
   readonly #identity: MeterIdentity;
-  readonly #all: LateObservable[] = [];
-  readonly #batches: Batch[] = [];
+  readonly #observables = new Map<string, LateObservable>();
+  #batches: readonly LateBatch[] = [];
   #provider: MeterProvider | undefined;
   #meter: Meter | undefined;
 
@@ -31,99 +24,137 @@ export class LateObservables {
     this.#identity = identity;
   }
 
-  create(make: (meter: Meter) => Observable): Observable {
-    const observable = new LateObservable(make);
-    this.#all.push(observable);
+  /** Made once for each `id`. */
+  create(id: string, make: (meter: Meter) => Observable): Observable {
     this.refresh();
-    const meter = this.#meter;
-    if (meter !== undefined) this.#guarded(() => observable.attach(meter));
+    const existing = this.#observables.get(id);
+    if (existing !== undefined) return existing;
+    const observable = new LateObservable(make);
+    this.#observables.set(id, observable);
+    if (this.#meter !== undefined) observable.attach(this.#meter);
     return observable;
   }
 
   addBatch(callback: BatchObservableCallback, observables: readonly Observable[]): void {
-    const batch: Batch = { callback, observables: [...observables], attached: undefined };
-    this.#batches.push(batch);
     this.refresh();
-    const meter = this.#meter;
-    if (meter !== undefined && batch.attached === undefined) this.#guarded(() => attachBatch(meter, batch));
+    const batch = new LateBatch(callback, observables);
+    this.#batches = [...this.#batches, batch];
+    if (this.#meter !== undefined) batch.attach(this.#meter);
   }
 
   removeBatch(callback: BatchObservableCallback, observables: readonly Observable[]): void {
-    const at = this.#batches.findIndex(
-      (batch) =>
-        batch.callback === callback &&
-        batch.observables.length === observables.length &&
-        observables.every((observable) => batch.observables.includes(observable)),
-    );
-    const [batch] = at === -1 ? [] : this.#batches.splice(at, 1);
-    batch?.attached?.();
+    const removed = this.#batches.find((batch) => batch.isOf(callback, observables));
+    this.#batches = this.#batches.filter((batch) => batch !== removed);
+    removed?.detach();
   }
 
+  /** One comparison, unless the global MeterProvider is another one. */
   refresh(): void {
     const provider = metrics.getMeterProvider();
-    if (provider === this.#provider || this.#all.length === 0) return;
+    if (provider === this.#provider) return;
     this.#provider = provider;
-    const { name, version, options } = this.#identity;
-    this.#meter = undefined;
-    this.#guarded(() => {
-      const meter = provider.getMeter(name, version, options);
-      this.#meter = meter;
-      for (const observable of this.#all) observable.attach(meter);
-      for (const batch of this.#batches) attachBatch(meter, batch);
-    });
+    this.#meter = this.#meterOf(provider);
+    if (this.#meter === undefined) return;
+    for (const observable of this.#observables.values()) observable.attach(this.#meter);
+    for (const batch of this.#batches) batch.attach(this.#meter);
   }
 
-  #guarded(attach: () => void): void {
-    try {
-      attach();
-    } catch (error) {
-      advise("meter", `the observable instruments of ${this.#identity.name} could not be made`, error);
-    }
+  #meterOf(provider: MeterProvider): Meter | undefined {
+    const { name, version, options } = this.#identity;
+    let meter: Meter | undefined;
+    guarded(() => {
+      meter = provider.getMeter(name, version, options);
+    });
+    return meter;
   }
 }
 
-function attachBatch(meter: Meter, batch: Batch): void {
-  batch.attached?.();
-  const delegates = new Map<Observable, Observable>();
-  for (const observable of batch.observables) {
-    const delegate = observable instanceof LateObservable ? observable.delegate : observable;
-    if (delegate !== undefined) delegates.set(observable, delegate);
+/** What the SDK refuses is said and passed over: an observation is not worth a request. */
+function guarded(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    advise("meter", "an observable instrument threw", error);
   }
-  const callback: BatchObservableCallback = (result) =>
-    batch.callback({
-      observe: (observable, value, attributes) =>
-        result.observe(delegates.get(observable) ?? observable, value, attributes),
-    });
-  const attached = [...delegates.values()];
-  meter.addBatchObservableCallback(callback, attached);
-  batch.attached = () => meter.removeBatchObservableCallback(callback, attached);
 }
 
 class LateObservable implements Observable {
   readonly #make: (meter: Meter) => Observable;
   readonly #callbacks = new Set<ObservableCallback>();
-  #meter: Meter | undefined;
-  delegate: Observable | undefined;
+  #delegate: Observable | undefined;
 
   constructor(make: (meter: Meter) => Observable) {
     this.#make = make;
   }
 
+  /** The SDK's own instrument, which a batch has to name. */
+  get delegate(): Observable | undefined {
+    return this.#delegate;
+  }
+
   attach(meter: Meter): void {
-    if (meter === this.#meter) return;
-    for (const callback of this.#callbacks) this.delegate?.removeCallback(callback);
-    this.#meter = meter;
-    this.delegate = this.#make(meter);
-    for (const callback of this.#callbacks) this.delegate.addCallback(callback);
+    const previous = this.#delegate;
+    guarded(() => {
+      this.#delegate = undefined;
+      for (const callback of this.#callbacks) previous?.removeCallback(callback);
+    });
+    guarded(() => {
+      this.#delegate = this.#make(meter);
+      for (const callback of this.#callbacks) this.#delegate.addCallback(callback);
+    });
   }
 
   addCallback(callback: ObservableCallback): void {
     this.#callbacks.add(callback);
-    this.delegate?.addCallback(callback);
+    guarded(() => this.#delegate?.addCallback(callback));
   }
 
   removeCallback(callback: ObservableCallback): void {
     this.#callbacks.delete(callback);
-    this.delegate?.removeCallback(callback);
+    guarded(() => this.#delegate?.removeCallback(callback));
+  }
+}
+
+class LateBatch {
+  readonly #callback: BatchObservableCallback;
+  readonly #observables: readonly Observable[];
+  #remove: (() => void) | undefined;
+
+  constructor(callback: BatchObservableCallback, observables: readonly Observable[]) {
+    this.#callback = callback;
+    this.#observables = [...observables];
+  }
+
+  isOf(callback: BatchObservableCallback, observables: readonly Observable[]): boolean {
+    return (
+      callback === this.#callback &&
+      observables.length === this.#observables.length &&
+      observables.every((observable) => this.#observables.includes(observable))
+    );
+  }
+
+  attach(meter: Meter): void {
+    this.detach();
+    const delegates = new Map<Observable, Observable>();
+    for (const observable of this.#observables) {
+      const delegate = observable instanceof LateObservable ? observable.delegate : observable;
+      if (delegate !== undefined) delegates.set(observable, delegate);
+    }
+    const callback: BatchObservableCallback = (result) =>
+      this.#callback({
+        observe: (observable, value, attributes) =>
+          result.observe(delegates.get(observable) ?? observable, value, attributes),
+      });
+    const attached = [...delegates.values()];
+    guarded(() => {
+      meter.addBatchObservableCallback(callback, attached);
+      this.#remove = () => meter.removeBatchObservableCallback(callback, attached);
+    });
+  }
+
+  detach(): void {
+    const remove = this.#remove;
+    this.#remove = undefined;
+    if (remove !== undefined) guarded(remove);
   }
 }

@@ -63,15 +63,21 @@ export class AttributedMeter implements Meter {
   }
 
   createObservableGauge(name: string, options?: MetricOptions): Observable {
-    return this.#observables.create((meter) => meter.createObservableGauge(name, options));
+    return this.#observables.create(idOf("observable gauge", name, options), (meter) =>
+      meter.createObservableGauge(name, options),
+    );
   }
 
   createObservableCounter(name: string, options?: MetricOptions): Observable {
-    return this.#observables.create((meter) => meter.createObservableCounter(name, options));
+    return this.#observables.create(idOf("observable counter", name, options), (meter) =>
+      meter.createObservableCounter(name, options),
+    );
   }
 
   createObservableUpDownCounter(name: string, options?: MetricOptions): Observable {
-    return this.#observables.create((meter) => meter.createObservableUpDownCounter(name, options));
+    return this.#observables.create(idOf("observable updowncounter", name, options), (meter) =>
+      meter.createObservableUpDownCounter(name, options),
+    );
   }
 
   addBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
@@ -93,7 +99,7 @@ export class AttributedMeter implements Meter {
     options: MetricOptions | undefined,
     create: (meter: Meter) => Measure,
   ): Measure {
-    const id = JSON.stringify([kind, name, options?.unit, options?.description, options?.valueType]);
+    const id = idOf(kind, name, options);
     const existing = this.#instruments.get(id);
     if (existing !== undefined) return existing;
     const late = new LateInstrument(this.#identity, create);
@@ -109,6 +115,11 @@ export class AttributedMeter implements Meter {
     this.#instruments.set(id, measure);
     return measure;
   }
+}
+
+/** Instruments that differ in any of these are different ones to OpenTelemetry. */
+function idOf(kind: string, name: string, options: MetricOptions | undefined): string {
+  return JSON.stringify([kind, name, options?.unit, options?.description, options?.valueType]);
 }
 
 function adder(counter: Counter | UpDownCounter): Measure {

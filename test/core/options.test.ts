@@ -204,7 +204,7 @@ const MISTAKES: readonly Mistake[] = [
     code: "ERR_PRIMARY",
     of: ["search", "", "toString"].map((primary) => ({ ...VALID, primary })),
     names: "primary is",
-    mend: "which experiments does not declare; it has checkout",
+    mend: "write an experiment's key: checkout",
   },
   {
     title: "OPT-40 trust that is none of its forms",
