@@ -6,6 +6,7 @@ import express4 from "express-4";
 import fastify, { type FastifyRequest } from "fastify";
 import Koa from "koa";
 import Koa2 from "koa-2";
+import nodeFetch from "node-fetch";
 import {
   createExperiments,
   defineExperiments,
@@ -23,9 +24,9 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
 import { experimentInterceptor } from "otel-experiments/undici";
-import { Agent, interceptors, MockAgent, Pool } from "undici";
-import { Agent as Agent6, Pool as Pool6 } from "undici-6";
-import { Agent as Agent7, interceptors as interceptors7 } from "undici-7";
+import { Agent, fetch as fetch8, interceptors, MockAgent, Pool } from "undici";
+import { Agent as Agent6, fetch as fetch6, Pool as Pool6 } from "undici-6";
+import { Agent as Agent7, fetch as fetch7, interceptors as interceptors7 } from "undici-7";
 import { afterAll, describe, expect, expectTypeOf, test } from "vitest";
 import { openRequest } from "./opened-request.ts";
 
@@ -218,6 +219,7 @@ describe("the adapters", () => {
   test("TYP-33 fit node:http and node:https, and give the handler's result on", () => {
     http.createServer(nodeExperiments(typed, (_request, response) => void response.end()));
     https.createServer(nodeExperiments(typed, (_request, response) => response.end()));
+    http.createServer(nodeExperiments(typed, express()));
     const koa = nodeExperiments(loose, new Koa().callback());
     http.createServer((request, response) => void koa(request, response));
     const listener = nodeExperiments(typed, async (request: http.IncomingMessage, response: http.ServerResponse) => {
@@ -249,5 +251,16 @@ describe("the adapters", () => {
     expectTypeOf(experimentFetch(typed)).toEqualTypeOf<typeof fetch>();
     expectTypeOf(experimentFetch(loose, fetch)).toEqualTypeOf<typeof fetch>();
     expectTypeOf(experimentFetch(typed)).returns.resolves.toEqualTypeOf<Response>();
+  });
+
+  test("TYP-36 take another fetch, undici's or node-fetch's, and give one of its type", () => {
+    expectTypeOf(experimentFetch(typed, fetch8)).toEqualTypeOf<typeof fetch8>();
+    expectTypeOf(experimentFetch(typed, fetch7)).toEqualTypeOf<typeof fetch7>();
+    expectTypeOf(experimentFetch(typed, fetch6)).toEqualTypeOf<typeof fetch6>();
+    expectTypeOf(experimentFetch(typed, nodeFetch)).toEqualTypeOf<typeof nodeFetch>();
+    const wrong = (): unknown =>
+      // @ts-expect-error -- not a fetch
+      experimentFetch(typed, "fetch");
+    expect(wrong).toBeTypeOf("function");
   });
 });
