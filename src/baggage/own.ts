@@ -41,7 +41,7 @@ export class OwnMemberReader {
    */
   read(header: string): OwnMembers {
     const first = header.indexOf(this.prefix);
-    const encoded = this.#countEncoded(header);
+    const encoded = this.#countEncoded(header, MAX_HEADER_BYTES);
     if (first === -1) return encoded === 0 ? NONE : { ...NONE, encoded };
 
     const parts: string[] = [];
@@ -62,7 +62,7 @@ export class OwnMemberReader {
 
   /** Whether a list may hold an own member; a quick test before its members are looked at one by one. */
   mayBeIn(list: string): boolean {
-    return list.includes(this.prefix) || this.#countEncoded(list) > 0;
+    return list.includes(this.prefix) || this.#countEncoded(list, list.length) > 0;
   }
 
   /**
@@ -74,10 +74,10 @@ export class OwnMemberReader {
     return percentDecode(key.trim())?.startsWith(this.prefix) ?? false;
   }
 
-  /** A percent sign concerns us only where it encodes a character of the prefix, and stands in a key. */
-  #countEncoded(header: string): number {
+  /** A percent sign before `end` concerns us only where it encodes a character of the prefix, and stands in a key. */
+  #countEncoded(header: string, end: number): number {
     let count = 0;
-    for (let at = header.indexOf("%"); at !== -1; at = header.indexOf("%", at + 1)) {
+    for (let at = header.indexOf("%"); at !== -1 && at < end; at = header.indexOf("%", at + 1)) {
       if (!this.#escapes.has(escapeAt(header, at))) continue;
       const start = header.lastIndexOf(",", at) + 1;
       const comma = header.indexOf(",", at);
