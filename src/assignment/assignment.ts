@@ -30,7 +30,7 @@ export const ATTR_EXPERIMENT_VARIANT = "experiment.variant";
 export const NO_ASSIGNMENT_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_VARIANT]: "none" });
 
 /** The pair of a measurement whose assignment would add a series beyond the bounds. */
-export const OTHER_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_VARIANT]: "other" });
+const OTHER_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_VARIANT]: "other" });
 
 /** Computes everything that is written of an assignment. `countable` says whether its values may make a metric series. */
 export function compileAssignment(

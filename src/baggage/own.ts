@@ -152,8 +152,15 @@ function pushMember(parts: string[], header: string, start: number, end: number)
   if (value === undefined) return false;
   parts.push(
     dot === -1 ? "" : header.slice(start, dot),
-    trimOws(header.slice(dot === -1 ? start : dot + 1, equals)),
+    header.slice(dot === -1 ? start : dot + 1, equals - owsBefore(header, equals)),
     value,
   );
   return true;
+}
+
+/** How much white space stands before a place. That behind the last dot stands within the key, which is no token then. */
+function owsBefore(text: string, end: number): number {
+  let start = end;
+  while (start > 0 && isOws(text.charCodeAt(start - 1))) start--;
+  return end - start;
 }

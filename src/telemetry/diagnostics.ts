@@ -10,7 +10,6 @@ export type Cause =
   | "no-scope"
   | "usage"
   | "conflict"
-  | "id-mismatch"
   | "trust-predicate"
   | "destination-predicate"
   | "span"
