@@ -8,6 +8,7 @@ import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { Destination } from "./propagation/destination.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
+import { ticketOf } from "./propagation/tickets.ts";
 
 export type { Emitter } from "./emitters.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
@@ -47,9 +48,8 @@ export function outbound(experiments: ExperimentsHandle): () => Departure | unde
   return () => {
     const scope = instance.current();
     if (instance.closed || scope.own.text === "") return undefined;
-    const { ticket } = scope;
     return {
-      ticket,
+      ticket: ticketOf(scope),
       scope,
       baggageFor(url, existing) {
         const baggage = new OutgoingBaggage([instance.policy], [scope], Destination.of(url));

@@ -1,5 +1,5 @@
 import { processState } from "./process-state.ts";
-import { attachedScope } from "./scope.ts";
+import { attachedScope } from "./scope-finding.ts";
 
 /** What we use of a request or a response: that it emits. */
 export interface Emitter {

@@ -5,7 +5,8 @@ import { ExperimentConfigError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import type { ExperimentsOptions } from "./options.ts";
 import type { Verdict } from "./propagation/destinations.ts";
-import { attachedScope, type Scope, scopeOwnedBy } from "./scope.ts";
+import type { Scope } from "./scope.ts";
+import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";
 import type { Attribution } from "./telemetry/meter.ts";
 
 /** How a meter is made. */

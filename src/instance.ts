@@ -7,14 +7,15 @@ import { ExperimentUsageError, type ExperimentUsageErrorCode } from "./errors.ts
 import { type CompiledOptions, compileOptions } from "./options.ts";
 import { type EgressHold, enforce } from "./propagation/egress.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import { currentScope, RequestScope } from "./scope.ts";
+import { RequestScope, type ScopeOwner } from "./scope.ts";
+import { currentScope } from "./scope-finding.ts";
 import { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import type { MeterIdentity } from "./telemetry/late-instrument.ts";
 import { AttributedMeter, type Attribution } from "./telemetry/meter.ts";
 
 /** What one call of `createExperiments` made, as the parts of the core see it. */
-export class Instance {
+export class Instance implements ScopeOwner {
   readonly options: CompiledOptions;
   readonly counters: ExperimentCounters = new ExperimentCounters();
   /** What code outside a request sees: always empty. */
@@ -34,6 +35,10 @@ export class Instance {
 
   get policy(): EgressPolicy {
     return this.options.policy;
+  }
+
+  get primary(): string | undefined {
+    return this.options.primary;
   }
 
   current(active?: Context): RequestScope {

@@ -7,7 +7,8 @@ import { contextWithoutOwn } from "./propagation/own-context.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
 import { takeSelfCall } from "./propagation/self-calls.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
-import { attachedScope, attachScope, RequestScope, scopeOwnedBy } from "./scope.ts";
+import { RequestScope } from "./scope.ts";
+import { attachedScope, attachScope, scopeOwnedBy } from "./scope-finding.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import { claimServerSpan, type SpanFinder } from "./telemetry/server-span.ts";
 
@@ -80,6 +81,6 @@ function endScopes(request: object): void {
 
 function runInScope<T>(scope: RequestScope, fn: () => T): T {
   const { scopes } = processState();
-  const cleaned = contextWithoutOwn(scope.owner.options.reader);
+  const cleaned = contextWithoutOwn(scope.owner.policy.reader);
   return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
 }

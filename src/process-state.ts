@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Socket } from "node:net";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import type { SelfCall } from "./propagation/self-calls.ts";
 import type { RequestScope } from "./scope.ts";
 
 /**
@@ -18,6 +18,28 @@ export interface ProcessState {
   selfCalls: readonly SelfCall[];
   /** Takes the subscriptions to the diagnostics channels back; undefined while there are none. */
   unsubscribe: (() => void) | undefined;
+}
+
+/**
+ * A request that may arrive in the process that makes it, as an integration test's does. What its author wrote by hand
+ * does not leave the process; but a server of this process at which it arrives is given it, and judges it as it judges
+ * what comes over the wire.
+ */
+export interface SelfCall {
+  /** The client's request, of node:http or of undici. */
+  readonly request: ClientSide;
+  /** The own members that were taken off it. */
+  readonly members: string;
+  /** The client's end of the connection, where the request does not show it. */
+  socket: Socket | undefined;
+}
+
+/** What node:http and undici show of a request. */
+export interface ClientSide {
+  readonly socket?: Socket | null;
+  readonly destroyed?: boolean;
+  readonly completed?: boolean;
+  readonly aborted?: boolean;
 }
 
 const STATE = Symbol.for("otel-experiments.process.v1");

@@ -1,11 +1,9 @@
-import { randomUUID } from "node:crypto";
-import { type Attributes, type Context, context, type Span } from "@opentelemetry/api";
-import { getRPCMetadata } from "@opentelemetry/core";
+import type { Attributes, Span } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
-import type { Instance } from "./instance.ts";
-import { processState } from "./process-state.ts";
+import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { fitOwnMembers } from "./propagation/own-budget.ts";
+import type { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 
 /** What one request knows of experiments. Outside a request it is empty and stays so. */
@@ -29,13 +27,6 @@ export interface Scope<R extends Registry = Registry> {
   record<K extends ExperimentKey<R>>(key: K, variant: VariantOf<R, K>): VariantOf<R, K> | undefined;
 }
 
-/** Where a scope is noted on a request and on the server span, to be found again where async context is gone. */
-const SCOPE = Symbol.for("otel-experiments.scope.v1");
-
-interface ScopeHolder {
-  [SCOPE]?: RequestScope;
-}
-
 /** Own members as they leave: whole experiments, the most important first. */
 export interface OwnMembersText {
   readonly text: string;
@@ -45,20 +36,32 @@ export interface OwnMembersText {
 /** The own members of a scope without an assignment. */
 export const OWN_NOTHING: OwnMembersText = Object.freeze({ text: "", experiments: Object.freeze([]) });
 
+/** What a scope asks of the instance that it belongs to. */
+export interface ScopeOwner {
+  readonly primary: string | undefined;
+  readonly policy: EgressPolicy;
+  readonly counters: ExperimentCounters;
+  /** @throws ExperimentUsageError in strict mode */
+  checkKey(key: string): boolean;
+  /** @throws ExperimentUsageError in strict mode */
+  record(scope: RequestScope, key: string, variant: string): string | undefined;
+}
+
 /** The scope of one request and one instance. Several instances on one request form a chain, the latest first. */
 export class RequestScope implements Scope {
-  readonly owner: Instance;
+  readonly owner: ScopeOwner;
   readonly outer: RequestScope | undefined;
   /** Once the response is over, nothing is written to the server span; the scope still propagates. */
   ended = false;
+  /** What outgoing requests carry in its place; made for the first one. */
+  ticket: string | undefined;
   #assignments: readonly CompiledAssignment[] = [];
   #flat: CompiledAssignment | undefined;
   #serverSpan: Span | undefined;
   #tagged = 0;
   #own: OwnMembersText | undefined = OWN_NOTHING;
-  #ticket: string | undefined;
 
-  constructor(owner: Instance, outer: RequestScope | undefined) {
+  constructor(owner: ScopeOwner, outer: RequestScope | undefined) {
     this.owner = owner;
     this.outer = outer;
   }
@@ -97,7 +100,7 @@ export class RequestScope implements Scope {
 
   /** The experiment whose pair stands alone where there is room for one only; it never changes once it is known. */
   #chooseFlat(): CompiledAssignment | undefined {
-    const { primary } = this.owner.options;
+    const { primary } = this.owner;
     if (primary !== undefined) return this.find(primary);
     const [first, ...others] = this.#assignments;
     if (first === undefined || others.length === 0) return first;
@@ -145,54 +148,9 @@ export class RequestScope implements Scope {
     const [only, ...others] = this.#assignments;
     if (only === undefined) return OWN_NOTHING;
     if (others.length === 0) return { text: only.members, experiments: [only.members] };
-    const { kept, leftOut } = fitOwnMembers(this.#assignments, this.owner.options.primary);
+    const { kept, leftOut } = fitOwnMembers(this.#assignments, this.owner.primary);
     if (leftOut > 0) this.owner.counters.reject("over_limit", leftOut);
     const experiments = kept.map((assignment) => assignment.members);
     return { text: experiments.join(","), experiments };
   }
-
-  /** What an outgoing request carries in place of the scope until it is written; nobody outside can guess it. */
-  get ticket(): string {
-    if (this.#ticket === undefined) {
-      this.#ticket = randomUUID();
-      processState().tickets.set(this.#ticket, new WeakRef(this));
-      expiredTickets.register(this, this.#ticket);
-    }
-    return this.#ticket;
-  }
-}
-
-const expiredTickets: FinalizationRegistry<string> = new FinalizationRegistry((ticket) => {
-  processState().tickets.delete(ticket);
-});
-
-/** Notes a scope on a request or a span. An object that takes no properties is passed over. */
-export function attachScope(target: object, scope: RequestScope): void {
-  const holder: ScopeHolder = target;
-  try {
-    holder[SCOPE] = scope;
-  } catch {
-    // A frozen span finds its scope through the async context alone.
-  }
-}
-
-/** The latest scope noted on an object, of whichever instance. */
-export function attachedScope(target: object): RequestScope | undefined {
-  const holder: ScopeHolder = target;
-  return holder[SCOPE];
-}
-
-/** The scope of one instance in a chain. */
-export function scopeOwnedBy(owner: Instance, scope: RequestScope | undefined): RequestScope | undefined {
-  let candidate = scope;
-  while (candidate !== undefined && candidate.owner !== owner) candidate = candidate.outer;
-  return candidate;
-}
-
-/** The scope of the code that runs: by our own async context, else by the server span that OpenTelemetry has in its. */
-export function currentScope(owner: Instance, active?: Context): RequestScope | undefined {
-  const stored = processState().scopes.getStore();
-  if (stored !== undefined) return scopeOwnedBy(owner, stored);
-  const span = getRPCMetadata(active ?? context.active())?.span;
-  return span === undefined ? undefined : scopeOwnedBy(owner, attachedScope(span));
 }

@@ -1,29 +1,7 @@
 import type { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { processState } from "../process-state.ts";
-
-/**
- * A request that may arrive in the process that makes it, as an integration test's does. What its author wrote by hand
- * does not leave the process; but a server of this process at which it arrives is given it, and judges it as it judges
- * what comes over the wire.
- */
-export interface SelfCall {
-  /** The client's request, of node:http or of undici. */
-  readonly request: ClientSide;
-  /** The own members that were taken off it. */
-  readonly members: string;
-  /** The client's end of the connection, where the request does not show it. */
-  socket: Socket | undefined;
-}
-
-/** What node:http and undici show of a request. */
-interface ClientSide {
-  readonly socket?: Socket | null;
-  readonly destroyed?: boolean;
-  readonly completed?: boolean;
-  readonly aborted?: boolean;
-}
+import { type ClientSide, processState } from "../process-state.ts";
 
 /** More at a time are not remembered; the oldest go. */
 const MAX_PENDING = 4096;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { processState } from "../process-state.ts";
 import type { RequestScope } from "../scope.ts";
 
@@ -7,6 +8,20 @@ import type { RequestScope } from "../scope.ts";
  * Its value is a random identifier: one that a stranger sends means nothing, and nobody can guess another's.
  */
 export const TICKET_HEADER = "otel-experiments-ticket";
+
+/** The ticket of a scope, which stands for it as long as the scope lives. */
+export function ticketOf(scope: RequestScope): string {
+  if (scope.ticket === undefined) {
+    scope.ticket = randomUUID();
+    processState().tickets.set(scope.ticket, new WeakRef(scope));
+    expired.register(scope, scope.ticket);
+  }
+  return scope.ticket;
+}
+
+const expired = new FinalizationRegistry<string>((ticket) => {
+  processState().tickets.delete(ticket);
+});
 
 const NOBODY: readonly RequestScope[] = Object.freeze([]);
 

@@ -1,6 +1,7 @@
 import { context, type Span } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { attachedScope, attachScope, type RequestScope } from "../scope.ts";
+import type { RequestScope } from "../scope.ts";
+import { attachedScope, attachScope } from "../scope-finding.ts";
 import { advise } from "./diagnostics.ts";
 
 /** How a framework's plugin shows the server span that it made itself, where no HTTP instrumentation did. */
