@@ -371,6 +371,27 @@ export function describeServerSpans(tracing: Tracing, rows: readonly SpanRow[]):
       const { server: tags } = tagsSoFar(tracing);
       expect(tags).toEqual({ ...EXPRESS_ONLY, ...EXPRESS_PAIR });
     });
+
+    test("SP-17 is not written to once it has ended, though the response may not be over", async () => {
+      const over = Promise.withResolvers<void>();
+      const experiments = createExperiments({ trustInbound: true });
+      const server = await harness.serve({
+        mount: [experiments],
+        handler({ response, reply }) {
+          response.on("finish", () => experiments.record("finish", "v"));
+          response.on("close", () => {
+            experiments.record("close", "v");
+            setImmediate(over.resolve);
+          });
+          reply(200, "ok");
+        },
+      });
+      await send(server.port, { lines: ["baggage: experiment.checkout.variant=express"] });
+      await over.promise;
+      await server.close();
+      await experiments.close();
+      expect(tracing.lateWrites()).toEqual([]);
+    });
   });
 }
 

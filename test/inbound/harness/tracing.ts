@@ -26,12 +26,16 @@ export interface Tracing {
 }
 
 /** OpenTelemetry's globals belong to the process, so a test file starts tracing once, before it requires frameworks. */
-export function startTracing(instrumentations: Instrumentation[], sampler?: Sampler): Tracing {
+export function startTracing(
+  instrumentations: Instrumentation[],
+  sampler?: Sampler,
+  processors: readonly SpanProcessor[] = [],
+): Tracing {
   const exporter = new InMemorySpanExporter();
   const watch = new WriteWatch();
   const provider = new TracerProvider({
     ...(sampler === undefined ? {} : { sampler }),
-    spanProcessors: [watch, new SimpleSpanProcessor({ exporter })],
+    spanProcessors: [...processors, watch, new SimpleSpanProcessor({ exporter })],
   });
   const contexts = new AsyncLocalStorageContextManager().enable();
   context.setGlobalContextManager(contexts);
