@@ -93,6 +93,7 @@ describe("a request that is under way when its experiments are closed", () => {
       const answer = fetchWithExperiments(slow.origin, { headers: { baggage: "user=1" } });
       while (slow.requests.length === 0) await new Promise(setImmediate);
       await experiments.close();
+      await experiments.close();
       expect(subscribed()).toEqual([true, true]);
       gate.resolve();
       await answer;

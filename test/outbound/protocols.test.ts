@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 import nodeFetch from "node-fetch";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
@@ -42,6 +42,22 @@ const mixed = `user=1,${own("stale")},last=2`;
 function portOf(server: { address(): unknown }): number {
   // why: a server on a TCP port has an address of this form
   return (server.address() as AddressInfo).port;
+}
+
+/** What tunnels were asked for. */
+const heads: string[] = [];
+
+async function startTunnel(): Promise<readonly [server: net.Server, origin: string]> {
+  const server = net.createServer((socket) => {
+    socket.on("error", () => socket.destroy());
+    socket.once("data", (head) => {
+      heads.push(head.toString("latin1"));
+      socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return [server, `http://127.0.0.1:${portOf(server)}`];
 }
 
 afterEach(() => {
@@ -278,6 +294,33 @@ describe("undici's other interceptors and dispatchers", () => {
     await dispatcher.close();
     expect(arrivals(denied)).toEqual([[]]);
     expect(arrivals(allowed)).toEqual([[own("express")]]);
+  });
+});
+
+describe("CONNECT", () => {
+  test("OUT-H16 carries nothing of ours, neither what a scope has nor what its caller wrote", async () => {
+    const [tunnel, origin] = await startTunnel();
+    const { experiments: others, serve: serveOthers, close: closeOthers } = await openStage({ propagateTo: [origin] });
+    const headers = { baggage: mixed };
+    for (const { undici } of undiciMajors) {
+      const agent = new undici.Agent();
+      const dispatcher = agent.compose(experimentInterceptor(others));
+      await serveOthers(own("express"), async () => {
+        const { socket } = await undici.connect(origin, { dispatcher, headers });
+        socket.destroy();
+      });
+      await agent.destroy();
+    }
+    await new Promise<void>((resolve, reject) => {
+      const connecting = http.request(origin, { method: "CONNECT", path: "/", headers }).on("error", reject);
+      connecting.on("connect", (_response, socket) => resolve(void socket.destroy())).end();
+    });
+    await closeOthers();
+    tunnel.close();
+    expect(heads.map((head) => /^baggage: (.*)$/im.exec(head)?.[1])).toEqual(
+      Array.from({ length: 4 }, () => "user=1,last=2"),
+    );
+    expect(heads.filter((head) => !head.startsWith("CONNECT ") || /experiment/i.test(head))).toEqual([]);
   });
 });
 
