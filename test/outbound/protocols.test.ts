@@ -311,10 +311,15 @@ describe("CONNECT", () => {
       });
       await agent.destroy();
     }
-    await new Promise<void>((resolve, reject) => {
-      const connecting = http.request(origin, { method: "CONNECT", path: "/", headers }).on("error", reject);
-      connecting.on("connect", (_response, socket) => resolve(void socket.destroy())).end();
+    // A fetch that is made of a CONNECT of node:http, so that this one has a ticket too.
+    const overHttp = experimentFetch(others, async (_input, init) => {
+      const given = Object.fromEntries(new Headers(init?.headers));
+      const connecting = http.request(origin, { method: "CONNECT", path: "/", headers: given }).end();
+      const [, socket] = await once(connecting, "connect");
+      socket.destroy();
+      return new Response();
     });
+    await serveOthers(own("express"), () => overHttp(origin, { headers }));
     await closeOthers();
     tunnel.close();
     expect(heads.map((head) => /^baggage: (.*)$/im.exec(head)?.[1])).toEqual(

@@ -21,6 +21,10 @@ afterAll(async () => {
   await allowed.close();
 });
 
+function nothing(): void {
+  // A handler's step that is of no interest.
+}
+
 function get(headers: http.OutgoingHttpHeaders | readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     http.get(allowed.origin, { headers }, (response) => response.resume().on("end", resolve)).on("error", reject);
@@ -132,6 +136,45 @@ describe("a ticket", () => {
     await slow.close();
     expect(arrivals(allowed)).toEqual([[own("express")]]);
   });
+
+  test.each(undiciMajors.filter(({ major }) => major > 6))(
+    "OUT-K7 is good also where nothing of $name holds the async context of its request",
+    async ({ undici }) => {
+      const gate = Promise.withResolvers<void>();
+      const slow = await startWireServer(async ({ start }) => {
+        if (start.includes("/slow")) await gate.promise;
+        return start.includes("/slow") ? { status: 307, lines: [`location: ${allowed.origin}/`] } : {};
+      });
+      const agent = new undici.Agent();
+      const redirect = undici.interceptors.redirect({ maxRedirections: 2 });
+      const dispatcher = agent.compose(redirect, experimentInterceptor(experiments));
+      // Connections that were made before are in no request's context.
+      for (const { origin } of [slow, allowed]) await (await undici.request(origin, { dispatcher: agent })).body.dump();
+      allowed.clear();
+      const done = Promise.withResolvers<void>();
+      const handler = {
+        onRequestStart: nothing,
+        onResponseStart: nothing,
+        onResponseData: nothing,
+        onResponseEnd: () => done.resolve(),
+        onResponseError: (_controller: unknown, error: Error) => done.reject(error),
+      };
+      await serve(own("express"), async () => {
+        dispatcher.dispatch({ origin: slow.origin, path: "/slow", method: "GET" }, handler);
+      });
+      while (slow.requests.length < 2) await new Promise(setImmediate);
+      await serve(own("control"), async () => undefined);
+      for (let turn = 0; turn < 5; turn++) {
+        collect();
+        await new Promise(setImmediate);
+      }
+      gate.resolve();
+      await done.promise;
+      await agent.destroy();
+      await slow.close();
+      expect(arrivals(allowed)).toEqual([[own("express")]]);
+    },
+  );
 
   test("OUT-K5 is forgotten with its request", async () => {
     const before = processState().tickets.size;

@@ -9,7 +9,7 @@ import { headerValues, type WireMessage } from "../../../testing/http-bytes.ts";
 import { type ScopedService, startScopedService } from "../../../testing/outbound-contract.ts";
 import { type Client, type HttpModules, openClients } from "./clients.ts";
 import { type Destination, destinationsOf, namedDestinations, someDestinationsOf } from "./destinations.ts";
-import { type Content, contents, formOf, formsOf, type HeaderForm } from "./header-forms.ts";
+import { type Content, contents, formOf, formsOf, type HeaderForm, shapes } from "./header-forms.ts";
 import { type Network, startNetwork } from "./network.ts";
 import { enable, type InstrumentationName, startTelemetry } from "./telemetry.ts";
 
@@ -180,6 +180,20 @@ export async function defineEgress(setUp: EgressSetUp): Promise<void> {
       async ({ client, destination }) => {
         const forms = client.shapes.map((shape) => formOf(shape, FORWARDED));
         expect(await check(world, setUp, wary, client, destination, forms)).toEqual([]);
+      },
+    );
+
+    test.runIf(mangles)(
+      "OUT-E4 of the headers in an array that OpenTelemetry mangles none is baggage with own members",
+      async () => {
+        const lines: string[] = [];
+        for (const client of trusting.clients.filter(({ arrays }) => arrays)) {
+          const shape = client.shapes[0] ?? shapes.pairs;
+          const { headers } = formOf(shape, contents.mixed);
+          const [hop] = await observe(world, trusting, () => client.send(destinations[1]?.url ?? "", headers));
+          lines.push(...headerValues(hop?.lines ?? [], "baggage"));
+        }
+        expect(new Set(lines)).toEqual(new Set([FOREIGN]));
       },
     );
 
