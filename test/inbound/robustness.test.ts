@@ -8,15 +8,23 @@ import {
   propagation,
   ROOT_CONTEXT,
 } from "@opentelemetry/api";
-import { RPCType, setRPCMetadata } from "@opentelemetry/core";
+import {
+  ExportResultCode,
+  loggingErrorHandler,
+  RPCType,
+  setGlobalErrorHandler,
+  setRPCMetadata,
+} from "@opentelemetry/core";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
-import type { Span, SpanProcessor } from "@opentelemetry/sdk-trace";
+import { SimpleSpanProcessor, type Span, type SpanExporter, type SpanProcessor } from "@opentelemetry/sdk-trace";
 import type { NextFunction, Request, Response } from "express";
 import { createExperiments, type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
+import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import type { InboundExchange, InboundHarness } from "../../testing/inbound-contract.ts";
 import { send, type WireRequest } from "../../testing/wire-client.ts";
+import { startWireServer } from "../../testing/wire-server.ts";
 import { type BeforeMount, expressHarness } from "./harness/express.ts";
 import { fastifyHarness } from "./harness/fastify.ts";
 import { fastifyOtel } from "./harness/fastify-otel.ts";
@@ -32,7 +40,7 @@ function fail(): never {
 }
 
 /** What a span processor of somebody else's may do. Each is off until a test turns it on. */
-const faults = { setAttributes: false, setExperiments: false, onEnd: false };
+const faults = { setAttributes: false, setExperiments: false, onEnd: false, export: false };
 
 class FaultyProcessor implements SpanProcessor {
   onStart(span: Span): void {
@@ -60,7 +68,21 @@ class FaultyProcessor implements SpanProcessor {
   async shutdown(): Promise<void> {}
 }
 
-const tracing = startTracing([new HttpInstrumentation()], undefined, [new FaultyProcessor()]);
+let exported = 0;
+
+const faultyExporter: SpanExporter = {
+  export(_spans, done) {
+    exported++;
+    if (faults.export) fail();
+    done({ code: ExportResultCode.FAILED, error: new Error(FAULT) });
+  },
+  shutdown: async () => undefined,
+};
+
+const tracing = startTracing([new HttpInstrumentation()], undefined, [
+  new FaultyProcessor(),
+  new SimpleSpanProcessor({ exporter: faultyExporter }),
+]);
 
 afterAll(() => tracing.stop());
 
@@ -181,7 +203,7 @@ const closing: Experiments[] = [];
 
 afterEach(async () => {
   for (const experiments of closing.splice(0)) await experiments.close();
-  Object.assign(faults, { setAttributes: false, setExperiments: false, onEnd: false });
+  Object.assign(faults, { setAttributes: false, setExperiments: false, onEnd: false, export: false });
   metrics.disable();
   diag.disable();
 });
@@ -213,6 +235,32 @@ describe.each(harnesses)("a fault changes no response on $name:", (harness) => {
     const compared = harness === instrumented ? statusesOf : (outcome: Outcome): unknown => outcome;
     expect(compared(served)).toEqual(compared(plain));
     expect(new Set(served.uncaught)).toEqual(new Set([`Error: ${FAULT}`]));
+  });
+
+  test("RB-16 an exporter that throws, or only fails", async () => {
+    setGlobalErrorHandler(() => {});
+    const before = exported;
+    await expectNoDifference(harness);
+    faults.export = true;
+    await expectNoDifference(harness);
+    setGlobalErrorHandler(loggingErrorHandler());
+    expect(exported).toBeGreaterThan(before);
+  });
+
+  test("RB-17 a predicate of propagateTo that throws, which means no", async () => {
+    const downstream = await startWireServer(() => ({ body: "downstream" }));
+    const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, propagateTo: [fail] });
+    const fetchOn = experimentFetch(experiments);
+    const server = await harness.serve({
+      mount: [experiments],
+      handler: async ({ reply }) => reply(200, await (await fetchOn(downstream.origin)).text()),
+    });
+    const { status, body } = await send(server.port, { lines: ["baggage: experiment.checkout.variant=express"] });
+    await server.close();
+    await experiments.close();
+    await downstream.close();
+    expect([status, body]).toEqual([200, "downstream"]);
+    expect(downstream.baggage().flat().join()).not.toContain("experiment.");
   });
 
   test.each([
