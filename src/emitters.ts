@@ -16,11 +16,12 @@ export function bindEmitter(emitter: Emitter, request: object, after?: (event: s
   const { emit } = emitter;
   emitter.emit = function emitInScope(event, ...args) {
     const scope = attachedScope(request);
-    const emitted =
-      scope === undefined || scopes.getStore() === scope
+    try {
+      return scope === undefined || scopes.getStore() === scope
         ? Reflect.apply(emit, this, [event, ...args])
         : scopes.run(scope, () => Reflect.apply(emit, this, [event, ...args]));
-    after?.(event);
-    return emitted;
+    } finally {
+      after?.(event);
+    }
   };
 }

@@ -2,6 +2,7 @@ import { type Context, context } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { processState } from "./process-state.ts";
 import type { RequestScope, ScopeOwner } from "./scope.ts";
+import { advise } from "./telemetry/diagnostics.ts";
 
 /** Where a scope is noted on a request and on the server span, to be found again where async context is gone. */
 const SCOPE = Symbol.for("otel-experiments.scope.v1");
@@ -36,7 +37,15 @@ export function scopeOwnedBy(owner: ScopeOwner, scope: RequestScope | undefined)
 /** The scope of the code that runs: by our own async context, else by the server span that OpenTelemetry has in its. */
 export function currentScope(owner: ScopeOwner, active?: Context): RequestScope | undefined {
   const stored = processState().scopes.getStore();
-  if (stored !== undefined) return scopeOwnedBy(owner, stored);
-  const span = getRPCMetadata(active ?? context.active())?.span;
-  return span === undefined ? undefined : scopeOwnedBy(owner, attachedScope(span));
+  return scopeOwnedBy(owner, stored ?? scopeOfServerSpan(active));
+}
+
+function scopeOfServerSpan(active: Context | undefined): RequestScope | undefined {
+  try {
+    const span = getRPCMetadata(active ?? context.active())?.span;
+    return span === undefined ? undefined : attachedScope(span);
+  } catch (error) {
+    advise("span", "OpenTelemetry's server span could not be looked at", error);
+    return undefined;
+  }
 }

@@ -4,7 +4,7 @@ import type { Arrival } from "../../src/adapter.ts";
 /** node:http's request as the core sees one. Every framework of this folder hands one on. */
 export function arrivalOf(request: IncomingMessage, response: ServerResponse): Arrival {
   return {
-    header: (name) => request.headers[name],
+    header: (name) => (Object.hasOwn(request.headers, name) ? request.headers[name] : undefined),
     peer: request.socket?.remoteAddress,
     request,
     response,

@@ -21,7 +21,7 @@ export function nodeExperiments<Request extends IncomingMessage, Response extend
   handler: (request: Request, response: Response) => Result,
 ): (request: Request, response: Response) => Result {
   const open = inbound(experiments);
-  return function experimentsListener(request, response) {
-    return open(arrivalOf(request, response)).run(() => handler(request, response));
+  return function experimentsListener(this: unknown, request, response) {
+    return open(arrivalOf(request, response)).run(() => Reflect.apply(handler, this, [request, response]));
   };
 }

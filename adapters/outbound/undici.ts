@@ -1,7 +1,12 @@
-import { type ExperimentsHandle, outbound, TICKET_HEADER } from "../../src/adapter.ts";
+import { type Departure, type ExperimentsHandle, outbound } from "../../src/adapter.ts";
+import { releasing, repeatersOf } from "./dispatch-handler.ts";
+import { withDeparture } from "./dispatch-headers.ts";
 
 /** What we use of undici's dispatch options, in versions 6, 7 and 8. */
 interface DispatchOptions {
+  readonly origin?: string | URL | undefined;
+  readonly path?: string | undefined;
+  readonly method?: string | undefined;
   readonly headers?: unknown;
 }
 
@@ -12,40 +17,47 @@ export type ExperimentInterceptor = <Options extends DispatchOptions, Handler>(
   dispatch: Dispatch<Options, Handler>,
 ) => Dispatch<Options, Handler>;
 
-/** Lives as long as undici may dispatch a request again, since redirects and retries copy the options. */
+/** Redirects and retries copy the options, so that the scope lives as long as they may use its ticket. */
 const SCOPE = Symbol("otel-experiments.scope");
+
+/** What was found when a request was dispatched first. */
+interface FirstDispatch {
+  readonly departure: Departure | undefined;
+}
 
 /**
  * An interceptor that passes the request's variants on, to the destinations of `propagateTo` alone. Whose they are is
- * decided when the request is dispatched, and each hop and retry is judged by its own destination, in whichever order
- * it is composed with undici's other interceptors.
+ * decided when the request is dispatched first, and each hop and retry is judged by its own destination, in whichever
+ * order it is composed with undici's other interceptors.
  *
  * @example new Agent().compose(experimentInterceptor(experiments))
  */
 export function experimentInterceptor(experiments: ExperimentsHandle): ExperimentInterceptor {
   const depart = outbound(experiments);
+  const firstDispatches = new WeakMap<object, FirstDispatch>();
   return function experimentsInterceptor(dispatch) {
     return function dispatchWithExperiments(options, handler) {
-      const departure = depart();
-      if (departure === undefined) return dispatch(options, handler);
-      const headers = withTicket(options.headers, departure.ticket);
-      return dispatch({ ...options, headers, [SCOPE]: departure.scope }, handler);
+      const repeaters = repeatersOf(handler);
+      const known = repeaters.map((repeater) => firstDispatches.get(repeater)).find((first) => first !== undefined);
+      const first = known ?? { departure: depart() };
+      for (const repeater of repeaters) firstDispatches.set(repeater, first);
+      const { departure } = first;
+      if (departure === undefined || options.method === "CONNECT") return dispatch(options, handler);
+
+      const headers = withDeparture(options.headers, departure, urlOf(options));
+      const release = departure.retain();
+      try {
+        return dispatch({ ...options, headers, [SCOPE]: departure.scope }, releasing(handler, release));
+      } catch (error) {
+        release();
+        throw error;
+      }
     };
   };
 }
 
-/** undici takes headers as an object, as a flat array, or as an iterable of pairs; the caller's are not changed. */
-function withTicket(headers: unknown, ticket: string): unknown {
-  if (Array.isArray(headers)) return [...(headers as unknown[]), TICKET_HEADER, ticket];
-  if (typeof headers !== "object" || headers === null) return { [TICKET_HEADER]: ticket };
-  const pairs: Iterable<readonly unknown[]> = isIterable(headers) ? headers : Object.entries(headers);
-  const copy: Record<string, unknown> = {};
-  for (const [name, value] of pairs) copy[String(name)] = value;
-  const other = copy[TICKET_HEADER];
-  copy[TICKET_HEADER] = typeof other === "string" ? `${other},${ticket}` : ticket;
-  return copy;
-}
-
-function isIterable(headers: object): headers is Iterable<readonly unknown[]> {
-  return Symbol.iterator in headers;
+/** A path may be absolute, towards a proxy. Without an origin, a Client sends to its own, which it does not show. */
+function urlOf({ origin, path = "/" }: DispatchOptions): URL | null {
+  if (!path.startsWith("/")) return URL.parse(path);
+  return origin === undefined ? null : URL.parse(`${String(origin).replace(/\/$/, "")}${path}`);
 }

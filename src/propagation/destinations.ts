@@ -2,6 +2,7 @@ import { show } from "../assignment/registry.ts";
 import { ExperimentConfigError } from "../errors.ts";
 import { advise } from "../telemetry/diagnostics.ts";
 import type { Destination } from "./destination.ts";
+import { settle } from "./trust.ts";
 
 /**
  * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
@@ -110,9 +111,12 @@ function matches({ protocol, suffix, port }: Wildcard, url: URL): boolean {
 
 function holds(predicate: (url: URL) => unknown, url: URL): boolean {
   try {
-    return predicate(new URL(url)) === true;
+    const answer = predicate(new URL(url));
+    if (typeof answer === "boolean") return answer;
+    settle(answer);
+    advise("destination-predicate", `a predicate of propagateTo gave ${show(answer)}, which counts as no`);
   } catch (error) {
     advise("destination-predicate", "a predicate of propagateTo threw, which counts as no", error);
-    return false;
   }
+  return false;
 }

@@ -18,30 +18,72 @@ export function guardHttpRequest(message: unknown): void {
 }
 
 function guardHeaders(request: ClientRequest): void {
-  const existing = linesOf(request.getHeader("baggage"));
   const tickets = linesOf(request.getHeader(TICKET_HEADER));
-  if (existing.length + tickets.length === 0) return;
-  const baggage = oneLine(request, existing, tickets);
+  const baggage = outgoing(request, tickets);
+  const existing = linesOf(request.getHeader("baggage"));
   if (tickets.length > 0) request.removeHeader(TICKET_HEADER);
-  if (baggage === "") request.removeHeader("baggage");
-  else request.setHeader("baggage", baggage);
+  if (existing.length + tickets.length > 0) {
+    request.removeHeader("baggage");
+    const text = finish(request, baggage, existing, tickets);
+    if (text !== "") request.setHeader("baggage", text);
+  }
+  guardLaterHeaders(request, tickets);
+}
+
+/** What is set before the headers are sent goes through the same door. `setHeaders` calls `setHeader`. */
+function guardLaterHeaders(request: ClientRequest, tickets: readonly string[]): void {
+  const { setHeader, appendHeader } = request;
+  const rewrite = (lines: readonly string[]): ClientRequest => {
+    const text = finish(request, outgoing(request, tickets), lines, tickets);
+    if (text === "") request.removeHeader("baggage");
+    else Reflect.apply(setHeader, request, ["baggage", text]);
+    return request;
+  };
+  request.setHeader = function setHeaderOnce(name, value) {
+    if (isName(name, TICKET_HEADER)) return request;
+    return isName(name, "baggage") ? rewrite(linesOf(value)) : Reflect.apply(setHeader, request, [name, value]);
+  };
+  request.appendHeader = function appendHeaderOnce(name, value) {
+    if (isName(name, TICKET_HEADER)) return request;
+    if (!isName(name, "baggage")) return Reflect.apply(appendHeader, request, [name, value]);
+    return rewrite([...linesOf(request.getHeader("baggage")), ...linesOf(value)]);
+  };
 }
 
 /** Node's own text of the header block. With headers as an array, or with `Expect`, it is made before we are asked. */
 interface MadeBlock {
   _header: string | null;
+  /** With `Expect`, the block waits here already. */
+  readonly outputData?: { data: unknown }[];
+  outputSize: number;
 }
 
 function guardMadeBlock(request: ClientRequest): void {
-  // why: Node offers no way to change a made block; where this field is gone, nothing is changed
+  // why: Node offers no way to change a made block; where its fields are others, nothing is changed
   const made = request as unknown as MadeBlock;
-  if (typeof made._header !== "string") return;
-  const block = takeFromBlock(made._header);
-  if (block !== undefined) made._header = putIntoBlock(block.rest, oneLine(request, block.baggage, block.tickets));
+  const { _header: before } = made;
+  const block = typeof before === "string" ? takeFromBlock(before) : undefined;
+  if (block === undefined || before === null) return;
+  const baggage = outgoing(request, block.tickets);
+  const after = putIntoBlock(block.rest, finish(request, baggage, block.baggage, block.tickets));
+  made._header = after;
+  const queued = made.outputData?.[0];
+  if (typeof queued?.data === "string" && queued.data.startsWith(before)) {
+    queued.data = after + queued.data.slice(before.length);
+    made.outputSize += after.length - before.length;
+  }
 }
 
-function oneLine(request: ClientRequest, lines: readonly string[], tickets: readonly string[]): string {
-  const baggage = new OutgoingBaggage(processState().policies, redeemTickets(tickets), destinationOf(request));
+function outgoing(request: ClientRequest, tickets: readonly string[]): OutgoingBaggage {
+  return new OutgoingBaggage(processState().policies, redeemTickets(tickets), destinationOf(request));
+}
+
+function finish(
+  request: ClientRequest,
+  baggage: OutgoingBaggage,
+  lines: readonly string[],
+  tickets: readonly string[],
+): string {
   for (const line of lines) baggage.add(line);
   baggage.recordSize();
   if (tickets.length === 0) expectSelfCall(request, baggage.removed);
@@ -55,10 +97,25 @@ function oneLine(request: ClientRequest, lines: readonly string[], tickets: read
  */
 function destinationOf(request: ClientRequest): Destination | undefined {
   const { method, path, protocol } = request;
+  if (leadsElsewhere(Reflect.get(request, "agent"), protocol)) return undefined;
   if (method === "CONNECT" || ("socketPath" in request && request.socketPath)) return undefined;
   if (!path.startsWith("/")) return Destination.parse(path);
   const authority = authorityOf(request);
   return authority === undefined ? undefined : new Destination(`${protocol}//${authority}`, path);
+}
+
+/** An agent's own host, port or socket path takes the place of the request's. */
+function leadsElsewhere(agent: unknown, protocol: string): boolean {
+  if (typeof agent !== "object" || agent === null) return false;
+  const { options, defaultPort }: { readonly options?: unknown; readonly defaultPort?: unknown } = agent;
+  const {
+    host,
+    port,
+    socketPath,
+  }: { readonly host?: unknown; readonly port?: unknown; readonly socketPath?: unknown } =
+    typeof options === "object" && options !== null ? options : {};
+  if ((host ?? port ?? socketPath) !== undefined && (host ?? port ?? socketPath) !== null) return true;
+  return defaultPort !== undefined && Number(defaultPort) !== (protocol === "https:" ? 443 : 80);
 }
 
 function authorityOf(request: ClientRequest): string | undefined {
@@ -70,4 +127,8 @@ function authorityOf(request: ClientRequest): string | undefined {
 function linesOf(value: number | string | readonly string[] | undefined): readonly string[] {
   if (value === undefined) return [];
   return typeof value === "object" ? value.map(String) : [String(value)];
+}
+
+function isName(name: string, lowerCase: string): boolean {
+  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
 }

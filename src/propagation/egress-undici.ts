@@ -38,8 +38,9 @@ export function guardUndiciRequest(message: unknown): void {
   const { addHeader } = request;
   request.addHeader = function addHeaderOnce(name, value) {
     if (!isName(name, "baggage")) return Reflect.apply(addHeader, request, [name, value]);
-    takeOff(request, [], []);
-    for (const line of linesOf(value)) baggage.add(line);
+    const present: string[] = [];
+    takeOff(request, present, []);
+    for (const line of [...present, ...linesOf(value)]) baggage.add(line);
     put(request, baggage.text);
     return request;
   };

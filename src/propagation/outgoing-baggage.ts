@@ -58,11 +58,16 @@ export class OutgoingBaggage {
     return line.length <= MAX_HEADER_BYTES ? line : this.#own.experiments.reduce(appendMember, this.#foreign);
   }
 
-  /** Measures the own members that leave; once per request. */
+  /** Measures the own members that leave, and counts the experiments that have no room; once per request. */
   recordSize(): void {
     if (this.#writer === undefined) return;
-    const own = this.text.length - (this.#foreign === "" ? 0 : this.#foreign.length + 1);
-    if (own > 0) this.#writer.owner.counters.sent(own);
+    const { counters } = this.#writer.owner;
+    const line = this.text;
+    const bytes = line.length - (this.#foreign === "" ? 0 : this.#foreign.length + 1);
+    if (bytes > 0) counters.sent(bytes);
+    if (bytes < this.#own.text.length) {
+      counters.reject("over_limit", this.#own.experiments.filter((members) => !line.includes(members)).length);
+    }
   }
 }
 

@@ -35,6 +35,7 @@ function byPredicate(predicate: (caller: Caller) => unknown): (caller: Caller) =
     try {
       const answer = predicate(caller);
       if (typeof answer === "boolean") return answer;
+      settle(answer);
       advise(
         "trust-predicate",
         `trustInbound gave ${show(answer)}, which counts as no; it must give a boolean, at once`,
@@ -44,6 +45,11 @@ function byPredicate(predicate: (caller: Caller) => unknown): (caller: Caller) =
     }
     return false;
   };
+}
+
+/** A predicate that is async by mistake may reject, and nobody else handles it. */
+export function settle(answer: unknown): void {
+  if (answer instanceof Promise) answer.catch(() => undefined);
 }
 
 function byNetwork(networks: BlockList, trustProxied: boolean): (caller: Caller) => boolean {

@@ -254,6 +254,15 @@ function httpClients(
           ? modules.https[verb](url, { agent: secure, headers: asHeaders(headers) })
           : modules.http[verb](url, { agent: plain, headers: asHeaders(headers) }),
       );
+  const expecting: Client["send"] = (url, headers) =>
+    request("request")(url, { ...asHeaders(headers), Expect: "100-continue" });
+  const later: Client["send"] = (url, headers) => {
+    const made = url.startsWith("https:")
+      ? modules.https.request(url, { agent: secure })
+      : modules.http.request(url, { agent: plain });
+    for (const [name, value] of Object.entries(asHeaders(headers))) made.setHeader(name, value);
+    return answered(made);
+  };
   const overSocket: Client["send"] = (url, headers) =>
     answered(modules.http.request(url, { agent: false, socketPath: network.socketPath, headers: asHeaders(headers) }));
   const absolute: Client["send"] = (url, headers) =>
@@ -279,6 +288,8 @@ function httpClients(
   const unwrapped: readonly Client[] = [
     { ...common, name: "http.request", send: request("request") },
     { ...common, name: "http.get", send: request("get") },
+    { ...common, name: "http.request with Expect", send: expecting },
+    { ...common, name: "http.request whose headers are set later", shapes: [shapes.object, shapes.lists], send: later },
     { ...common, name: "http.request of pairs", arrays: true, shapes: [shapes.pairs], send: request("request") },
     { ...common, name: "http.request of a flat array", arrays: true, shapes: [shapes.flat], send: request("get") },
     { ...common, name: "http.request over a socket path", secure: false, blind: true, send: overSocket },
@@ -305,6 +316,7 @@ function httpClients(
   const wrapped: readonly Omit<Client, "wrapped">[] = [
     { ...fetching, name: "http.request, wrapped", send: over(request("request"), Object.fromEntries) },
     { ...fetching, name: "http.get, wrapped", send: over(request("get"), Object.fromEntries) },
+    { ...fetching, name: "http.request with Expect, wrapped", send: over(expecting, Object.fromEntries) },
     {
       ...fetching,
       name: "http.request of pairs, wrapped",

@@ -1,0 +1,103 @@
+import diagnosticsChannel from "node:diagnostics_channel";
+import { metrics } from "@opentelemetry/api";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
+import { experimentFetch } from "otel-experiments/fetch";
+import { experimentInterceptor } from "otel-experiments/undici";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { headerValues } from "../../testing/http-bytes.ts";
+import { startWireServer } from "../../testing/wire-server.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { undiciMajors } from "./undici-majors.ts";
+
+const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
+const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+const allowed = await startRedirectingServer();
+const { experiments, serve, close } = await openStage({ primary: "checkout", propagateTo: [allowed.origin] });
+afterEach(() => allowed.clear());
+afterAll(async () => {
+  await close();
+  await allowed.close();
+});
+
+async function points(name: string): Promise<unknown[]> {
+  await reader.forceFlush();
+  const found = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+  exporter.reset();
+  return found
+    .filter(({ descriptor }) => descriptor.name === name)
+    .flatMap(({ dataPoints }) => dataPoints.map(({ attributes, value }) => ({ attributes, value })));
+}
+
+describe.each(undiciMajors)("$name", ({ undici }) => {
+  test("OUT-S1 the interceptor keeps each of several headers of one name in an iterable", async () => {
+    const agent = new undici.Agent();
+    const dispatcher = agent.compose(experimentInterceptor(experiments));
+    const pairs = new Set([
+      ["x-a", "1"],
+      ["x-a", "2"],
+      ["baggage", "a=1"],
+      ["baggage", "b=2"],
+    ]);
+    await serve(own("express"), async () =>
+      (
+        await undici.request(allowed.origin, { dispatcher, headers: pairs as unknown as Record<string, string> })
+      ).body.dump(),
+    );
+    await agent.close();
+    expect(headerValues(allowed.requests[0]?.lines ?? [], "x-a")).toEqual(["1", "2"]);
+    expect(arrivals(allowed)).toEqual([[`a=1,b=2,${own("express")}`]]);
+  });
+
+  test("OUT-S2 baggage that another subscriber pushes behind us is kept when more is added", async () => {
+    const push = (message: unknown): void =>
+      void (message as { request: { headers: string[] } }).request.headers.push("baggage", `vendor=1,${own("x")}`);
+    const add = (message: unknown): void =>
+      void (message as { request: { addHeader(n: string, v: string): unknown } }).request.addHeader(
+        "baggage",
+        "tenant=7",
+      );
+    const agent = new undici.Agent();
+    for (const each of [push, add]) diagnosticsChannel.subscribe("undici:request:create", each);
+    await (await undici.request(allowed.origin, { dispatcher: agent, headers: { baggage: "user=1" } })).body.dump();
+    for (const each of [push, add]) diagnosticsChannel.unsubscribe("undici:request:create", each);
+    await agent.close();
+    expect(arrivals(allowed)).toEqual([["user=1,vendor=1,tenant=7"]]);
+  });
+
+  test.runIf("cache" in undici.interceptors)("OUT-S3 a cache in front honours Vary: baggage", async () => {
+    const caching = await startWireServer(({ lines }) => ({
+      lines: ["cache-control: max-age=100", "vary: baggage"],
+      body: headerValues(lines, "baggage").join(),
+    }));
+    const {
+      experiments: others,
+      serve: serveOthers,
+      close: closeOthers,
+    } = await openStage({ propagateTo: [caching.origin] });
+    const agent = new undici.Agent();
+    const dispatcher = agent.compose(undici.interceptors.cache(), experimentInterceptor(others));
+    const bodies: string[] = [];
+    for (const variant of ["express", "control"]) {
+      await serveOthers(own(variant), async () =>
+        bodies.push(await (await undici.request(caching.origin, { dispatcher })).body.text()),
+      );
+    }
+    await agent.close();
+    await closeOthers();
+    await caching.close();
+    expect(bodies).toEqual([own("express"), own("control")]);
+  });
+});
+
+test("OUT-S4 what has no room beside the others' baggage is counted", async () => {
+  await points("experiment.baggage.rejections");
+  const headers = { baggage: `user=${"u".repeat(8180)}` };
+  await serve(own("express"), () => experimentFetch(experiments)(allowed.origin, { headers }));
+  expect(await points("experiment.baggage.rejections")).toEqual([{ attributes: { reason: "over_limit" }, value: 1 }]);
+});

@@ -1,0 +1,79 @@
+import { experimentInterceptor } from "otel-experiments/undici";
+import type { Dispatcher } from "undici";
+import { afterAll, describe, expect, test } from "vitest";
+import { headerValues } from "../../testing/http-bytes.ts";
+import { startWireServer } from "../../testing/wire-server.ts";
+import type { Interceptor } from "./harness/undici.ts";
+import { openStage, own } from "./stage.ts";
+import { type Undici, undiciMajors } from "./undici-majors.ts";
+
+const tried = new Set<string>();
+let answered = 0;
+const server = await startWireServer(async ({ start }) => {
+  const path = start.split(" ")[1] ?? "";
+  for (let turns = (answered++ % 3) * 2; turns > 0; turns--) await new Promise(setImmediate);
+  if (path.startsWith("/hop/")) return { status: 307, lines: [`location: ${path.slice("/hop".length)}`] };
+  if (path.startsWith("/try/") && !tried.has(path)) {
+    tried.add(path);
+    return { status: 503, lines: ["retry-after: 0"] };
+  }
+  return {};
+});
+const { experiments, serve, close } = await openStage({ propagateTo: [server.origin] });
+const ours: Interceptor = experimentInterceptor(experiments);
+afterAll(async () => {
+  await close();
+  await server.close();
+});
+
+const redirect = (undici: Undici) => undici.interceptors.redirect({ maxRedirections: 3 });
+const retry = (undici: Undici) => undici.interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 2 });
+const VARIANTS = ["a", "b", "c", "d", "e", "f"];
+
+const setUps: readonly { name: string; path: string; make(undici: Undici): Dispatcher }[] = [
+  { name: "redirect", path: "/hop/", make: (u) => new u.Agent().compose(ours, redirect(u)) },
+  {
+    name: "redirect, pool",
+    path: "/hop/",
+    make: (u) => new u.Pool(server.origin, { connections: 2 }).compose(ours, redirect(u)),
+  },
+  { name: "retry", path: "/try/", make: (u) => new u.Agent().compose(ours, retry(u)) },
+  {
+    name: "RetryAgent",
+    path: "/try/",
+    make: (u) => new u.RetryAgent(new u.Agent().compose(ours), { minTimeout: 1, maxTimeout: 2 }),
+  },
+  { name: "redirect then retry, hop", path: "/hop/", make: (u) => new u.Agent().compose(ours, redirect(u), retry(u)) },
+  { name: "redirect then retry, try", path: "/try/", make: (u) => new u.Agent().compose(ours, redirect(u), retry(u)) },
+  { name: "retry then redirect, hop", path: "/hop/", make: (u) => new u.Agent().compose(ours, retry(u), redirect(u)) },
+  { name: "retry then redirect, try", path: "/try/", make: (u) => new u.Agent().compose(ours, retry(u), redirect(u)) },
+  { name: "between, try", path: "/try/", make: (u) => new u.Agent().compose(redirect(u), ours, retry(u)) },
+  { name: "between, hop", path: "/hop/", make: (u) => new u.Agent().compose(retry(u), ours, redirect(u)) },
+];
+
+describe.each(undiciMajors)("our interceptor inside of $name's own", ({ undici, major }) => {
+  test.each(setUps)(
+    "OUT-P2 $name: each hop and each attempt has its own request's variant",
+    async ({ name, path, make }) => {
+      server.clear();
+      const dispatcher = make(undici);
+      await Promise.all(
+        Array.from({ length: 24 }, async (_, caller) => {
+          for (let call = 0; call < 4; call++) {
+            const variant = VARIANTS[(caller + call) % 6] ?? "a";
+            const url = `${server.origin}${path}${variant}/${name.replaceAll(/[ ,]/g, "")}-${major}-${caller}-${call}`;
+            await serve(own(variant), async () => (await undici.request(url, { dispatcher })).body.dump());
+          }
+        }),
+      );
+      await dispatcher.close();
+      const tally = { right: 0, wrong: 0, missing: 0 };
+      for (const { start, lines } of server.requests) {
+        const variant = /\/([a-f])\//.exec(start)?.[1] ?? "";
+        const baggage = headerValues(lines, "baggage").join();
+        tally[baggage === "" ? "missing" : baggage === own(variant) ? "right" : "wrong"]++;
+      }
+      expect(tally).toEqual({ right: 24 * 4 * 2, wrong: 0, missing: 0 });
+    },
+  );
+});
