@@ -28,6 +28,8 @@ export interface Client {
   readonly secure: boolean;
   /** Where the way shows no destination, nothing of ours may leave, whatever the URL says. */
   readonly blind: boolean;
+  /** It sets its headers when the request is made already, and so in the place of what OpenTelemetry set. */
+  readonly late: boolean;
   /** It gives node:http its headers as an array, which OpenTelemetry's instrumentation mangles. */
   readonly arrays: boolean;
   readonly shapes: readonly Shape[];
@@ -53,6 +55,7 @@ const COMMON = {
   credentials: true,
   secure: true,
   blind: false,
+  late: false,
   arrays: false,
 } as const satisfies Partial<Client>;
 
@@ -289,7 +292,13 @@ function httpClients(
     { ...common, name: "http.request", send: request("request") },
     { ...common, name: "http.get", send: request("get") },
     { ...common, name: "http.request with Expect", send: expecting },
-    { ...common, name: "http.request whose headers are set later", shapes: [shapes.object, shapes.lists], send: later },
+    {
+      ...common,
+      name: "http.request whose headers are set later",
+      late: true,
+      shapes: [shapes.object, shapes.lists],
+      send: later,
+    },
     { ...common, name: "http.request of pairs", arrays: true, shapes: [shapes.pairs], send: request("request") },
     { ...common, name: "http.request of a flat array", arrays: true, shapes: [shapes.flat], send: request("get") },
     { ...common, name: "http.request over a socket path", secure: false, blind: true, send: overSocket },

@@ -76,6 +76,8 @@ function headersOf(lines: readonly string[]): Headers {
 export interface HeaderForm {
   readonly name: string;
   readonly headers: unknown;
+  /** Whether there is baggage in it. */
+  readonly writes: boolean;
   /** What the caller's baggage is on the wire, without own members. */
   readonly kept: string;
 }
@@ -84,6 +86,7 @@ export function formOf(shapeOf: Shape, content: Content): HeaderForm {
   return {
     name: `${content.name} in ${shapeOf.name}`,
     headers: shapeOf.build(content.lines),
+    writes: content.lines.length > 0,
     kept: content.kept.join(shapeOf.joiner),
   };
 }
