@@ -98,7 +98,7 @@ export function experimentAttributes(attributes: Attributes): Attributes {
 }
 
 /** Waits for something that other turns of the event loop bring about, and for no longer than ten seconds. */
-export async function until(holds: () => boolean): Promise<void> {
+async function until(holds: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!holds()) {
     if (performance.now() > deadline) throw new Error("what was waited for did not come about");
