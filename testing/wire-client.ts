@@ -47,7 +47,9 @@ export class WireConnection {
     });
     const head = [`${method} ${path} HTTP/1.1`, "host: 127.0.0.1", ...lines];
     if (body !== undefined) head.push(`content-length: ${Buffer.byteLength(body)}`);
-    this.#socket.write(`${head.join("\r\n")}\r\n\r\n${body ?? ""}`);
+    // Latin-1: each character of a line is one byte on the wire.
+    this.#socket.write(Buffer.from(`${head.join("\r\n")}\r\n\r\n`, "latin1"));
+    if (body !== undefined) this.#socket.write(body);
     const message = await answered;
     this.#waiting = undefined;
     return { ...message, status: Number(message.start.split(" ")[1]) };

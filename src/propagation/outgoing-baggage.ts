@@ -5,6 +5,7 @@ import type { OwnMemberReader } from "../baggage/own.ts";
 import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope.ts";
 import type { Destination } from "./destination.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
+import { countMembers } from "./own-budget.ts";
 
 const NO_MEMBERS: readonly string[] = Object.freeze([]);
 
@@ -66,7 +67,7 @@ export class OutgoingBaggage {
     const bytes = line.length - (this.#foreign === "" ? 0 : this.#foreign.length + 1);
     if (bytes > 0) counters.sent(bytes);
     if (bytes < this.#own.text.length) {
-      counters.reject("over_limit", this.#own.experiments.filter((members) => !line.includes(members)).length);
+      counters.reject("over_limit", countMembers(this.#own.experiments.filter((members) => !line.includes(members))));
     }
   }
 }

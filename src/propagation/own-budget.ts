@@ -2,10 +2,15 @@ import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { ADVISED_OWN_BYTES, MAX_EXPERIMENTS, MAX_OWN_BYTES } from "../baggage/limits.ts";
 import { advise } from "../telemetry/diagnostics.ts";
 
-/** The assignments that one request may carry, the most important first, and how many had no room. */
+/** The assignments that one request may carry, the most important first, and how many members had no room. */
 export interface FittedAssignments {
   readonly kept: readonly CompiledAssignment[];
   readonly leftOut: number;
+}
+
+/** How many members some experiments' texts are. */
+export function countMembers(texts: readonly string[]): number {
+  return texts.reduce((count, text) => count + text.split(",").length, 0);
 }
 
 /** The primary experiment stays first, then what is forced, then the rest; an experiment is kept or left out whole. */
@@ -16,10 +21,14 @@ export function fitOwnMembers(
   const rank = (assignment: CompiledAssignment): number => (assignment.key === primary ? 0 : assignment.forced ? 1 : 2);
   const ordered = assignments.length === 1 ? assignments : assignments.toSorted((a, b) => rank(a) - rank(b));
   const kept: CompiledAssignment[] = [];
+  const leftOut: string[] = [];
   let bytes = 0;
   for (const assignment of ordered) {
     const size = assignment.members.length + (kept.length === 0 ? 0 : 1);
-    if (kept.length === MAX_EXPERIMENTS || bytes + size > MAX_OWN_BYTES) continue;
+    if (kept.length === MAX_EXPERIMENTS || bytes + size > MAX_OWN_BYTES) {
+      leftOut.push(assignment.members);
+      continue;
+    }
     bytes += size;
     kept.push(assignment);
   }
@@ -29,5 +38,5 @@ export function fitOwnMembers(
       `a request carries ${bytes} bytes of experiments; stop finished ones, every call of the chain pays for them`,
     );
   }
-  return { kept, leftOut: assignments.length - kept.length };
+  return { kept, leftOut: countMembers(leftOut) };
 }

@@ -101,5 +101,5 @@ test("OUT-S4 what has no room beside the others' baggage is counted", async () =
   await points("experiment.baggage.rejections");
   const headers = { baggage: `user=${"u".repeat(8180)}` };
   await serve(own("express"), () => experimentFetch(experiments)(allowed.origin, { headers }));
-  expect(await points("experiment.baggage.rejections")).toEqual([{ attributes: { reason: "over_limit" }, value: 1 }]);
+  expect(await points("experiment.baggage.rejections")).toEqual([{ attributes: { reason: "over_limit" }, value: 2 }]);
 });
