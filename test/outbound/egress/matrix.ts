@@ -185,18 +185,19 @@ export async function defineEgress(setUp: EgressSetUp): Promise<void> {
       },
     );
 
-    if (mangles) {
-      test("OUT-E4 of the headers in an array that OpenTelemetry mangles none is baggage with own members", async () => {
+    test.each(mangles ? [trusting] : [])(
+      "OUT-E4 of the headers in an array that OpenTelemetry mangles none is baggage with own members",
+      async (stage) => {
         const lines: string[] = [];
-        for (const client of trusting.clients.filter(({ arrays }) => arrays)) {
+        for (const client of stage.clients.filter(({ arrays }) => arrays)) {
           const shape = client.shapes[0] ?? shapes.pairs;
           const { headers } = formOf(shape, contents.mixed);
-          const [hop] = await observe(world, trusting, () => client.send(destinations[1]?.url ?? "", headers));
+          const [hop] = await observe(world, stage, () => client.send(destinations[1]?.url ?? "", headers));
           lines.push(...headerValues(hop?.lines ?? [], "baggage"));
         }
         expect(new Set(lines)).toEqual(new Set([FOREIGN]));
-      });
-    }
+      },
+    );
 
     test("OUT-E3 a stranger's own members give no variant", async () => {
       let seen: unknown = "not asked";
