@@ -16,9 +16,8 @@ afterAll(async () => {
   await network.close();
 });
 
-function over(agent: http.Agent): typeof fetch {
-  return experimentFetch(experiments, ((input: string, init: object) =>
-    nodeFetch(input, { ...init, agent })) as unknown as typeof fetch);
+function over(agent: http.Agent): (input: string) => Promise<unknown> {
+  return experimentFetch(experiments, (input: string, init?: object) => nodeFetch(input, { ...init, agent }));
 }
 
 // "Here the agent options will override per-request options", lib/_http_agent.js, addRequest.

@@ -95,6 +95,7 @@ describe("headers that are one text, as undici 5 has them", () => {
   test("OUT-X3 what is added behind us is merged into the one line", () => {
     const request = textual("x-one: 1\r\nbaggage: user=1\r\n");
     created.publish({ request });
+    // why: `textual` makes it
     Reflect.apply(request["addHeader"] as () => void, request, ["baggage", `tenant=7,${own("stale")}`]);
     expect(request.headers).toBe("x-one: 1\r\nbaggage: user=1,tenant=7\r\n");
   });

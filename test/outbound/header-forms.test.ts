@@ -34,6 +34,17 @@ async function points(name: string): Promise<unknown[]> {
     .flatMap(({ dataPoints }) => dataPoints.map(({ attributes, value }) => ({ attributes, value })));
 }
 
+/** What the channel publishes. */
+interface UndiciRequest {
+  readonly headers: string[];
+  addHeader(name: string, value: string): unknown;
+}
+
+function requestOf(message: unknown): UndiciRequest {
+  // why: the channel's contract
+  return (message as { readonly request: UndiciRequest }).request;
+}
+
 describe.each(undiciMajors)("$name", ({ undici }) => {
   test("OUT-S1 the interceptor keeps each of several headers of one name in an iterable", async () => {
     const agent = new undici.Agent();
@@ -44,10 +55,10 @@ describe.each(undiciMajors)("$name", ({ undici }) => {
       ["baggage", "a=1"],
       ["baggage", "b=2"],
     ]);
+    // why: undici takes iterables of pairs, which its types know by other names
+    const headers = pairs as unknown as Record<string, string>;
     await serve(own("express"), async () =>
-      (
-        await undici.request(allowed.origin, { dispatcher, headers: pairs as unknown as Record<string, string> })
-      ).body.dump(),
+      (await undici.request(allowed.origin, { dispatcher, headers })).body.dump(),
     );
     await agent.close();
     expect(headerValues(allowed.requests[0]?.lines ?? [], "x-a")).toEqual(["1", "2"]);
@@ -55,13 +66,12 @@ describe.each(undiciMajors)("$name", ({ undici }) => {
   });
 
   test("OUT-S2 baggage that another subscriber pushes behind us is kept when more is added", async () => {
-    const push = (message: unknown): void =>
-      void (message as { request: { headers: string[] } }).request.headers.push("baggage", `vendor=1,${own("x")}`);
-    const add = (message: unknown): void =>
-      void (message as { request: { addHeader(n: string, v: string): unknown } }).request.addHeader(
-        "baggage",
-        "tenant=7",
-      );
+    const push = (message: unknown): void => {
+      requestOf(message).headers.push("baggage", `vendor=1,${own("x")}`);
+    };
+    const add = (message: unknown): void => {
+      requestOf(message).addHeader("baggage", "tenant=7");
+    };
     const agent = new undici.Agent();
     for (const each of [push, add]) diagnosticsChannel.subscribe("undici:request:create", each);
     await (await undici.request(allowed.origin, { dispatcher: agent, headers: { baggage: "user=1" } })).body.dump();

@@ -333,10 +333,8 @@ describe("Node's own support of proxies", () => {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
   test.runIf(major > 24 || (major === 24 && minor >= 5))("OUT-H14 the target decides, and not the proxy", async () => {
-    // why: node-fetch's types are its own
     const over = (agent: http.Agent) =>
-      experimentFetch(experiments, ((input: string, init: object) =>
-        nodeFetch(input, { ...init, agent })) as unknown as typeof fetch);
+      experimentFetch(experiments, (input: string, init?: object) => nodeFetch(input, { ...init, agent }));
     const byDenied = new http.Agent({ proxyEnv: { HTTP_PROXY: denied.origin } });
     const byAllowed = new http.Agent({ proxyEnv: { HTTP_PROXY: allowed.origin } });
     await serve(own("express"), async () => {

@@ -69,7 +69,7 @@ function singleOnes({ port, otherPort, port6 }: Network): readonly Destination[]
     ["a named origin in the query", `http://127.0.0.1:${otherPort}/x?http://127.0.0.1:${port}/`, false],
     ["a named origin in the path", `http://127.0.0.1:${otherPort}//127.0.0.1:${port}/`, false],
   ];
-  const any: readonly (readonly [name: string, url: string, allowed: boolean])[] = [
+  const named: readonly (readonly [name: string, url: string, allowed: boolean])[] = [
     ["a named host", `http://api.shop.internal:${port}/x?y=1`, true],
     ["a named host in upper case", `http://API.Shop.INTERNAL:${port}/x`, true],
     ["a named host in full width", `http://ａｐｉ.shop.internal:${port}/x`, true],
@@ -108,7 +108,7 @@ function singleOnes({ port, otherPort, port6 }: Network): readonly Destination[]
   const six = port6 === undefined ? [] : ([["an IPv6 address", `http://[::1]:${port6}/x`, true]] as const);
   return [
     ...[...loopback, ...six].map((entry) => single(entry, () => true)),
-    ...any.map((entry) => single(entry, ({ reach }) => reach === "any")),
+    ...named.map((entry) => single(entry, ({ reach }) => reach === "any")),
     single(["no TLS where it is named", "http://secure.shop.internal/x", false], ({ reach }) => reach === "any"),
     ...credentials.map((entry) => single(entry, (client) => client.reach === "any" && client.credentials)),
     ...secure.map((entry) => single(entry, (client) => client.reach === "any" && client.secure)),
