@@ -6,9 +6,11 @@ import { ExperimentConfigError } from "./errors.ts";
 import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
 import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
+import { processState } from "./process-state.ts";
 import { Destination } from "./propagation/destination.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
 import { ticketOf } from "./propagation/tickets.ts";
+import type { Scope } from "./scope.ts";
 
 export type { Emitter } from "./emitters.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
@@ -38,6 +40,11 @@ export function inbound(experiments: ExperimentsHandle): (arrival: Arrival) => O
   return (arrival) => openRequest(instance, arrival);
 }
 
+/** Puts a request's scope where the framework keeps what belongs to a request. A place that takes nothing is left alone. */
+export function placeScope(place: object | null | undefined, name: string, scope: Scope): void {
+  if (place !== null && place !== undefined) Reflect.set(place, name, scope);
+}
+
 /**
  * The verb of outbound adapters, bound once at set-up. It gives undefined where the current scope has nothing to pass on.
  *
@@ -59,6 +66,16 @@ export function outbound(experiments: ExperimentsHandle): () => Departure | unde
       retain: instance.egress.retain,
     };
   };
+}
+
+/**
+ * Runs code later as it would run now: in the scope of the code that asks, of whichever instance, or in none. For what a
+ * client calls from a shared socket, where the async context is another request's.
+ */
+export function rememberScope(): <T>(fn: () => T) => T {
+  const { scopes } = processState();
+  const scope = scopes.getStore();
+  return (fn) => (scopes.getStore() === scope ? fn() : scopes.run(scope, fn));
 }
 
 function instanceOf(experiments: ExperimentsHandle): Instance {

@@ -14,6 +14,7 @@ export interface Emitter {
 export function bindEmitter(emitter: Emitter, request: object, after?: (event: string | symbol) => void): void {
   const { scopes } = processState();
   const { emit } = emitter;
+  if (typeof emit !== "function") return;
   emitter.emit = function emitInScope(event, ...args) {
     const scope = attachedScope(request);
     try {

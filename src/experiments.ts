@@ -7,6 +7,7 @@ import type { ExperimentsOptions } from "./options.ts";
 import type { Verdict } from "./propagation/destinations.ts";
 import type { Scope } from "./scope.ts";
 import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";
+import { advise } from "./telemetry/diagnostics.ts";
 import type { Attribution } from "./telemetry/meter.ts";
 
 /** How a meter is made. */
@@ -73,11 +74,14 @@ export function createExperiments<const R extends Registry = Registry>(options: 
 
 /** Frameworks wrap node:http's request: Fastify as `raw`, Koa's context and node:http's response as `req`. */
 function scopeOf(instance: Instance, request: object): Scope {
-  const { raw, req }: { readonly raw?: unknown; readonly req?: unknown } = Object(request) as object;
-  for (const candidate of [request, raw, req] as readonly unknown[]) {
-    if (typeof candidate !== "object" || candidate === null) continue;
-    const scope = scopeOwnedBy(instance, attachedScope(candidate));
-    if (scope !== undefined) return scope;
+  try {
+    for (const candidate of [request, Reflect.get(request, "raw"), Reflect.get(request, "req")] as readonly unknown[]) {
+      const scope = typeof candidate === "object" && candidate !== null ? attachedScope(candidate) : undefined;
+      const owned = scopeOwnedBy(instance, scope);
+      if (owned !== undefined) return owned;
+    }
+  } catch (error) {
+    advise("usage", `of(${show(request)}) was called with what is no request`, error);
   }
   return instance.outside;
 }

@@ -1,12 +1,12 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { bindEmitter, type Emitter } from "./emitters.ts";
 import type { Instance } from "./instance.ts";
 import { processState } from "./process-state.ts";
 import { contextWithoutOwn } from "./propagation/own-context.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
-import { takeSelfCall } from "./propagation/self-calls.ts";
-import type { HeaderGetter } from "./propagation/trust.ts";
+import { type ArrivedRequest, takeSelfCall } from "./propagation/self-calls.ts";
+import type { Caller, HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope } from "./scope.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "./scope-finding.ts";
 import { advise } from "./telemetry/diagnostics.ts";
@@ -19,7 +19,7 @@ export interface Arrival {
   /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
   readonly peer: string | undefined;
   /** The request itself: the scope is noted on it and found by it, also where async context is gone. */
-  readonly request: Emitter & { readonly socket?: Socket };
+  readonly request: Emitter & ArrivedRequest;
   /** Its `close` ends the scope. */
   readonly response: Emitter;
   /** For frameworks whose plugin makes the server span itself. */
@@ -49,34 +49,49 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
   const scope = new RequestScope(instance, outer);
   try {
     attachScope(arrival.request, scope);
-    if (outer === undefined) bindEmitters(arrival);
     instance.refreshMeters();
-    const baggage = baggageOf(arrival);
-    if (baggage !== undefined) scope.add(readAssignments(instance, baggage, arrival));
+    const baggage = baggageOf(instance, arrival);
+    if (baggage !== undefined) scope.add(readAssignments(instance, baggage, callerOf(arrival)));
   } catch (error) {
     advise("inbound", "a request could not be read, so it has no variant from its caller", error);
   }
+  if (outer === undefined) bindEmitters(arrival);
   return scope;
 }
 
-function baggageOf({ header, request }: Arrival): string | undefined {
+function baggageOf(instance: Instance, { header, request }: Arrival): string | undefined {
   const received = header("baggage");
   const line = typeof received === "object" ? received.join(",") : received;
-  const members = takeSelfCall(request.socket);
+  const members = instance.options.strict ? takeSelfCall(request) : undefined;
   if (members === undefined) return line;
   return line === undefined ? members : `${line},${members}`;
 }
 
+/**
+ * Who sent the request. One that is injected while another one is served (`app.inject`) has no connection, and whatever
+ * address it shows is its injector's word for somebody else's headers.
+ */
+function callerOf(arrival: Arrival): Caller {
+  const { header, request } = arrival;
+  const isInjected = processState().scopes.getStore() !== undefined && !(request.socket instanceof Socket);
+  return isInjected ? { header, peer: undefined } : arrival;
+}
+
+/** A frozen request keeps its scope in the code that awaits, and loses it in its events. */
 function bindEmitters({ request, response }: Arrival): void {
-  bindEmitter(request, request);
-  bindEmitter(response, request, (event) => {
-    if (event === "close") endScopes(request);
-  });
+  try {
+    bindEmitter(request, request);
+    bindEmitter(response, request, (event) => {
+      if (event === "close") endScopes(request);
+    });
+  } catch (error) {
+    advise("inbound", "the events of a request could not be bound to its scope", error);
+  }
 }
 
 /** Idempotent. The scopes still propagate; only the server span is left alone from here on. */
 function endScopes(request: object): void {
-  for (let scope = attachedScope(request); scope !== undefined; scope = scope.outer) scope.ended = true;
+  for (let scope = attachedScope(request); scope !== undefined; scope = scope.outer) scope.end();
 }
 
 function runInScope<T>(scope: RequestScope, fn: () => T): T {

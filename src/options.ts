@@ -82,14 +82,20 @@ export function compileOptions(options: unknown): CompiledOptions {
     );
   }
   const foreignBaggage = oneOf("foreignBaggage", given.foreignBaggage, ["everywhere", "allowed-only"]);
+  const strict = flag("strict", given.strict) ?? isDevelopment();
   return Object.freeze({
     registry,
     primary: compilePrimary(given.primary, registry),
     trusts: compileTrust(trustInbound, flag("trustProxied", given.trustProxied) ?? false),
     reader,
     dropsUnknown: oneOf("unknown", given.unknown, ["pass", "drop"]) === "drop",
-    policy: Object.freeze({ reader, destinations: compileDestinations(propagateTo), foreignBaggage }),
-    strict: flag("strict", given.strict) ?? isDevelopment(),
+    policy: Object.freeze({
+      reader,
+      destinations: compileDestinations(propagateTo),
+      foreignBaggage,
+      takesSelfCalls: strict,
+    }),
+    strict,
   });
 }
 

@@ -8,7 +8,7 @@ import type { RequestScope } from "./scope.ts";
  * write to outgoing requests. Its shape changes only together with the version in its symbol.
  */
 export interface ProcessState {
-  readonly scopes: AsyncLocalStorage<RequestScope>;
+  readonly scopes: AsyncLocalStorage<RequestScope | undefined>;
   /** Experiments and variants that have a metric series without being declared. */
   readonly measured: Map<string, Set<string>>;
   readonly policies: Set<EgressPolicy>;
@@ -16,6 +16,8 @@ export interface ProcessState {
   readonly tickets: Map<string, WeakRef<RequestScope>>;
   /** Requests that may arrive in the process that made them, oldest first. */
   selfCalls: readonly SelfCall[];
+  /** The members of those that have arrived, by the server's request. */
+  readonly takenSelfCalls: WeakMap<object, string>;
   /** Takes the subscriptions to the diagnostics channels back; undefined while there are none. */
   unsubscribe: (() => void) | undefined;
 }
@@ -38,6 +40,8 @@ export interface SelfCall {
 export interface ClientSide {
   readonly socket?: Socket | null;
   readonly destroyed?: boolean;
+  readonly method?: string;
+  readonly path?: string;
   readonly completed?: boolean;
   readonly aborted?: boolean;
 }
@@ -57,6 +61,7 @@ export function processState(): ProcessState {
     policies: new Set(),
     tickets: new Map(),
     selfCalls: [],
+    takenSelfCalls: new WeakMap(),
     unsubscribe: undefined,
   };
   return holder[STATE];

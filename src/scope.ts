@@ -49,25 +49,58 @@ export interface ScopeOwner {
 
 /** The scope of one request and one instance. Several instances on one request form a chain, the latest first. */
 export class RequestScope implements Scope {
-  readonly owner: ScopeOwner;
-  readonly outer: RequestScope | undefined;
-  /** Once the response is over, nothing is written to the server span; the scope still propagates. */
-  ended = false;
-  /** What outgoing requests carry in its place; made for the first one. */
-  ticket: string | undefined;
-  #assignments: readonly CompiledAssignment[] = [];
+  readonly #owner: ScopeOwner;
+  readonly #outer: RequestScope | undefined;
+  #ended = false;
+  #ticket: string | undefined;
+  #compiled: readonly CompiledAssignment[] = [];
+  #assignments: readonly Assignment[] | undefined;
   #flat: CompiledAssignment | undefined;
   #serverSpan: Span | undefined;
   #tagged = 0;
   #own: OwnMembersText | undefined = OWN_NOTHING;
 
   constructor(owner: ScopeOwner, outer: RequestScope | undefined) {
-    this.owner = owner;
-    this.outer = outer;
+    this.#owner = owner;
+    this.#outer = outer;
   }
 
-  get assignments(): readonly CompiledAssignment[] {
+  get owner(): ScopeOwner {
+    return this.#owner;
+  }
+
+  get outer(): RequestScope | undefined {
+    return this.#outer;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Once the response is over, nothing is written to the server span; the scope still propagates. Idempotent. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** What outgoing requests carry in the scope's place; `make` is called for the first one. */
+  ticket(make: () => string): string {
+    this.#ticket ??= make();
+    return this.#ticket;
+  }
+
+  get assignments(): readonly Assignment[] {
+    this.#assignments ??= Object.freeze(this.#compiled.map(({ assignment }) => assignment));
     return this.#assignments;
+  }
+
+  /** The assignments with everything that is written of them. */
+  get compiled(): readonly CompiledAssignment[] {
+    return this.#compiled;
+  }
+
+  /** It stands among what frameworks serialize, such as `res.locals`. */
+  toJSON(): Pick<Scope, "assignments" | "attributes"> {
+    return { assignments: this.assignments, attributes: this.attributes };
   }
 
   get attributes(): Attributes {
@@ -76,23 +109,24 @@ export class RequestScope implements Scope {
 
   variant(key: string): string | undefined {
     const assignment = this.find(key);
-    if (assignment === undefined) this.owner.checkKey(key);
+    if (assignment === undefined) this.#owner.checkKey(key);
     return assignment?.variant;
   }
 
   record(key: string, variant: string): string | undefined {
-    return this.owner.record(this, key, variant);
+    return this.#owner.record(this, key, variant);
   }
 
   find(key: string): CompiledAssignment | undefined {
-    return this.#assignments.find((assignment) => assignment.key === key);
+    return this.#compiled.find((assignment) => assignment.key === key);
   }
 
   /** Adds what is new; an experiment that the scope knows keeps its assignment. */
   add(assignments: readonly CompiledAssignment[]): void {
     const added = assignments.filter((assignment) => this.find(assignment.key) === undefined);
     if (added.length === 0) return;
-    this.#assignments = this.#assignments.length === 0 ? added : [...this.#assignments, ...added];
+    this.#compiled = this.#compiled.length === 0 ? added : [...this.#compiled, ...added];
+    this.#assignments = undefined;
     this.#own = undefined;
     this.#flat ??= this.#chooseFlat();
     this.tag();
@@ -100,9 +134,9 @@ export class RequestScope implements Scope {
 
   /** The experiment whose pair stands alone where there is room for one only; it never changes once it is known. */
   #chooseFlat(): CompiledAssignment | undefined {
-    const { primary } = this.owner;
+    const { primary } = this.#owner;
     if (primary !== undefined) return this.find(primary);
-    const [first, ...others] = this.#assignments;
+    const [first, ...others] = this.#compiled;
     if (first === undefined || others.length === 0) return first;
     advise(
       "ambiguous-primary",
@@ -123,12 +157,12 @@ export class RequestScope implements Scope {
 
   tag(): void {
     const span = this.#serverSpan;
-    if (span === undefined || this.ended) return;
+    if (span === undefined || this.#ended) return;
     try {
       // OpenTelemetry may end the span before the response emits its last events.
       if (!span.isRecording()) return;
-      for (; this.#tagged < this.#assignments.length; this.#tagged++) {
-        const assignment = this.#assignments[this.#tagged];
+      for (; this.#tagged < this.#compiled.length; this.#tagged++) {
+        const assignment = this.#compiled[this.#tagged];
         if (assignment === undefined) continue;
         const isFlat = assignment === this.#flat;
         span.setAttributes(isFlat ? assignment.spanAttributes : assignment.keyedAttributes);
@@ -145,11 +179,11 @@ export class RequestScope implements Scope {
   }
 
   #formatOwn(): OwnMembersText {
-    const [only, ...others] = this.#assignments;
+    const [only, ...others] = this.#compiled;
     if (only === undefined) return OWN_NOTHING;
     if (others.length === 0) return { text: only.members, experiments: [only.members] };
-    const { kept, leftOut } = fitOwnMembers(this.#assignments, this.owner.primary);
-    if (leftOut > 0) this.owner.counters.reject("over_limit", leftOut);
+    const { kept, leftOut } = fitOwnMembers(this.#compiled, this.#owner.primary);
+    if (leftOut > 0) this.#owner.counters.reject("over_limit", leftOut);
     const experiments = kept.map((assignment) => assignment.members);
     return { text: experiments.join(","), experiments };
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type ExperimentsHandle, inbound } from "../../src/adapter.ts";
+import { type ExperimentsHandle, inbound, placeScope } from "../../src/adapter.ts";
 import { arrivalOf } from "./node-request.ts";
 
 /** What we use of Express's response, in versions 4 and 5. */
@@ -24,7 +24,7 @@ export function expressExperiments(experiments: ExperimentsHandle): ExperimentsM
   const open = inbound(experiments);
   return function experimentsMiddleware(request, response, next) {
     const { scope, run } = open(arrivalOf(request, response));
-    if (response.locals !== undefined) response.locals["experiments"] = scope;
+    placeScope(response.locals, "experiments", scope);
     run(next);
   };
 }

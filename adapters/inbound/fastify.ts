@@ -21,9 +21,12 @@ interface InstrumentedRequest {
   opentelemetry(): { readonly span?: Span | null };
 }
 
+const DECORATED = Symbol.for("otel-experiments.fastify.v1");
+
 const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, { experiments }) => {
   const open = inbound(experiments);
-  if (!fastify.hasRequestDecorator("experiments")) fastify.decorateRequest("experiments");
+  // Registered twice, or for a second instance, it is there already; somebody else's is an error of Fastify's.
+  if (!fastify.hasDecorator(DECORATED)) fastify.decorate(DECORATED, true).decorateRequest("experiments");
 
   fastify.addHook("onRequest", function experimentsHook(request, reply, next) {
     const { scope, run } = open(arrive(request, reply));
@@ -43,7 +46,7 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, { 
 };
 
 function arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
-  return { ...arrivalOf(request.raw, reply.raw), serverSpan: () => spanOf(request) };
+  return Object.assign(arrivalOf(request.raw, reply.raw), { serverSpan: () => spanOf(request) });
 }
 
 function spanOf(request: object): Span | undefined {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type ExperimentsHandle, inbound } from "../../src/adapter.ts";
+import { type ExperimentsHandle, inbound, placeScope } from "../../src/adapter.ts";
 import { arrivalOf } from "./node-request.ts";
 
 /** What we use of Koa's context, in versions 2 and 3. */
@@ -23,7 +23,7 @@ export function koaExperiments(experiments: ExperimentsHandle): ExperimentsMiddl
   const open = inbound(experiments);
   return function experimentsMiddleware(context, next) {
     const { scope, run } = open(arrivalOf(context.req, context.res));
-    context.state["experiments"] = scope;
+    placeScope(context.state, "experiments", scope);
     // Koa handles a rejection outside the middleware, where the scope would be gone.
     const { onerror } = context;
     context.onerror = (error) => run(() => onerror.call(context, error));

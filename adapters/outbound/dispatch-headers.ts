@@ -6,7 +6,7 @@ type Pair = readonly [name: unknown, value: unknown];
  * The headers of a request to be dispatched, with the departure's ticket and its `baggage` for the first destination.
  * undici takes an object, a flat array, or an iterable of pairs; the form stays, and the caller's is not changed.
  */
-export function withDeparture(headers: unknown, departure: Departure, url: URL | null): unknown {
+export function headersWith(headers: unknown, departure: Departure, url: URL | null): unknown {
   const pairs = pairsOf(headers);
   const existing = valuesOf(pairs, "baggage");
   const baggage = url === null ? existing : departure.baggageFor(url, existing === "" ? null : existing);

@@ -22,8 +22,7 @@ export function experimentFetch(experiments: ExperimentsHandle, inner?: Fetch): 
     const release = departure.retain();
     try {
       const headers = headersOf(departure, input, init);
-      // A Request may stand for the init; its fields are getters, which a spread would lose.
-      return await fetchOnce(input, init instanceof Request ? new Request(init, { headers }) : { ...init, headers });
+      return await fetchOnce(input, { ...copyOf(init), headers });
     } finally {
       release();
     }
@@ -39,4 +38,34 @@ function headersOf(departure: Departure, input: Parameters<typeof fetch>[0], ini
   const baggage = url === null ? "" : departure.baggageFor(url, headers.get("baggage"));
   if (baggage !== "") headers.set("baggage", baggage);
   return headers;
+}
+
+/** What fetch reads of its init, undici's extensions included. */
+const INIT_MEMBERS = [
+  "method",
+  "body",
+  "mode",
+  "credentials",
+  "cache",
+  "redirect",
+  "referrer",
+  "referrerPolicy",
+  "integrity",
+  "keepalive",
+  "signal",
+  "duplex",
+  "priority",
+  "window",
+  "dispatcher",
+] as const;
+
+/** An init may be a Request, or of a class: what it inherits would be lost in a spread. */
+function copyOf(init: RequestInit | undefined): RequestInit {
+  const copy: Record<string, unknown> = { ...init };
+  for (const name of INIT_MEMBERS) {
+    if (init !== undefined && !(name in copy) && name in init) copy[name] = Reflect.get(init, name);
+  }
+  // A Request shows a body as a stream, and a stream needs it.
+  if (copy["body"] instanceof ReadableStream) copy["duplex"] ??= "half";
+  return copy;
 }

@@ -1,6 +1,6 @@
-import { type Departure, type ExperimentsHandle, outbound } from "../../src/adapter.ts";
-import { releasing, repeatersOf } from "./dispatch-handler.ts";
-import { withDeparture } from "./dispatch-headers.ts";
+import { type Departure, type ExperimentsHandle, outbound, rememberScope } from "../../src/adapter.ts";
+import { inScopeOfDispatch } from "./dispatch-handler.ts";
+import { headersWith } from "./dispatch-headers.ts";
 
 /** What we use of undici's dispatch options, in versions 6, 7 and 8. */
 interface DispatchOptions {
@@ -20,40 +20,32 @@ export type ExperimentInterceptor = <Options extends DispatchOptions, Handler>(
 /** Redirects and retries copy the options, so that the scope lives as long as they may use its ticket. */
 const SCOPE = Symbol("otel-experiments.scope");
 
-/** What was found when a request was dispatched first. */
-interface FirstDispatch {
-  readonly departure: Departure | undefined;
-}
-
 /**
  * An interceptor that passes the request's variants on, to the destinations of `propagateTo` alone. Whose they are is
- * decided when the request is dispatched first, and each hop and retry is judged by its own destination, in whichever
- * order it is composed with undici's other interceptors.
+ * decided when the request is dispatched, and each hop and retry is judged by its own destination, in whichever order
+ * it is composed with undici's other interceptors.
  *
  * @example new Agent().compose(experimentInterceptor(experiments))
  */
 export function experimentInterceptor(experiments: ExperimentsHandle): ExperimentInterceptor {
   const depart = outbound(experiments);
-  const firstDispatches = new WeakMap<object, FirstDispatch>();
   return function experimentsInterceptor(dispatch) {
     return function dispatchWithExperiments(options, handler) {
-      const repeaters = repeatersOf(handler);
-      const known = repeaters.map((repeater) => firstDispatches.get(repeater)).find((first) => first !== undefined);
-      const first = known ?? { departure: depart() };
-      for (const repeater of repeaters) firstDispatches.set(repeater, first);
-      const { departure } = first;
-      if (departure === undefined || options.method === "CONNECT") return dispatch(options, handler);
-
-      const headers = withDeparture(options.headers, departure, urlOf(options));
-      const release = departure.retain();
+      const departure = options.method === "CONNECT" ? undefined : depart();
+      const release = departure?.retain();
       try {
-        return dispatch({ ...options, headers, [SCOPE]: departure.scope }, releasing(handler, release));
+        return dispatch(withDeparture(options, departure), inScopeOfDispatch(handler, rememberScope(), release));
       } catch (error) {
-        release();
+        release?.();
         throw error;
       }
     };
   };
+}
+
+function withDeparture<Options extends DispatchOptions>(options: Options, departure: Departure | undefined): Options {
+  if (departure === undefined) return options;
+  return { ...options, headers: headersWith(options.headers, departure, urlOf(options)), [SCOPE]: departure.scope };
 }
 
 /** A path may be absolute, towards a proxy. Without an origin, a Client sends to its own, which it does not show. */

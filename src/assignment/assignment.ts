@@ -13,6 +13,8 @@ export interface Assignment {
 
 /** An assignment with everything that is written of it, made once and shared by all requests that have it. */
 export interface CompiledAssignment extends Assignment {
+  /** What users see of it. */
+  readonly assignment: Assignment;
   /** `experiment.<key>.*`, for spans. */
   readonly keyedAttributes: Attributes;
   /** With the flat pair, as decided, beside them: for the span of a request whose flat pair is this one's. */
@@ -45,6 +47,7 @@ export function compileAssignment(
     ...(forced ? { [`experiment.${key}.forced`]: true } : {}),
   });
   return Object.freeze({
+    assignment: Object.freeze({ key, id, variant, forced }),
     key,
     id,
     variant,

@@ -46,7 +46,7 @@ export function defineExperiments<const R extends Registry>(registry: R): R {
 
 /** Checks a registry and computes what requests need. The caller's object is not kept. */
 export function compileRegistry(registry: unknown, prefix: string): CompiledRegistry {
-  if (typeof registry !== "object" || registry === null || Array.isArray(registry)) {
+  if (!isPlainObject(registry)) {
     throw new ExperimentConfigError(
       "ERR_EXPERIMENT",
       'experiments is no object; write experiments: { checkout: { id: "checkout_1", variants: ["control", "express"] } }',
@@ -137,6 +137,13 @@ function compileWeights(where: string, variants: unknown): ReadonlyMap<string, n
     throw new ExperimentConfigError("ERR_WEIGHT", `${where}.variants has only weights of 0; give one of them a share`);
   }
   return weights;
+}
+
+/** A Map or a RegExp has no entries of its own, and would pass for an empty registry. */
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** A wrong value as it can stand in a message. */

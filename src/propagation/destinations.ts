@@ -55,6 +55,7 @@ export function compileDestinations(entries: unknown): Destinations {
 
   const explain = (url: URL): Verdict => {
     if (url.protocol !== "http:" && url.protocol !== "https:") return no(`${url.protocol} is not HTTP`);
+    if (url.username !== "" || url.password !== "") return no("a URL with a user or a password is not matched");
     if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
     const wildcard = wildcards.find((candidate) => matches(candidate, url));
     if (wildcard !== undefined) return { allowed: true, reason: `propagateTo names ${wildcard.entry}` };

@@ -34,7 +34,10 @@ function guardHeaders(request: ClientRequest): void {
 function guardLaterHeaders(request: ClientRequest, tickets: readonly string[]): void {
   const { setHeader, appendHeader } = request;
   const rewrite = (lines: readonly string[]): ClientRequest => {
-    const text = finish(request, outgoing(request, tickets), lines, tickets);
+    const baggage = outgoing(request, tickets);
+    for (const line of lines) baggage.add(line);
+    if (tickets.length === 0) expectSelfCall(request, baggage.removed);
+    const { text } = baggage;
     if (text === "") request.removeHeader("baggage");
     else Reflect.apply(setHeader, request, ["baggage", text]);
     return request;

@@ -19,6 +19,7 @@ export function enforce(policy: EgressPolicy): EgressHold {
   const state = processState();
   let holds = 0;
   const retain = (): (() => void) => {
+    if (holds === 0) putInForce(state, policy);
     holds++;
     let held = true;
     return () => {
@@ -28,9 +29,12 @@ export function enforce(policy: EgressPolicy): EgressHold {
       if (holds === 0) lift(state, policy);
     };
   };
+  return { retain, release: retain() };
+}
+
+function putInForce(state: ProcessState, policy: EgressPolicy): void {
   state.policies.add(policy);
   state.unsubscribe ??= subscribe();
-  return { retain, release: retain() };
 }
 
 function lift(state: ProcessState, policy: EgressPolicy): void {

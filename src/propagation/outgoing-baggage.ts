@@ -7,8 +7,6 @@ import type { Destination } from "./destination.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
 import { countMembers } from "./own-budget.ts";
 
-const NO_MEMBERS: readonly string[] = Object.freeze([]);
-
 /**
  * The one `baggage` line of one outgoing request. Whoever adds a line (the caller, OpenTelemetry once or twice), the
  * result holds the others' members as they were, each once, and own members from the scopes alone.
@@ -19,8 +17,10 @@ export class OutgoingBaggage {
   #writer: RequestScope | undefined;
   #own: OwnMembersText = OWN_NOTHING;
   #foreign = "";
+  /** The members of `#foreign`, once there is a second line. */
+  #present: Set<string> | undefined;
   /** The own members that somebody else wrote, as they stood there. */
-  removed: readonly string[] = NO_MEMBERS;
+  readonly removed: string[] = [];
 
   /** @param destination undefined where it is not known, so that nothing of ours may leave */
   constructor(policies: Iterable<EgressPolicy>, scopes: readonly RequestScope[], destination: Destination | undefined) {
@@ -39,15 +39,17 @@ export class OutgoingBaggage {
   /** Adds a line that somebody wrote. A member that is there already, to the letter, is not repeated. */
   add(line: string): void {
     const { foreign, own } = separate(line, this.#policies);
-    this.removed = own.length === 0 ? this.removed : [...this.removed, ...own];
+    this.removed.push(...own);
     if (!this.#keepsForeign) return;
     if (this.#foreign === "") {
       this.#foreign = foreign;
       return;
     }
-    const present = new Set(splitMembers(this.#foreign).map((member) => member.trim()));
+    this.#present ??= new Set(splitMembers(this.#foreign).map((member) => member.trim()));
     for (const member of splitMembers(foreign)) {
-      if (!present.has(member.trim())) this.#foreign += `,${member}`;
+      if (this.#present.has(member.trim())) continue;
+      this.#present.add(member.trim());
+      this.#foreign += `,${member}`;
     }
   }
 

@@ -1,24 +1,40 @@
 import type { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { type ClientSide, processState } from "../process-state.ts";
+import { type ClientSide, processState, type SelfCall } from "../process-state.ts";
 
 /** More at a time are not remembered; the oldest go. */
-const MAX_PENDING = 4096;
+const MAX_PENDING = 1024;
 
 /** Published by undici when a request is written, and the first to show on which connection. */
 export const UNDICI_SEND_HEADERS = "undici:client:sendHeaders";
 
+/** What we use of a request that a server receives. */
+export interface ArrivedRequest {
+  readonly socket?: Socket | undefined;
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly httpVersionMajor?: number | undefined;
+}
+
 /**
- * Remembers what was taken off a request, unless it is made while another one is served: what that passes on may be a
- * stranger's, and would come back as if it were the process's own.
+ * Remembers what was taken off a client's request, in place of what was taken off it before. Not while another request
+ * is served: what that passes on may be a stranger's, and would come back as if it were the process's own. And only
+ * where an instance is strict, as in development and in tests: elsewhere a process has no cause to call itself so.
  */
 export function expectSelfCall(request: ClientSide, members: readonly string[]): void {
-  if (members.length === 0) return;
   const state = processState();
-  if (state.scopes.getStore() !== undefined || getRPCMetadata(context.active()) !== undefined) return;
-  const pending = state.selfCalls.filter((call) => !isOver(call.request));
-  state.selfCalls = [...pending.slice(1 - MAX_PENDING), { request, members: members.join(","), socket: undefined }];
+  if (members.length === 0 && state.selfCalls.length === 0) return;
+  const others = state.selfCalls.filter((call) => call.request !== request && !isOver(call.request));
+  state.selfCalls = others;
+  if (members.length === 0 || !isWelcome()) return;
+  state.selfCalls = [...others.slice(1 - MAX_PENDING), { request, members: members.join(","), socket: undefined }];
+}
+
+function isWelcome(): boolean {
+  const { scopes, policies } = processState();
+  if (scopes.getStore() !== undefined || getRPCMetadata(context.active()) !== undefined) return false;
+  return [...policies].some(({ takesSelfCalls }) => takesSelfCalls);
 }
 
 function isOver({ destroyed, completed, aborted }: ClientSide): boolean {
@@ -35,19 +51,37 @@ export function noteUndiciSocket(message: unknown): void {
   if (call !== undefined) call.socket = socket;
 }
 
-/** What was taken off the request that arrives at a server's end of a connection, if this process made it. */
-export function takeSelfCall(arrived: Socket | undefined): string | undefined {
+/** What was taken off the request that arrives, if this process made it; the same for each instance that asks. */
+export function takeSelfCall(arrived: ArrivedRequest): string | undefined {
   const state = processState();
-  if (state.selfCalls.length === 0 || arrived === undefined) return undefined;
-  const taken = state.selfCalls.find((call) => areEndsOfOne(call.socket ?? call.request.socket, arrived));
-  if (taken === undefined) return undefined;
-  state.selfCalls = state.selfCalls.filter((call) => call !== taken);
-  return taken.members;
+  const taken = state.takenSelfCalls.get(arrived);
+  if (taken !== undefined || state.selfCalls.length === 0) return taken;
+  const call = state.selfCalls.find((pending) => isSameRequest(pending, arrived));
+  if (call === undefined) return undefined;
+  state.selfCalls = state.selfCalls.filter((other) => other !== call);
+  state.takenSelfCalls.set(arrived, call.members);
+  return call.members;
 }
 
-function areEndsOfOne(client: Socket | null | undefined, server: Socket): boolean {
-  if (client === null || client === undefined || client.localPort === undefined) return false;
-  if (client.localPort !== server.remotePort || client.remotePort !== server.localPort) return false;
-  // A server that listens on IPv6 shows an IPv4 peer as ::ffff:127.0.0.1.
-  return client.localAddress !== undefined && (server.remoteAddress ?? "").endsWith(client.localAddress);
+/** One connection of HTTP/1.1 carries one request at a time, unless it is pipelined; method and path tell those apart. */
+function isSameRequest({ request, socket }: SelfCall, arrived: ArrivedRequest): boolean {
+  const client = socket ?? request.socket;
+  if (isOver(request) || client === null || client === undefined || arrived.socket === undefined) return false;
+  if (arrived.httpVersionMajor !== 1 || request.method !== arrived.method || request.path !== arrived.url) return false;
+  return areEndsOfOne(client, arrived.socket);
+}
+
+function areEndsOfOne(client: Socket, server: Socket): boolean {
+  return (
+    client.localPort !== undefined &&
+    client.localPort === server.remotePort &&
+    client.remotePort === server.localPort &&
+    plain(client.localAddress) === plain(server.remoteAddress) &&
+    plain(client.remoteAddress) === plain(server.localAddress)
+  );
+}
+
+/** A server that listens on IPv6 shows an IPv4 peer as `::ffff:127.0.0.1`. */
+function plain(address: string | undefined): string | undefined {
+  return address?.replace(/^::ffff:(?=\d+\.)/i, "");
 }

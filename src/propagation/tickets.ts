@@ -11,12 +11,12 @@ export const TICKET_HEADER = "otel-experiments-ticket";
 
 /** The ticket of a scope, which stands for it as long as the scope lives. */
 export function ticketOf(scope: RequestScope): string {
-  if (scope.ticket === undefined) {
-    scope.ticket = randomUUID();
-    processState().tickets.set(scope.ticket, new WeakRef(scope));
-    expired.register(scope, scope.ticket);
-  }
-  return scope.ticket;
+  return scope.ticket(() => {
+    const ticket = randomUUID();
+    processState().tickets.set(ticket, new WeakRef(scope));
+    expired.register(scope, ticket);
+    return ticket;
+  });
 }
 
 const expired = new FinalizationRegistry<string>((ticket) => {

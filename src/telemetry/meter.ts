@@ -143,14 +143,20 @@ const measurePrimary: MeasureScope = (measure, scope, value, attributes, active)
 };
 
 const measureEach: MeasureScope = (measure, scope, value, attributes, active) => {
-  const counted = scope === undefined ? [] : scope.assignments.filter(({ forced }) => !forced);
-  if (counted.length === 0) measure(value, withPair(attributes, NO_ASSIGNMENT_PAIR), active);
+  const counted = scope === undefined ? [] : scope.compiled.filter(({ forced }) => !forced);
+  if (counted.length === 0 || namesExperiment(attributes)) {
+    measure(value, withPair(attributes, NO_ASSIGNMENT_PAIR), active);
+    return;
+  }
   for (const { metricPair } of counted) measure(value, withPair(attributes, metricPair), active);
 };
 
 /** Who names an experiment in the call means that one. Ours is not mixed with it. */
+function namesExperiment(attributes: Attributes | undefined): boolean {
+  return attributes !== undefined && (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes);
+}
+
 function withPair(attributes: Attributes | undefined, pair: Attributes): Attributes {
   if (attributes === undefined) return pair;
-  if (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes) return attributes;
-  return { ...attributes, ...pair };
+  return namesExperiment(attributes) ? attributes : { ...attributes, ...pair };
 }

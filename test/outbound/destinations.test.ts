@@ -31,7 +31,6 @@ const judged: readonly Judged[] = [
       "https://API.SHOP.INTERNAL/",
       "HTTPS://api.shop.internal/",
       "https://api.shop.internal:443/",
-      "https://user:pass@api.shop.internal/",
       "https://ａｐｉ.shop.internal/",
       "https://api。shop．internal/",
       "https://%61pi.shop.internal/",
@@ -42,6 +41,7 @@ const judged: readonly Judged[] = [
       "https://api.\u00adshop.internal/",
     ],
     denied: [
+      "https://user:pass@api.shop.internal/",
       "http://api.shop.internal/",
       "http://api.shop.internal:443/",
       "https://api.shop.internal:8443/",
@@ -148,11 +148,11 @@ const judged: readonly Judged[] = [
       "https://API.Shop.Internal:443/x",
       "https://xn--pi-7kc.shop.internal/",
       "https://a-b.shop.internal/",
-      "https://user@api.shop.internal/",
       "https://any.shop.internal/",
       "https://1.shop.internal/",
     ],
     denied: [
+      "https://user@api.shop.internal/",
       "https://shop.internal/",
       "https://.shop.internal/",
       "https://..shop.internal/",
@@ -412,7 +412,8 @@ describe("whatever the URL", () => {
       fc.property(url, (text) => {
         const parsed = URL.parse(text);
         const isHttp = parsed?.protocol === "http:" || parsed?.protocol === "https:";
-        expect(explain(text).allowed).toBe(isHttp && named.has(parsed.origin));
+        const isAnonymous = parsed?.username === "" && parsed.password === "";
+        expect(explain(text).allowed).toBe(isHttp && isAnonymous && named.has(parsed.origin));
       }),
       { numRuns: 1_000 },
     );
@@ -426,6 +427,7 @@ describe("whatever the URL", () => {
         const expected =
           parsed !== null &&
           parsed.protocol === "https:" &&
+          parsed.username + parsed.password === "" &&
           parsed.port === "" &&
           /^[^.]+\.shop\.internal$/.test(parsed.hostname);
         expect(explain(text).allowed).toBe(expected);
