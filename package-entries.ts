@@ -9,4 +9,5 @@ export const entries = {
   "./node": "./adapters/inbound/node.ts",
   "./fetch": "./adapters/outbound/fetch.ts",
   "./undici": "./adapters/outbound/undici.ts",
+  "./testing": "./testing/index.ts",
 } as const;

@@ -4,12 +4,15 @@ import { describe, expect, test } from "vitest";
 import { entries } from "../../package-entries.ts";
 
 // The direction of the project, read from the files themselves, so that it holds without the linter too:
-// adapters → src, and src → nothing of ours, no framework and no SDK.
+// testing → adapters → src, and src → nothing of ours, no framework and no SDK.
 
 const ROOT = join(import.meta.dirname, "../..");
 
 /** What OpenTelemetry promises to libraries. */
 const TELEMETRY: ReadonlySet<string> = new Set(["@opentelemetry/api", "@opentelemetry/core"]);
+
+/** A file of the project, as an import names it from the project's root. */
+const OURS = /^(src|adapters|test|testing|examples|bench)\//;
 
 /** The packages that an adapter is for; it may name no other's. */
 const FRAMEWORKS: { readonly [file: string]: readonly string[] } = {
@@ -96,21 +99,15 @@ describe("src", () => {
 describe("adapters", () => {
   const imports = importsUnder("adapters");
 
-  test("LAY-04 reach the core through src/adapter.ts alone, and each other only for node:http's request", () => {
+  test("LAY-04 reach the core through src/adapter.ts alone, and of their folder only what is no adapter itself", () => {
     expect(imports.length).toBeGreaterThan(5);
-    const ours = imports.filter(({ to }) => /^(src|adapters|test|testing|examples|bench)\//.test(to));
-    const shared = "adapters/inbound/node-request.ts";
+    const adapters: ReadonlySet<string> = new Set(Object.values(entries).map((file) => posix.normalize(file)));
+    const ours = imports.filter(({ to }) => OURS.test(to));
     expect(
-      breaches(
-        ours,
-        ({ from, to }) => to === "src/adapter.ts" || (to === shared && from.startsWith("adapters/inbound/")),
-      ),
-    ).toEqual([]);
-    expect(
-      breaches(
-        ours.filter(({ from }) => from === shared),
-        ({ to }) => to === "src/adapter.ts",
-      ),
+      breaches(ours, ({ from, to }) => {
+        if (to === "src/adapter.ts") return true;
+        return adapters.has(from) && !adapters.has(to) && dirname(to) === dirname(from);
+      }),
     ).toEqual([]);
   });
 
@@ -126,7 +123,16 @@ describe("adapters", () => {
   });
 });
 
-test("LAY-06 what is public is a file of src or adapters", () => {
-  const files = globSync("{src,adapters}/**/*.ts", { cwd: ROOT }).map((file) => `./${file}`);
+test("LAY-06 what is public is a file of src, adapters or testing", () => {
+  const files = globSync("{src,adapters,testing}/**/*.ts", { cwd: ROOT }).map((file) => `./${file}`);
   for (const file of Object.values(entries)) expect(files).toContain(file);
+});
+
+test("LAY-07 uses what is public, and Node: whoever has an adapter of their own can run it with any runner", () => {
+  const imports = importsUnder("testing");
+  expect(imports.length).toBeGreaterThan(5);
+  const published: ReadonlySet<string> = new Set(Object.values(entries).map((file) => posix.normalize(file)));
+  expect(
+    breaches(imports, ({ to }) => to.startsWith("testing/") || to.startsWith("node:") || published.has(to)),
+  ).toEqual([]);
 });

@@ -6,7 +6,7 @@ import { AggregationTemporality, MeterProvider } from "@opentelemetry/sdk-metric
 import { createExperiments, type Experiments, type ExperimentsOptions, type Scope } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import { expect, test } from "vitest";
-import { WireConnection } from "../../testing/wire-client.ts";
+import { WireConnection } from "../../testing/wire/client.ts";
 import { type Point, PointReader, pointsOf } from "./point-reader.ts";
 
 const REQUESTS = 10_000;

@@ -9,8 +9,8 @@ import type { Experiments, ExperimentsOptions } from "otel-experiments";
 import type * as FetchAdapter from "otel-experiments/fetch";
 import type * as NodeAdapter from "otel-experiments/node";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { send } from "../../testing/wire-client.ts";
-import { startWireServer, type WireServer } from "../../testing/wire-server.ts";
+import { send } from "../../testing/wire/client.ts";
+import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 import { type PackedPackage, packPackage } from "../package/packed-package.ts";
 
 // npm installs a package twice where two versions are asked for, and a test runner or a bundler may load one twice.

@@ -3,14 +3,14 @@ import express4 from "express-4";
 import { fastify } from "fastify";
 import Koa from "koa";
 import Koa2 from "koa-2";
-import { describe, expect, test } from "vitest";
 import {
   checkInboundCase,
   checkInboundLacks,
   type InboundCase,
   type InboundHarness,
   inboundContract,
-} from "../../testing/inbound-contract.ts";
+} from "otel-experiments/testing";
+import { describe, expect, test } from "vitest";
 import { expressHarness } from "./harness/express.ts";
 import { fastifyHarness } from "./harness/fastify.ts";
 import { koaHarness } from "./harness/koa.ts";

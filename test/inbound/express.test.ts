@@ -4,10 +4,10 @@ import express, { type NextFunction, type Request, type Response } from "express
 import express4 from "express-4";
 import { createExperiments, ExperimentConfigError, type Scope } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
+import type { InboundServer } from "otel-experiments/testing";
 import supertest from "supertest";
 import { afterEach, describe, expect, test } from "vitest";
-import type { InboundServer } from "../../testing/inbound-contract.ts";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
 
 const REGISTRY = {

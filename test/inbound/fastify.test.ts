@@ -4,7 +4,7 @@ import { type FastifyInstance, type FastifyServerOptions, fastify } from "fastif
 import { createExperiments, type Experiments } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { send, WireConnection } from "../../testing/wire-client.ts";
+import { send, WireConnection } from "../../testing/wire/client.ts";
 import { fastifyOtel } from "./harness/fastify-otel.ts";
 import { startTracing } from "./harness/tracing.ts";
 

@@ -5,7 +5,7 @@ import { RPCType, setRPCMetadata } from "@opentelemetry/core";
 import { createExperiments } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import { expect, test } from "vitest";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
 import { nodeHarness } from "./harness/node.ts";
 

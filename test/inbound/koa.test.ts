@@ -6,10 +6,10 @@ import Koa from "koa";
 import Koa2 from "koa-2";
 import { createExperiments, ExperimentConfigError } from "otel-experiments";
 import { koaExperiments } from "otel-experiments/koa";
+import type { InboundServer } from "otel-experiments/testing";
 import supertest from "supertest";
 import { afterEach, describe, expect, test } from "vitest";
-import type { InboundServer } from "../../testing/inbound-contract.ts";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
 
 const REGISTRY = {

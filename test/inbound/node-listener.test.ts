@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createExperiments } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import { expect, test } from "vitest";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
 
 test("NO-09 hands the handler the server as this, as node:http does", async () => {

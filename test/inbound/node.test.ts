@@ -4,7 +4,7 @@ import { createExperiments, ExperimentConfigError } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import supertest from "supertest";
 import { afterEach, expect, test } from "vitest";
-import { send, WireConnection } from "../../testing/wire-client.ts";
+import { send, WireConnection } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
 
 const REGISTRY = {

@@ -1,6 +1,6 @@
 import { createExperiments } from "otel-experiments";
 import { expect, test } from "vitest";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 import { startMeasuring } from "./harness/measuring.ts";
 import { nodeHarness } from "./harness/node.ts";
 

@@ -10,7 +10,7 @@ import { Agent as Agent8, fetch as fetch8, Pool as Pool8, request as request8 } 
 import { request as request6 } from "undici-6";
 import { request as request7 } from "undici-7";
 import { afterEach, describe, expect, test } from "vitest";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

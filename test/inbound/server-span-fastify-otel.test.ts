@@ -1,7 +1,7 @@
 import { createExperiments } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { expect, test } from "vitest";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 import { fastifyHarness } from "./harness/fastify.ts";
 import { fastifyOtel } from "./harness/fastify-otel.ts";
 import { requireFastify } from "./harness/frameworks.ts";

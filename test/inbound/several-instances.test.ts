@@ -5,7 +5,7 @@ import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
 import { nodeExperiments } from "otel-experiments/node";
 import { expect, test } from "vitest";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 
 const checkout = createExperiments({ trustInbound: true, prefix: "checkout." });
 const search = createExperiments({ trustInbound: true, prefix: "search." });

@@ -14,7 +14,7 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
 import { afterEach, describe, expect, test } from "vitest";
-import { send } from "../../testing/wire-client.ts";
+import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
 import { exchangeRaw } from "./harness/raw-exchange.ts";
 

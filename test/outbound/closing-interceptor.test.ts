@@ -1,6 +1,6 @@
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 import { arrivals, openStage, own } from "./stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 

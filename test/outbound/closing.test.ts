@@ -4,7 +4,7 @@ import { createExperiments } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 

@@ -1,13 +1,13 @@
 import http from "node:http";
 import nodeFetch from "node-fetch";
-import { describe, expect, test } from "vitest";
 import {
   checkOutboundCase,
   checkOutboundLacks,
   type OutboundCase,
   type OutboundHarness,
   outboundContract,
-} from "../../testing/outbound-contract.ts";
+} from "otel-experiments/testing";
+import { describe, expect, test } from "vitest";
 import { fetchHarness } from "./harness/fetch.ts";
 import { type UndiciSetUp, undiciHarness } from "./harness/undici.ts";
 import { SHOWS_DESTINATION, SHOWS_NOTHING } from "./node-http.ts";

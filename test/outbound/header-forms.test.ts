@@ -9,8 +9,8 @@ import {
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { headerValues } from "../../testing/http-bytes.ts";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { headerValues } from "../../testing/wire/http-bytes.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 

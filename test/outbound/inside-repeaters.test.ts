@@ -1,8 +1,8 @@
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, describe, expect, test } from "vitest";
-import { headerValues } from "../../testing/http-bytes.ts";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { headerValues } from "../../testing/wire/http-bytes.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 import type { Interceptor } from "./harness/undici.ts";
 import { openStage, own } from "./stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";

@@ -6,7 +6,7 @@ import { nodeExperiments } from "otel-experiments/node";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { Agent, request } from "undici";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { type ScopedService, startScopedService } from "../../testing/outbound-contract.ts";
+import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { arrivals, go, own, startRedirectingServer } from "./stage.ts";
 
 const one = await startRedirectingServer();

@@ -17,9 +17,9 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { nodeExperiments } from "otel-experiments/node";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, describe, expect, test } from "vitest";
-import { headerValues, type WireMessage } from "../../testing/http-bytes.ts";
-import { type ScopedService, startScopedService } from "../../testing/outbound-contract.ts";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
+import { headerValues, type WireMessage } from "../../testing/wire/http-bytes.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 import { enable, startTelemetry } from "./egress/telemetry.ts";
 import { undiciMajors } from "./undici-majors.ts";
 

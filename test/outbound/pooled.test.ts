@@ -4,9 +4,9 @@ import { nodeExperiments } from "otel-experiments/node";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, describe, expect, test } from "vitest";
-import { headerValues } from "../../testing/http-bytes.ts";
-import { startScopedService } from "../../testing/outbound-contract.ts";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { startScopedService } from "../../testing/outbound/scoped-service.ts";
+import { headerValues } from "../../testing/wire/http-bytes.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 import type { Interceptor } from "./harness/undici.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 

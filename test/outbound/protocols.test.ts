@@ -8,7 +8,7 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { Agent, EventSource, interceptors, MockAgent, request, WebSocket } from "undici";
 import * as undici7 from "undici-7";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { startWireServer } from "../../testing/wire-server.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
 import { selfSigned } from "./egress/self-signed.ts";
 import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";

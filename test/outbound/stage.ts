@@ -1,8 +1,8 @@
 import { createExperiments, type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
-import { headerValues } from "../../testing/http-bytes.ts";
-import { type ScopedService, startScopedService } from "../../testing/outbound-contract.ts";
-import { startWireServer, type WireServer } from "../../testing/wire-server.ts";
+import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
+import { headerValues } from "../../testing/wire/http-bytes.ts";
+import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 
 /** A variant of the experiment `checkout`, as it stands on the wire. */
 export function own(variant: string, prefix = "experiment."): string {

@@ -45,7 +45,7 @@ describe("the tarball", () => {
       expect(files).toContain(`${built}.d.ts`);
     }
     const expected =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|adapters)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|adapters|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
     expect(files.filter((file) => !expected.test(file))).toEqual([]);
   });
 

@@ -33,7 +33,15 @@ export interface PackedPackage extends AsyncDisposable {
 }
 
 /** What the build needs of the project. */
-const SOURCES = ["package.json", "package-entries.ts", "tsdown.config.ts", "tsconfig.json", "src", "adapters"];
+const SOURCES = [
+  "package.json",
+  "package-entries.ts",
+  "tsdown.config.ts",
+  "tsconfig.json",
+  "src",
+  "adapters",
+  "testing",
+];
 /** What npm adds of itself where it is there. */
 const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 

@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import type express from "express";
 import type { Express, NextFunction, Request, Response } from "express";
 import { expressExperiments } from "otel-experiments/express";
-import type { InboundExchange, InboundHarness } from "../../../testing/inbound-contract.ts";
+import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { readForm } from "./form.ts";
 import { listen } from "./listening.ts";
 

@@ -1,7 +1,7 @@
 import multipart from "@fastify/multipart";
 import type { FastifyInstance, FastifyReply, FastifyRequest, fastify } from "fastify";
 import { fastifyExperiments } from "otel-experiments/fastify";
-import type { FormSize, InboundApp, InboundExchange, InboundHarness } from "../../../testing/inbound-contract.ts";
+import type { FormSize, InboundApp, InboundExchange, InboundHarness } from "otel-experiments/testing";
 
 /** What a test adds to the app, in front of our plugin and behind it. */
 export interface FastifyNeighbours {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import busboy from "busboy";
-import type { FormSize } from "../../../testing/inbound-contract.ts";
+import type { FormSize } from "otel-experiments/testing";
 
 /** Reads a multipart form through busboy, and goes on from its `close` event as busboy's users do. */
 export function readForm(request: IncomingMessage, next: (error: unknown, form?: FormSize) => void): void {

@@ -2,7 +2,7 @@ import { type FastifyInstance, type fastify } from "fastify";
 import { createExperiments } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { describe, expect, test } from "vitest";
-import { send } from "../../../testing/wire-client.ts";
+import { send } from "../../../testing/wire/client.ts";
 import type { FastifyNeighbours } from "./fastify.ts";
 import { REGISTRY } from "./server-span-cases.ts";
 import { experimentAttributes, isServerSpan, type Tracing } from "./tracing.ts";

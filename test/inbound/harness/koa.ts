@@ -3,7 +3,7 @@ import { bodyParser } from "@koa/bodyparser";
 import type Koa from "koa";
 import type { Context, Next } from "koa";
 import { koaExperiments } from "otel-experiments/koa";
-import type { InboundExchange, InboundHarness } from "../../../testing/inbound-contract.ts";
+import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { readForm } from "./form.ts";
 import { listen } from "./listening.ts";
 

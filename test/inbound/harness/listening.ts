@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo, Server } from "node:net";
-import type { InboundServer } from "../../../testing/inbound-contract.ts";
+import type { InboundServer } from "otel-experiments/testing";
 
 /** What we use of node:http's server, whatever its kinds of request and response. */
 type HttpServer = Server & { closeAllConnections(): void };

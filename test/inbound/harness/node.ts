@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { json } from "node:stream/consumers";
 import { nodeExperiments } from "otel-experiments/node";
-import type { InboundApp, InboundExchange, InboundHarness } from "../../../testing/inbound-contract.ts";
+import type { InboundApp, InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { readForm } from "./form.ts";
 import { listen } from "./listening.ts";
 

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import net from "node:net";
-import { WireReader } from "../../../testing/http-bytes.ts";
-import type { WireResponse } from "../../../testing/wire-client.ts";
+import type { WireResponse } from "../../../testing/wire/client.ts";
+import { WireReader } from "../../../testing/wire/http-bytes.ts";
 
 /**
  * One GET over a connection of its own, to a port, an address or a unix socket. Each character of a header line is one

@@ -2,10 +2,10 @@ import { type Attributes, type Context, context, ROOT_CONTEXT, SpanKind, trace }
 import { getRPCMetadata } from "@opentelemetry/core";
 import { createExperiments, type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
+import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import type { InboundExchange, InboundHarness } from "../../../testing/inbound-contract.ts";
-import { send, WireConnection } from "../../../testing/wire-client.ts";
-import { startWireServer } from "../../../testing/wire-server.ts";
+import { send, WireConnection } from "../../../testing/wire/client.ts";
+import { startWireServer } from "../../../testing/wire/server.ts";
 import { experimentAttributes, isServerSpan, type Tracing } from "./tracing.ts";
 
 export const REGISTRY = {

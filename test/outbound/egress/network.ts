@@ -4,7 +4,7 @@ import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
-import { startWireServer, type WireServer } from "../../../testing/wire-server.ts";
+import { startWireServer, type WireServer } from "../../../testing/wire/server.ts";
 import { selfSigned } from "./self-signed.ts";
 
 /** One server that notes what arrives, and the ways to it. Redirects are answered to `/go/STATUS/URL`. */

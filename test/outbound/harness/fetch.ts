@@ -1,5 +1,5 @@
 import { experimentFetch } from "otel-experiments/fetch";
-import type { OutboundHarness } from "../../../testing/outbound-contract.ts";
+import type { OutboundHarness } from "otel-experiments/testing";
 
 /** Closes what a fetch keeps open. */
 export type Close = () => Promise<void>;

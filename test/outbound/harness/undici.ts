@@ -1,6 +1,6 @@
+import type { OutboundHarness } from "otel-experiments/testing";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
-import type { OutboundHarness } from "../../../testing/outbound-contract.ts";
 import type { Undici, UndiciMajor } from "../undici-majors.ts";
 
 /** undici's type of an interceptor. */

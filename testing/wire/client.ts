@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import net from "node:net";
-import { headerValues, type WireMessage, WireReader } from "./http-bytes.ts";
+import { type WireMessage, WireReader } from "./http-bytes.ts";
 
 /** A request as the client writes it. */
 export interface WireRequest {
@@ -74,5 +74,3 @@ export async function send(port: number, request?: WireRequest): Promise<WireRes
     connection.close();
   }
 }
-
-export { headerValues };
