@@ -122,6 +122,34 @@ describe("a request that is under way when its experiments are closed", () => {
     await silent.close();
   });
 
+  test.each(undiciMajors)(
+    "OUT-C12 by $name: it holds the stop up as long as it takes, and not longer where it fails",
+    async (major) => {
+      const { undici } = major;
+      const { experiments, serve, close } = await openStage(options);
+      const gone = await startWireServer();
+      await gone.close();
+      const silent = await startWireServer(() => new Promise(() => undefined));
+      const agent = new undici.Agent();
+      const dispatcher = agent.compose(experimentInterceptor(experiments));
+      await serve(own("express"), async () => {
+        await expect(undici.request(gone.origin, { dispatcher })).rejects.toThrow("ECONNREFUSED");
+        await (await undici.request(allowed.origin, { dispatcher })).body.dump();
+        const stopping = new AbortController();
+        const answer = undici.request(silent.origin, { dispatcher, signal: stopping.signal });
+        while (silent.requests.length === 0) await new Promise(setImmediate);
+        await experiments.close();
+        expect(subscribed()).toEqual([true, true]);
+        stopping.abort();
+        await expect(answer).rejects.toThrow("aborted");
+      });
+      expect(subscribed()).toEqual([false, false]);
+      await agent.destroy();
+      await close();
+      await silent.close();
+    },
+  );
+
   test("OUT-C8 a request that begins behind it is made as it is", async () => {
     const { experiments, serve, close } = await openStage(options);
     const fetchWithExperiments = experimentFetch(experiments);
