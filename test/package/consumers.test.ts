@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { inboundContract, outboundContract } from "otel-experiments/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entries } from "../../package-entries.ts";
 import { type PackedPackage, packPackage, ROOT, run } from "./packed-package.ts";
@@ -163,6 +164,20 @@ describe("a consumer in JavaScript", () => {
   });
 });
 
+describe("a third party with adapters of its own", () => {
+  test("PKG-24 runs the contracts on them with node:test", async () => {
+    const docs = join(ROOT, "test/docs");
+    const sources = globSync("*.ts", { cwd: docs, exclude: ["*.test.ts"] });
+    const directory = await packed.consumer("third-party", INSTALLED, {
+      "package.json": '{ "type": "module" }',
+      ...Object.fromEntries(sources.map((file) => [file, readFileSync(join(docs, file), "utf8")])),
+    });
+    const report = await run(directory, "node", "--test", "--test-reporter=tap", "node-test.ts");
+    // Each case, and that what a harness lacks are cases.
+    expect(report).toContain(`\n# pass ${inboundContract.length + outboundContract.length + 2}\n# fail 0\n`);
+  });
+});
+
 describe("a consumer in TypeScript", () => {
   const source = `
     import http from "node:http";
@@ -178,6 +193,7 @@ describe("a consumer in TypeScript", () => {
     import { experimentFetch } from "otel-experiments/fetch";
     import { koaExperiments } from "otel-experiments/koa";
     import { nodeExperiments } from "otel-experiments/node";
+    import { inboundContract, type InboundHarness } from "otel-experiments/testing";
     import { experimentInterceptor } from "otel-experiments/undici";
 
     const registry = defineExperiments({ checkout: { id: "checkout_1", variants: ["control", "express"] } });
@@ -200,6 +216,8 @@ describe("a consumer in TypeScript", () => {
     export const verbs = [inbound(experiments), outbound(experiments)] as const;
     export type Opened = ReturnType<(typeof verbs)[0]>;
     export const arrival: Partial<Arrival> = {};
+    export const harness: InboundHarness = { name: "none", serve: () => Promise.reject(new Error("none")) };
+    export const cases = inboundContract.map((each) => each.run(harness));
     export const isConfigError = (error: unknown) => error instanceof ExperimentConfigError && error.code;
   `;
   const options = {

@@ -1,0 +1,17 @@
+import { type ExperimentsHandle, inbound } from "otel-experiments/adapter";
+import type { Middleware } from "./tiny.ts";
+
+export function tinyExperiments(experiments: ExperimentsHandle): Middleware {
+  const open = inbound(experiments); // once, at set-up; throws for what createExperiments did not give
+  return function experimentsMiddleware(context, next) {
+    const { req, res, state } = context;
+    const { scope, run } = open({
+      header: (name) => req.headersDistinct[name], // every line; without what an object inherits
+      peer: req.socket.remoteAddress, // the socket's, never a forwarded one
+      request: req,
+      response: res,
+    });
+    state["experiments"] = scope;
+    return run(next);
+  };
+}
