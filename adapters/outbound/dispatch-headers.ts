@@ -7,30 +7,37 @@ type Pair = readonly [name: unknown, value: unknown];
  * undici takes an object, a flat array, or an iterable of pairs; the form stays, and the caller's is not changed.
  */
 export function headersWith(headers: unknown, departure: Departure, url: URL | null): unknown {
-  const pairs = pairsOf(headers);
-  const existing = valuesOf(pairs, "baggage");
-  const baggage = url === null ? existing : departure.baggageFor(url, existing === "" ? null : existing);
-  const tickets = [valuesOf(pairs, TICKET_HEADER), departure.ticket].filter((ticket) => ticket !== "").join(",");
-  const others = pairs.filter(([name]) => !isName(name, "baggage") && !isName(name, TICKET_HEADER));
-  const all: Pair[] = [...others, ...(baggage === "" ? [] : [["baggage", baggage] as const]), [TICKET_HEADER, tickets]];
-  if (Array.isArray(headers)) return all.flat(1);
-  return isIterable(headers) ? new Set(all) : Object.fromEntries(all.map(([name, value]) => [String(name), value]));
+  const pairs: Pair[] = [];
+  let baggage = "";
+  let tickets = departure.ticket;
+  for (const pair of pairsOf(headers)) {
+    if (isName(pair[0], "baggage")) baggage = joined(baggage, pair[1]);
+    else if (isName(pair[0], TICKET_HEADER)) tickets = joined(tickets, pair[1]);
+    else pairs.push(pair);
+  }
+  if (url !== null) baggage = departure.baggageFor(url, baggage === "" ? null : baggage);
+  if (baggage !== "") pairs.push(["baggage", baggage]);
+  pairs.push([TICKET_HEADER, tickets]);
+  if (Array.isArray(headers)) return pairs.flat(1);
+  return isIterable(headers) ? new Set(pairs) : Object.fromEntries(pairs);
 }
 
-function pairsOf(headers: unknown): readonly Pair[] {
-  if (Array.isArray(headers)) {
-    const flat: readonly unknown[] = headers;
-    return flat.flatMap((name, i) => (i % 2 === 0 ? [[name, flat[i + 1]] as const] : []));
-  }
-  if (isIterable(headers)) return [...headers];
+function pairsOf(headers: unknown): Iterable<Pair> {
+  if (Array.isArray(headers)) return pairsOfFlat(headers);
+  if (isIterable(headers)) return headers;
   return typeof headers === "object" && headers !== null ? Object.entries(headers) : [];
 }
 
-function valuesOf(pairs: readonly Pair[], lowerCase: string): string {
-  return pairs
-    .filter(([name, value]) => isName(name, lowerCase) && value !== undefined && value !== null)
-    .flatMap(([, value]) => (Array.isArray(value) ? value.map(textOf) : textOf(value)))
-    .join(",");
+function pairsOfFlat(flat: readonly unknown[]): readonly Pair[] {
+  const pairs: Pair[] = [];
+  for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i], flat[i + 1]]);
+  return pairs;
+}
+
+function joined(list: string, value: unknown): string {
+  if (value === undefined || value === null) return list;
+  const text = Array.isArray(value) ? value.map(textOf).join(",") : textOf(value);
+  return list === "" ? text : `${list},${text}`;
 }
 
 function isName(name: unknown, lowerCase: string): boolean {
