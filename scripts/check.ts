@@ -30,7 +30,7 @@ interface VitestReport {
 }
 
 process.chdir(join(import.meta.dirname, ".."));
-const scratch = mkdtempSync(join(tmpdir(), "otel-experiments-check-"));
+const scratch = mkdtempSync(join(tmpdir(), "otel-exp-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
 const suites = join(scratch, "suites.json");
@@ -42,7 +42,7 @@ const checks: readonly Check[] = [
   { name: "build", command: ["tsdown"] },
   { name: "dead-code", command: ["knip"] },
   { name: "package", command: ["publint", "--strict"] },
-  { name: "package-types", command: ["attw", "--pack", ".", "--profile", "esm-only"] },
+  { name: "package-types", command: ["attw", "--pack", ".", "--profile", "esm-only", "--quiet"] },
   {
     name: "suites",
     command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${suites}`],
@@ -74,7 +74,9 @@ process.exitCode = broken.length > 0 ? 1 : 0;
 
 /** Runs a tool of the project. A signal to us goes to it, and ends us once it is gone. */
 async function run([tool, ...args]: readonly [string, ...string[]]): Promise<number> {
-  const child = spawn(tool, args, { stdio: ["ignore", "inherit", "inherit"] });
+  // What a tool leaves behind in the folder for temporary files goes with ours.
+  const env = { ...process.env, TMPDIR: scratch };
+  const child = spawn(tool, args, { stdio: ["ignore", "inherit", "inherit"], env });
   const stop = (signal: NodeJS.Signals): void => {
     child.once("close", () => process.exit(signal === "SIGINT" ? 130 : 143));
     child.kill(signal);

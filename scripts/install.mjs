@@ -1,22 +1,39 @@
-// Installs the dependencies where they are missing or the lock file has changed.
-// Runs before `npm start` and `npm test`, under whatever Node is outside; everything after it runs on the pinned one.
-import { spawnSync } from "node:child_process";
+// Installs the dependencies where they are missing or the lock file has changed. Runs before `npm start` and `npm test`,
+// under whatever Node is outside; everything after it runs on the pinned one.
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 const STAMP = "node_modules/.installed-lock";
 
-process.chdir(new URL("..", import.meta.url).pathname);
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 const lock = createHash("sha256").update(readFileSync("package-lock.json")).digest("hex");
 const installed = existsSync(STAMP) ? readFileSync(STAMP, "utf8") : "";
-if (installed !== lock) {
-  console.log("Installing dependencies (only when package-lock.json has changed) …");
-  const { status, signal } = spawnSync("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], {
+if (installed !== lock) await install();
+
+async function install() {
+  console.log("Installing dependencies, which takes about a minute; only when package-lock.json has changed …");
+  // In a process group of its own: npm would work on for a while after Ctrl-C, and the next install would meet it.
+  const npm = spawn("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], {
     stdio: ["ignore", "inherit", "inherit"],
+    detached: true,
   });
-  if (status !== 0) {
-    console.error(`npm ci ended with ${signal ?? status}; is the npm registry reachable? Try: npm ci`);
+  const stop = (signal) => {
+    try {
+      process.kill(-npm.pid, "SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  };
+  process.on("SIGINT", stop).on("SIGTERM", stop);
+  const [code, signal] = await new Promise((resolve, reject) => {
+    npm.once("error", reject).once("close", (...end) => resolve(end));
+  });
+  if (code !== 0) {
+    console.error(`npm ci ended with ${signal ?? code}. Is the npm registry reachable? To see more: npm ci`);
     process.exit(1);
   }
   writeFileSync(STAMP, lock);

@@ -11,8 +11,10 @@ import { Destination } from "./propagation/destination.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
 import { ticketOf } from "./propagation/tickets.ts";
 import type { Scope } from "./scope.ts";
+import { advise } from "./telemetry/diagnostics.ts";
 
 export type { Emitter } from "./emitters.ts";
+export { ExperimentConfigError } from "./errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
 export type { Arrival, OpenRequest } from "./open-request.ts";
 export { TICKET_HEADER } from "./propagation/tickets.ts";
@@ -52,6 +54,12 @@ export function placeScope(place: object | null | undefined, name: string, scope
  */
 export function outbound(experiments: ExperimentsHandle): () => Departure | undefined {
   const instance = instanceOf(experiments);
+  if (instance.policy.destinations.namesNobody) {
+    advise(
+      "no-destination",
+      "a client was wrapped for experiments whose propagateTo names no destination; it passes nothing on",
+    );
+  }
   return () => {
     const scope = instance.current();
     if (instance.closed || scope.own.text === "") return undefined;

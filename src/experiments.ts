@@ -44,7 +44,7 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
   of(request: object): Scope<R>;
   /** An OpenTelemetry meter whose instruments add the scope's flat pair. May be made before the SDK is started. */
   meter(name: string, options?: ExperimentMeterOptions): Meter;
-  /** Whether own members would go to a URL, and why. */
+  /** Whether own members would go to a URL if a wrapped client asked for it, and why. */
   explain(url: string | URL): Verdict;
   /** Ends the process-wide stop of this instance, once what it has under way is done. Idempotent. */
   close(): Promise<void>;
@@ -87,7 +87,14 @@ function scopeOf(instance: Instance, request: object): Scope {
 }
 
 function createMeter(instance: Instance, name: string, options: ExperimentMeterOptions = {}): Meter {
-  const { version, schemaUrl, attribution = "primary" } = options;
+  const { version, schemaUrl, attribution = "primary", ...others } = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new ExperimentConfigError(
+      "ERR_UNKNOWN_OPTION",
+      `the option ${show(unknown)} of a meter is unknown; there are version, schemaUrl and attribution`,
+    );
+  }
   if (attribution !== "primary" && attribution !== "each") {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type ExperimentsHandle, inbound } from "../../src/adapter.ts";
+import { ExperimentConfigError, type ExperimentsHandle, inbound } from "../../src/adapter.ts";
 import { arrivalOf } from "./node-request.ts";
 
 /**
@@ -21,6 +21,11 @@ export function nodeExperiments<Request extends IncomingMessage, Response extend
   handler: (request: Request, response: Response) => Result,
 ): (request: Request, response: Response) => Result {
   const open = inbound(experiments);
+  if (typeof handler !== "function")
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      "nodeExperiments got no handler; write nodeExperiments(experiments, handler)",
+    );
   return function experimentsListener(this: unknown, request, response) {
     return open(arrivalOf(request, response)).run(() => Reflect.apply(handler, this, [request, response]));
   };

@@ -1,4 +1,10 @@
-import { type Departure, type ExperimentsHandle, outbound, TICKET_HEADER } from "../../src/adapter.ts";
+import {
+  type Departure,
+  ExperimentConfigError,
+  type ExperimentsHandle,
+  outbound,
+  TICKET_HEADER,
+} from "../../src/adapter.ts";
 
 /** Any function of the form of `fetch`, such as undici's or node-fetch's. */
 type Fetch = (input: never, init?: never) => Promise<unknown>;
@@ -14,6 +20,12 @@ export function experimentFetch(experiments: ExperimentsHandle, inner?: typeof f
 export function experimentFetch<Inner extends Fetch>(experiments: ExperimentsHandle, inner: Inner): Inner;
 export function experimentFetch(experiments: ExperimentsHandle, inner?: Fetch): typeof fetch {
   const depart = outbound(experiments);
+  if (inner !== undefined && typeof inner !== "function") {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      "experimentFetch got no function to wrap; write experimentFetch(experiments, fetch)",
+    );
+  }
   return async function fetchWithExperiments(input, init) {
     // why: implementations differ in the types of their own classes, and each takes what its caller gives
     const fetchOnce = (inner as typeof fetch | undefined) ?? globalThis.fetch;

@@ -88,9 +88,10 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
   }
   const id: unknown = "id" in definition ? definition.id : undefined;
   if (!isExperimentName(id)) {
+    const wrong = id === undefined ? "is missing" : `is ${show(id)}`;
     throw new ExperimentConfigError(
       "ERR_EXPERIMENT_ID",
-      `${where}.id is not ${NAME_RULE}; write such as "${key}_2026q1"`,
+      `${where}.id ${wrong}; write ${NAME_RULE}, such as "${key}_2026q1"`,
     );
   }
   const weights = compileWeights(where, "variants" in definition ? definition.variants : undefined);

@@ -20,6 +20,8 @@ export interface Verdict {
 export interface Destinations {
   allows(destination: Destination): boolean;
   explain(url: URL): Verdict;
+  /** Whether no HTTP destination can ever be allowed. */
+  readonly namesNobody: boolean;
 }
 
 interface Wildcard {
@@ -30,8 +32,7 @@ interface Wildcard {
   readonly port: string;
 }
 
-const HINT =
-  'write an origin such as "https://api.shop.internal", "https://*.shop.internal", "queue:orders", or (url) => boolean';
+const HINT = 'write an origin such as "https://api.shop.internal", "https://*.shop.internal", or (url) => boolean';
 
 /** @throws ExperimentConfigError for an entry that is none of the forms. */
 export function compileDestinations(entries: unknown): Destinations {
@@ -69,7 +70,7 @@ export function compileDestinations(entries: unknown): Destinations {
     const { url } = destination;
     return url !== undefined && explain(url).allowed;
   };
-  return { allows, explain };
+  return { allows, explain, namesNobody };
 }
 
 function no(reason: string): Verdict {

@@ -2,6 +2,7 @@ import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
 import type { Instance } from "../instance.ts";
+import { mention } from "../telemetry/diagnostics.ts";
 import { fitOwnMembers } from "./own-budget.ts";
 import type { Caller } from "./trust.ts";
 
@@ -29,6 +30,10 @@ export function readAssignments(instance: Instance, header: string, caller: Call
   if (own.parts.length === 0) return NOTHING;
   if (!options.trusts(caller)) {
     counters.reject("untrusted", own.parts.length / 3);
+    mention(
+      "untrusted",
+      `experiments from ${caller.peer ?? "a caller without an address"} were ignored, as trustInbound says`,
+    );
     return NOTHING;
   }
   const assignments: CompiledAssignment[] = [];

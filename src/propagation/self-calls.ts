@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { type ClientSide, processState, type SelfCall } from "../process-state.ts";
+import { mention } from "../telemetry/diagnostics.ts";
 
 /** More at a time are not remembered; the oldest go. */
 const MAX_PENDING = 1024;
@@ -25,6 +26,12 @@ export interface ArrivedRequest {
 export function expectSelfCall(request: ClientSide, members: readonly string[]): void {
   const state = processState();
   if (members.length === 0 && state.selfCalls.length === 0) return;
+  if (members.length > 0) {
+    mention(
+      "taken-off",
+      "members of ours were taken off an outgoing request; experimentFetch and experimentInterceptor write them",
+    );
+  }
   const others = state.selfCalls.filter((call) => call.request !== request && !isOver(call.request));
   state.selfCalls = others;
   if (members.length === 0 || !isWelcome()) return;

@@ -15,19 +15,37 @@ export type Cause =
   | "span"
   | "meter"
   | "egress"
+  | "untrusted"
+  | "no-destination"
+  | "taken-off"
   | "inbound";
 
 const lastSpoken = new Map<Cause, number>();
 
 /** Says something to the operator through OpenTelemetry's `diag`. Never throws, never writes to the console itself. */
 export function advise(cause: Cause, message: string, error?: unknown): void {
+  if (!isDue(cause)) return;
+  quietly(() => (error === undefined ? diag.warn(PREFIX + message) : diag.warn(PREFIX + message, error)));
+}
+
+/** The same, of what is as it should be unless somebody wonders why nothing happens. */
+export function mention(cause: Cause, message: string): void {
+  if (isDue(cause)) quietly(() => diag.info(PREFIX + message));
+}
+
+const PREFIX = "otel-experiments: ";
+
+function isDue(cause: Cause): boolean {
   const now = performance.now();
   const last = lastSpoken.get(cause);
-  if (last !== undefined && now - last < QUIET_MS) return;
+  if (last !== undefined && now - last < QUIET_MS) return false;
   lastSpoken.set(cause, now);
+  return true;
+}
+
+function quietly(speak: () => void): void {
   try {
-    if (error === undefined) diag.warn(`otel-experiments: ${message}`);
-    else diag.warn(`otel-experiments: ${message}`, error);
+    speak();
   } catch {
     // A diag logger that throws has nobody left to be told.
   }

@@ -143,8 +143,8 @@ const MISTAKES: readonly Mistake[] = [
     of: [undefined, "", " ", "a b", ".a", "-a", "a,b", "é", 1, null, NAME_OF_65].map((id) =>
       withExperiment({ id, variants: ["a", "b"] }),
     ),
-    names: "experiments.checkout.id is not",
-    mend: 'write such as "checkout_2026q1"',
+    names: "experiments.checkout.id",
+    mend: 'such as "checkout_2026q1"',
   },
   {
     title: "OPT-16 an id that two experiments have",
@@ -269,7 +269,7 @@ const MISTAKES: readonly Mistake[] = [
       new URL("https://shop.internal"),
     ),
     names: "propagateTo holds",
-    mend: 'write an origin such as "https://api.shop.internal", "https://*.shop.internal", "queue:orders", or (url) => boolean',
+    mend: 'write an origin such as "https://api.shop.internal", "https://*.shop.internal", or (url) => boolean',
   },
   {
     title: "OPT-52 a regular expression among the destinations",
