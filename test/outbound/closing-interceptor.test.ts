@@ -1,6 +1,7 @@
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { startWireServer } from "../../testing/wire/server.ts";
+import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
+import type { Interceptor } from "./harness/undici.ts";
 import { arrivals, openStage, own } from "./stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
@@ -15,6 +16,12 @@ function shut(): void {
   gate.wait = promise;
   gate.open = resolve;
 }
+function ticketsOf(from: WireServer): readonly string[] {
+  return arrivals(from)
+    .flat()
+    .filter((line) => line.includes("ticket"));
+}
+
 afterEach(() => server.clear());
 afterAll(() => server.close());
 
@@ -35,23 +42,22 @@ describe.each(undiciMajors)("requests of $name that are under way when their exp
     });
     await pool.close();
     await close();
-    expect(
-      arrivals(server)
-        .flat()
-        .filter((line) => line.includes("ticket")),
-    ).toEqual([]);
+    expect(ticketsOf(server)).toEqual([]);
   });
 
-  test("OUT-C10 the second hop shows no ticket", async () => {
+  const orders = [
+    ["outside", (ours: Interceptor, redirect: Interceptor) => [redirect, ours]],
+    ["inside", (ours: Interceptor, redirect: Interceptor) => [ours, redirect]],
+  ] as const;
+
+  test.each(orders)("OUT-C10 the hops that follow show no ticket, ours %s of redirect", async (_name, order) => {
     shut();
     const { experiments, serve, close } = await openStage({ propagateTo: [server.origin] });
     const agent = new undici.Agent();
-    const dispatcher = agent.compose(
-      undici.interceptors.redirect({ maxRedirections: 2 }),
-      experimentInterceptor(experiments),
-    );
+    const redirect = undici.interceptors.redirect({ maxRedirections: 3 });
+    const dispatcher = agent.compose(order(experimentInterceptor(experiments), redirect));
     await serve(own("express"), async () => {
-      const answer = undici.request(`${server.origin}/hop/x`, { dispatcher });
+      const answer = undici.request(`${server.origin}/hop/hop/x`, { dispatcher });
       while (server.requests.length === 0) await new Promise(setImmediate);
       await experiments.close();
       gate.open();
@@ -59,11 +65,7 @@ describe.each(undiciMajors)("requests of $name that are under way when their exp
     });
     await agent.close();
     await close();
-    expect(server.requests).toHaveLength(2);
-    expect(
-      arrivals(server)
-        .flat()
-        .filter((line) => line.includes("ticket")),
-    ).toEqual([]);
+    expect(server.requests).toHaveLength(3);
+    expect(ticketsOf(server)).toEqual([]);
   });
 });
