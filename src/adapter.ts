@@ -16,9 +16,13 @@ import { advise } from "./telemetry/diagnostics.ts";
 export type { Emitter } from "./emitters.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
+export { arrivalOf } from "./node-arrival.ts";
 export type { Arrival, OpenRequest } from "./open-request.ts";
+export type { ArrivedRequest } from "./propagation/self-calls.ts";
 export { TICKET_HEADER } from "./propagation/tickets.ts";
+export type { HeaderGetter } from "./propagation/trust.ts";
 export type { Scope } from "./scope.ts";
+export type { SpanFinder } from "./telemetry/server-span.ts";
 
 /** An outgoing request on behalf of a scope. */
 export interface Departure {

@@ -1,12 +1,12 @@
 import type { Meter } from "@opentelemetry/api";
 import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
-import { show } from "./assignment/registry.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import type { ExperimentsOptions } from "./options.ts";
 import type { Verdict } from "./propagation/destinations.ts";
 import type { Scope } from "./scope.ts";
 import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";
+import { show } from "./show.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import type { Attribution } from "./telemetry/meter.ts";
 

@@ -1,7 +1,6 @@
 import type { Context } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment/assignment.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "./assignment/names.ts";
-import { show } from "./assignment/registry.ts";
 import { UnregisteredAssignments } from "./assignment/unregistered.ts";
 import { ExperimentUsageError, type ExperimentUsageErrorCode } from "./errors.ts";
 import { type CompiledOptions, compileOptions } from "./options.ts";
@@ -9,6 +8,7 @@ import { type EgressHold, enforce } from "./propagation/egress.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { RequestScope, type ScopeOwner } from "./scope.ts";
 import { currentScope } from "./scope-finding.ts";
+import { show } from "./show.ts";
 import { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import type { MeterIdentity } from "./telemetry/late-instrument.ts";

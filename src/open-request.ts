@@ -7,7 +7,7 @@ import { contextWithoutOwn } from "./propagation/own-context.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
 import { type ArrivedRequest, takeSelfCall } from "./propagation/self-calls.ts";
 import type { Caller, HeaderGetter } from "./propagation/trust.ts";
-import { RequestScope } from "./scope.ts";
+import { RequestScope, type Scope } from "./scope.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "./scope-finding.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import { claimServerSpan, type SpanFinder } from "./telemetry/server-span.ts";
@@ -28,7 +28,7 @@ export interface Arrival {
 
 /** A request that is being served. */
 export interface OpenRequest {
-  readonly scope: RequestScope;
+  readonly scope: Scope;
   /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
   readonly run: <T>(fn: () => T) => T;
 }

@@ -1,16 +1,11 @@
 import { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
-import {
-  type CompiledRegistry,
-  compileRegistry,
-  type ExperimentKey,
-  type Registry,
-  show,
-} from "./assignment/registry.ts";
+import { type CompiledRegistry, compileRegistry, type ExperimentKey, type Registry } from "./assignment/registry.ts";
 import { OwnMemberReader } from "./baggage/own.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { type Caller, compileTrust, type TrustInbound } from "./propagation/trust.ts";
+import { show } from "./show.ts";
 
 /** What `createExperiments` takes. Checked once, and not read again after that. */
 export interface ExperimentsOptions<R extends Registry = Registry> {

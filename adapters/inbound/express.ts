@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type ExperimentsHandle, inbound, placeScope } from "../../src/adapter.ts";
-import { arrivalOf } from "./node-request.ts";
+import { arrivalOf, type ExperimentsHandle, inbound, placeScope } from "../../src/adapter.ts";
 
 /** What we use of Express's response, in versions 4 and 5. */
 interface ExpressResponse extends ServerResponse {

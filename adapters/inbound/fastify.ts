@@ -1,8 +1,7 @@
 import type { Span } from "@opentelemetry/api";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { type Arrival, type ExperimentsHandle, inbound, type Scope } from "../../src/adapter.ts";
-import { arrivalOf } from "./node-request.ts";
+import { type Arrival, arrivalOf, type ExperimentsHandle, inbound, type Scope } from "../../src/adapter.ts";
 
 declare module "fastify" {
   interface FastifyRequest {

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ExperimentConfigError, type ExperimentsHandle, inbound } from "../../src/adapter.ts";
-import { arrivalOf } from "./node-request.ts";
+import { arrivalOf, ExperimentConfigError, type ExperimentsHandle, inbound } from "../../src/adapter.ts";
 
 /**
  * Wraps a handler of `node:http`, so that each request is served in its scope.

@@ -15,7 +15,8 @@ export function headersWith(headers: unknown, departure: Departure, url: URL | n
     else if (isName(pair[0], TICKET_HEADER)) tickets = joined(tickets, pair[1]);
     else pairs.push(pair);
   }
-  if (url !== null) baggage = departure.baggageFor(url, baggage === "" ? null : baggage);
+  // Where nothing of it may go to the first destination, a later hop's may still have the caller's: the stop decides.
+  if (url !== null) baggage = departure.baggageFor(url, baggage === "" ? null : baggage) || baggage;
   if (baggage !== "") pairs.push(["baggage", baggage]);
   pairs.push([TICKET_HEADER, tickets]);
   if (Array.isArray(headers)) return pairs.flat(1);

@@ -1,4 +1,5 @@
 import { ExperimentConfigError } from "../errors.ts";
+import { show } from "../show.ts";
 import { type CompiledAssignment, compileAssignment } from "./assignment.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE, RESERVED_KEYS } from "./names.ts";
 
@@ -27,7 +28,6 @@ type NamesIn<Variants> = Variants extends readonly (infer Name)[] ? Name & strin
 export interface CompiledExperiment {
   readonly key: string;
   readonly id: string;
-  readonly weights: ReadonlyMap<string, number>;
   /** The assignment to each declared variant, shared by all requests that have it. */
   readonly assignments: ReadonlyMap<string, CompiledAssignment>;
 }
@@ -99,7 +99,7 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
   for (const variant of weights.keys()) {
     assignments.set(variant, compileAssignment({ key, id, variant, forced: false }, prefix, true));
   }
-  return Object.freeze({ key, id, weights, assignments });
+  return Object.freeze({ key, id, assignments });
 }
 
 function compileWeights(where: string, variants: unknown): ReadonlyMap<string, number> {
@@ -145,13 +145,4 @@ function isPlainObject(value: unknown): value is Readonly<Record<string, unknown
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/** A wrong value as it can stand in a message. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
-  if (typeof value === "function") return "a function";
-  if (value instanceof RegExp) return `the regular expression ${String(value)}`;
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
-  return String(value);
 }

@@ -2,8 +2,8 @@ import { processState } from "../process-state.ts";
 import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment.ts";
 
 /** Without a registry nothing says which values are meant, so a process measures this many and calls the rest `other`. */
-const MAX_EXPERIMENTS = 8;
-const MAX_VARIANTS = 8;
+const MAX_MEASURED_EXPERIMENTS = 8;
+const MAX_MEASURED_VARIANTS = 8;
 
 /**
  * Assignments of experiments that no registry declares. Those that may make a metric series are compiled once; the
@@ -24,7 +24,8 @@ export class UnregisteredAssignments {
     if (known !== undefined) return known;
     const countable = admit(assignment.id ?? "", assignment.variant);
     const compiled = compileAssignment(assignment, this.#prefix, countable);
-    if (countable && this.#known.size < MAX_EXPERIMENTS * MAX_VARIANTS) this.#known.set(name, compiled);
+    if (countable && this.#known.size < MAX_MEASURED_EXPERIMENTS * MAX_MEASURED_VARIANTS)
+      this.#known.set(name, compiled);
     return compiled;
   }
 }
@@ -34,12 +35,12 @@ function admit(experiment: string, variant: string): boolean {
   const { measured } = processState();
   let variants = measured.get(experiment);
   if (variants === undefined) {
-    if (measured.size >= MAX_EXPERIMENTS) return false;
+    if (measured.size >= MAX_MEASURED_EXPERIMENTS) return false;
     variants = new Set();
     measured.set(experiment, variants);
   }
   if (variants.has(variant)) return true;
-  if (variants.size >= MAX_VARIANTS) return false;
+  if (variants.size >= MAX_MEASURED_VARIANTS) return false;
   variants.add(variant);
   return true;
 }

@@ -1,8 +1,7 @@
-import { show } from "../assignment/registry.ts";
 import { ExperimentConfigError } from "../errors.ts";
-import { advise } from "../telemetry/diagnostics.ts";
+import { show } from "../show.ts";
 import type { Destination } from "./destination.ts";
-import { settle } from "./trust.ts";
+import { holds } from "./predicate.ts";
 
 /**
  * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
@@ -60,7 +59,7 @@ export function compileDestinations(entries: unknown): Destinations {
     if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
     const wildcard = wildcards.find((candidate) => matches(candidate, url));
     if (wildcard !== undefined) return { allowed: true, reason: `propagateTo names ${wildcard.entry}` };
-    if (predicates.some((predicate) => holds(predicate, url)))
+    if (predicates.some((predicate) => holds("propagateTo", "destination-predicate", () => predicate(new URL(url)))))
       return { allowed: true, reason: "a predicate of propagateTo allows it" };
     return no(namesNobody ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
   };
@@ -109,16 +108,4 @@ function matches({ protocol, suffix, port }: Wildcard, url: URL): boolean {
   if (url.protocol !== protocol || url.port !== port || !url.hostname.endsWith(suffix)) return false;
   const label = url.hostname.slice(0, -suffix.length);
   return label.length > 0 && !label.includes(".");
-}
-
-function holds(predicate: (url: URL) => unknown, url: URL): boolean {
-  try {
-    const answer = predicate(new URL(url));
-    if (typeof answer === "boolean") return answer;
-    settle(answer);
-    advise("destination-predicate", `a predicate of propagateTo gave ${show(answer)}, which counts as no`);
-  } catch (error) {
-    advise("destination-predicate", "a predicate of propagateTo threw, which counts as no", error);
-  }
-  return false;
 }

@@ -1,10 +1,9 @@
 import type { ClientRequest } from "node:http";
-import { processState } from "../process-state.ts";
 import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
-import { OutgoingBaggage } from "./outgoing-baggage.ts";
-import { expectSelfCall } from "./self-calls.ts";
-import { redeemTickets, TICKET_HEADER } from "./tickets.ts";
+import { isName, linesOf } from "./header-parts.ts";
+import { outgoingLine } from "./outgoing-line.ts";
+import { TICKET_HEADER } from "./tickets.ts";
 
 /** node:http and node:https publish each request here, in the caller's own context, before anything is written. */
 export const HTTP_CREATED = "http.client.request.created";
@@ -19,13 +18,13 @@ export function guardHttpRequest(message: unknown): void {
 
 function guardHeaders(request: ClientRequest): void {
   const tickets = linesOf(request.getHeader(TICKET_HEADER));
-  const baggage = outgoing(request, tickets);
   const existing = linesOf(request.getHeader("baggage"));
   if (tickets.length > 0) request.removeHeader(TICKET_HEADER);
   if (existing.length + tickets.length > 0) {
-    request.removeHeader("baggage");
-    const text = finish(request, baggage, existing, tickets);
-    if (text !== "") request.setHeader("baggage", text);
+    const baggage = outgoingLine(request, existing, tickets, destinationOf(request));
+    baggage.recordSize();
+    if (baggage.text === "") request.removeHeader("baggage");
+    else request.setHeader("baggage", baggage.text);
   }
   guardLaterHeaders(request, tickets);
 }
@@ -34,10 +33,7 @@ function guardHeaders(request: ClientRequest): void {
 function guardLaterHeaders(request: ClientRequest, tickets: readonly string[]): void {
   const { setHeader, appendHeader } = request;
   const rewrite = (lines: readonly string[]): ClientRequest => {
-    const baggage = outgoing(request, tickets);
-    for (const line of lines) baggage.add(line);
-    if (tickets.length === 0) expectSelfCall(request, baggage.removed);
-    const { text } = baggage;
+    const { text } = outgoingLine(request, lines, tickets, destinationOf(request));
     if (text === "") request.removeHeader("baggage");
     else Reflect.apply(setHeader, request, ["baggage", text]);
     return request;
@@ -67,30 +63,15 @@ function guardMadeBlock(request: ClientRequest): void {
   const { _header: before } = made;
   const block = typeof before === "string" ? takeFromBlock(before) : undefined;
   if (block === undefined || before === null) return;
-  const baggage = outgoing(request, block.tickets);
-  const after = putIntoBlock(block.rest, finish(request, baggage, block.baggage, block.tickets));
+  const baggage = outgoingLine(request, block.baggage, block.tickets, destinationOf(request));
+  baggage.recordSize();
+  const after = putIntoBlock(block.rest, baggage.text);
   made._header = after;
   const queued = made.outputData?.[0];
   if (typeof queued?.data === "string" && queued.data.startsWith(before)) {
     queued.data = after + queued.data.slice(before.length);
     made.outputSize += after.length - before.length;
   }
-}
-
-function outgoing(request: ClientRequest, tickets: readonly string[]): OutgoingBaggage {
-  return new OutgoingBaggage(processState().policies, redeemTickets(tickets), destinationOf(request));
-}
-
-function finish(
-  request: ClientRequest,
-  baggage: OutgoingBaggage,
-  lines: readonly string[],
-  tickets: readonly string[],
-): string {
-  for (const line of lines) baggage.add(line);
-  baggage.recordSize();
-  if (tickets.length === 0) expectSelfCall(request, baggage.removed);
-  return baggage.text;
 }
 
 /**
@@ -107,31 +88,26 @@ function destinationOf(request: ClientRequest): Destination | undefined {
   return authority === undefined ? undefined : new Destination(`${protocol}//${authority}`, path);
 }
 
-/** An agent's own host, port or socket path takes the place of the request's. */
+/** An agent's own host, port or socket path takes the place of the request's, and so does a default port that it was given. */
 function leadsElsewhere(agent: unknown, protocol: string): boolean {
   if (typeof agent !== "object" || agent === null) return false;
-  const { options, defaultPort }: { readonly options?: unknown; readonly defaultPort?: unknown } = agent;
-  const {
-    host,
-    port,
-    socketPath,
-  }: { readonly host?: unknown; readonly port?: unknown; readonly socketPath?: unknown } =
-    typeof options === "object" && options !== null ? options : {};
-  if ((host ?? port ?? socketPath) !== undefined && (host ?? port ?? socketPath) !== null) return true;
-  return defaultPort !== undefined && Number(defaultPort) !== (protocol === "https:" ? 443 : 80);
+  const options: unknown = Reflect.get(agent, "options");
+  if (typeof options === "object" && options !== null) {
+    const { host, port, socketPath }: Readonly<Record<"host" | "port" | "socketPath", unknown>> = {
+      host: undefined,
+      port: undefined,
+      socketPath: undefined,
+      ...options,
+    };
+    if ([host, port, socketPath].some((value) => value !== undefined && value !== null)) return true;
+  }
+  // A proxy's agent may compute it in a getter, for itself alone.
+  if (!Object.hasOwn(agent, "defaultPort")) return false;
+  return Number(Reflect.get(agent, "defaultPort")) !== (protocol === "https:" ? 443 : 80);
 }
 
 function authorityOf(request: ClientRequest): string | undefined {
   const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === "kAuthority");
   const authority: unknown = symbol === undefined ? undefined : Reflect.get(request, symbol);
   return typeof authority === "string" && authority !== "" ? authority : undefined;
-}
-
-function linesOf(value: number | string | readonly string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  return typeof value === "object" ? value.map(String) : [String(value)];
-}
-
-function isName(name: string, lowerCase: string): boolean {
-  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
 }

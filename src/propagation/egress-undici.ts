@@ -1,15 +1,11 @@
-import { processState } from "../process-state.ts";
 import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
-import { OutgoingBaggage } from "./outgoing-baggage.ts";
-import { expectSelfCall } from "./self-calls.ts";
-import { redeemTickets, TICKET_HEADER } from "./tickets.ts";
+import { type HeaderPart, isName, linesOf } from "./header-parts.ts";
+import { outgoingLine } from "./outgoing-line.ts";
+import { TICKET_HEADER } from "./tickets.ts";
 
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
 export const UNDICI_CREATE = "undici:request:create";
-
-/** A name, a value, or the values of several lines. */
-type HeaderPart = string | number | Uint8Array | readonly string[] | null | undefined;
 
 /** What we use of undici's request. It is the same in 6, 7 and 8; in 5 the headers are one text. */
 interface UndiciRequest {
@@ -29,11 +25,9 @@ export function guardUndiciRequest(message: unknown): void {
   const lines: string[] = [];
   const tickets: string[] = [];
   takeOff(request, lines, tickets);
-  const baggage = new OutgoingBaggage(processState().policies, redeemTickets(tickets), destinationOf(request));
-  for (const line of lines) baggage.add(line);
+  const baggage = outgoingLine(request, lines, tickets, destinationOf(request));
   put(request, baggage.text);
   baggage.recordSize();
-  if (tickets.length === 0) expectSelfCall(request, baggage.removed);
 
   const { addHeader } = request;
   request.addHeader = function addHeaderOnce(name, value) {
@@ -83,19 +77,4 @@ function takeOff(request: UndiciRequest, lines: string[], tickets: string[]): vo
 function put(request: UndiciRequest, text: string): void {
   if (typeof request.headers === "string") request.headers = putIntoBlock(request.headers, text);
   else if (text !== "") request.headers.push("baggage", text);
-}
-
-function isName(name: HeaderPart, lowerCase: string): boolean {
-  const text = name instanceof Uint8Array ? latin1(name) : String(name);
-  return text.length === lowerCase.length && text.toLowerCase() === lowerCase;
-}
-
-function linesOf(value: HeaderPart): readonly string[] {
-  if (value === undefined || value === null) return [];
-  if (value instanceof Uint8Array) return [latin1(value)];
-  return typeof value === "object" ? value.map(String) : [String(value)];
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }

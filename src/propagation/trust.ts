@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
-import { show } from "../assignment/registry.ts";
 import { ExperimentConfigError } from "../errors.ts";
-import { advise } from "../telemetry/diagnostics.ts";
+import { show } from "../show.ts";
+import { holds } from "./predicate.ts";
 
 /** A header by its lower-case name, as an adapter gives it. */
 export type HeaderGetter = (name: string) => string | readonly string[] | undefined;
@@ -22,34 +22,14 @@ const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const;
 /** Compiles the option into a test that never throws. */
 export function compileTrust(trust: unknown, trustProxied: boolean): (caller: Caller) => boolean {
   if (typeof trust === "boolean") return () => trust;
-  if (typeof trust === "function") return byPredicate((caller) => Reflect.apply(trust, undefined, [caller]) as unknown);
+  if (typeof trust === "function") {
+    return (caller) => holds("trustInbound", "trust-predicate", () => Reflect.apply(trust, undefined, [caller]));
+  }
   if (Array.isArray(trust)) return byNetwork(compileNetworks(trust), trustProxied);
   throw new ExperimentConfigError(
     "ERR_TRUST_INBOUND",
     `trustInbound is ${show(trust)}; write true, false, networks such as ["10.0.0.0/8"], or ({ header, peer }) => boolean`,
   );
-}
-
-function byPredicate(predicate: (caller: Caller) => unknown): (caller: Caller) => boolean {
-  return (caller) => {
-    try {
-      const answer = predicate(caller);
-      if (typeof answer === "boolean") return answer;
-      settle(answer);
-      advise(
-        "trust-predicate",
-        `trustInbound gave ${show(answer)}, which counts as no; it must give a boolean, at once`,
-      );
-    } catch (error) {
-      advise("trust-predicate", "trustInbound threw, which counts as no", error);
-    }
-    return false;
-  };
-}
-
-/** A predicate that is async by mistake may reject, and nobody else handles it. */
-export function settle(answer: unknown): void {
-  if (answer instanceof Promise) answer.catch(() => undefined);
 }
 
 function byNetwork(networks: BlockList, trustProxied: boolean): (caller: Caller) => boolean {

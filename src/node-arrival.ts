@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Arrival } from "../../src/adapter.ts";
+import type { Arrival } from "./open-request.ts";
 
-/** node:http's request as the core sees one. Every framework of this folder hands one on. Read only when it is asked for. */
+/** node:http's request as an adapter tells of it. Nothing is read before it is asked for. */
 export function arrivalOf(request: IncomingMessage, response: ServerResponse): Arrival {
   return {
     header: (name) => (Object.hasOwn(request.headers, name) ? request.headers[name] : undefined),
