@@ -1,6 +1,6 @@
 import diagnosticsChannel from "node:diagnostics_channel";
 import { type ProcessState, processState } from "../process-state.ts";
-import { advise } from "../telemetry/diagnostics.ts";
+import { attempt } from "../telemetry/diagnostics.ts";
 import { guardHttpRequest, HTTP_CREATED } from "./egress-http.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
 import { guardUndiciRequest, UNDICI_CREATE } from "./egress-undici.ts";
@@ -59,10 +59,6 @@ function subscribe(): () => void {
 /** A subscriber that throws would end the process. */
 function guarded(guard: (message: unknown) => void): (message: unknown) => void {
   return (message) => {
-    try {
-      guard(message);
-    } catch (error) {
-      advise("egress", "an outgoing request could not be looked at, so it may carry own members", error);
-    }
+    attempt("egress", "an outgoing request could not be looked at, so it may carry own members", () => guard(message));
   };
 }

@@ -1,7 +1,7 @@
 import { type Counter, type Histogram, type Meter, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
-import { advise } from "./diagnostics.ts";
+import { attempt } from "./diagnostics.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
 /**
@@ -40,26 +40,19 @@ export class ExperimentCounters {
   );
 
   reject(reason: RejectionReason, members = 1): void {
-    if (members > 0) quietly(() => this.#rejections.get()?.add(members, { reason }, ROOT_CONTEXT));
+    if (members > 0)
+      attempt("meter", "a counter threw", () => this.#rejections.get()?.add(members, { reason }, ROOT_CONTEXT));
   }
 
   assigned({ metricPair }: CompiledAssignment): void {
-    quietly(() => this.#assignments.get()?.add(1, metricPair));
+    attempt("meter", "a counter threw", () => this.#assignments.get()?.add(1, metricPair));
   }
 
   sent(bytes: number): void {
-    quietly(() => this.#size.get()?.record(bytes, {}, ROOT_CONTEXT));
+    attempt("meter", "a counter threw", () => this.#size.get()?.record(bytes, {}, ROOT_CONTEXT));
   }
 }
 
 function counter(name: string, options: { unit: string; description: string }): LateInstrument<Counter> {
   return new LateInstrument(METER, (meter) => meter.createCounter(name, options));
-}
-
-function quietly(measure: () => void): void {
-  try {
-    measure();
-  } catch (error) {
-    advise("meter", "a counter threw", error);
-  }
 }

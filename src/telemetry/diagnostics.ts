@@ -50,3 +50,13 @@ function quietly(speak: () => void): void {
     // A diag logger that throws has nobody left to be told.
   }
 }
+
+/** Does what may fail in parts that are not ours; a failure is said, and what would have come of it is undefined. */
+export function attempt<T>(cause: Cause, message: string, act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    advise(cause, message, error);
+    return undefined;
+  }
+}

@@ -1,5 +1,5 @@
 import { type Meter, type MeterOptions, type MeterProvider, metrics } from "@opentelemetry/api";
-import { advise } from "./diagnostics.ts";
+import { attempt } from "./diagnostics.ts";
 
 /** Which meter an instrument belongs to. */
 export interface MeterIdentity {
@@ -35,11 +35,8 @@ export class LateInstrument<T> {
 
   #make(provider: MeterProvider): T | undefined {
     const { name, version, options } = this.#meter;
-    try {
-      return this.#create(provider.getMeter(name, version, options));
-    } catch (error) {
-      advise("meter", `the meter ${name} could not be made`, error);
-      return undefined;
-    }
+    return attempt("meter", `the meter ${name} could not be made`, () =>
+      this.#create(provider.getMeter(name, version, options)),
+    );
   }
 }

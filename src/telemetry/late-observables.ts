@@ -6,7 +6,7 @@ import {
   type Observable,
   type ObservableCallback,
 } from "@opentelemetry/api";
-import { advise } from "./diagnostics.ts";
+import { attempt } from "./diagnostics.ts";
 import type { MeterIdentity } from "./late-instrument.ts";
 
 /**
@@ -61,21 +61,13 @@ export class LateObservables {
 
   #meterOf(provider: MeterProvider): Meter | undefined {
     const { name, version, options } = this.#identity;
-    let meter: Meter | undefined;
-    guarded(() => {
-      meter = provider.getMeter(name, version, options);
-    });
-    return meter;
+    return guarded(() => provider.getMeter(name, version, options));
   }
 }
 
 /** What the SDK refuses is said and passed over: an observation is not worth a request. */
-function guarded(act: () => void): void {
-  try {
-    act();
-  } catch (error) {
-    advise("meter", "an observable instrument threw", error);
-  }
+function guarded<T>(act: () => T): T | undefined {
+  return attempt("meter", "an observable instrument threw", act);
 }
 
 class LateObservable implements Observable {

@@ -43,7 +43,7 @@ class StackAgent extends http.Agent {
 
 test("OUT-L10 an agent that knows its default port by the stack is taken at its word", async () => {
   const over = experimentFetch(experiments, async (input: string, init?: RequestInit) => {
-    const headers = Object.fromEntries(new Headers(init.headers));
+    const headers = Object.fromEntries(new Headers(init?.headers));
     await new Promise((resolve, reject) => {
       https
         .get(input, { agent: new StackAgent(), headers }, (response) => response.resume().on("end", resolve))
