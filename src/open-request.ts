@@ -62,7 +62,7 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
 function baggageOf(instance: Instance, { header, request }: Arrival): string | undefined {
   const received = header("baggage");
   const line = typeof received === "object" ? received.join(",") : received;
-  const members = instance.options.strict ? takeSelfCall(request) : undefined;
+  const members = instance.policy.takesSelfCalls ? takeSelfCall(request) : undefined;
   if (members === undefined) return line;
   return line === undefined ? members : `${line},${members}`;
 }

@@ -88,7 +88,7 @@ export function compileOptions(options: unknown): CompiledOptions {
       reader,
       destinations: compileDestinations(propagateTo),
       foreignBaggage,
-      takesSelfCalls: strict,
+      takesSelfCalls: isDevelopment(),
     }),
     strict,
   });

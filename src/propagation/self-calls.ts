@@ -21,7 +21,7 @@ export interface ArrivedRequest {
 /**
  * Remembers what was taken off a client's request, in place of what was taken off it before. Not while another request
  * is served: what that passes on may be a stranger's, and would come back as if it were the process's own. And only
- * where an instance is strict, as in development and in tests: elsewhere a process has no cause to call itself so.
+ * where `NODE_ENV` says that the process is in development or a test: elsewhere it has no cause to call itself so.
  */
 export function expectSelfCall(request: ClientSide, members: readonly string[]): void {
   const state = processState();
