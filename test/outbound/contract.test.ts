@@ -14,7 +14,7 @@ import { SHOWS_DESTINATION, SHOWS_NOTHING } from "./node-http.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
 const NO_REDIRECTS: Readonly<Record<string, string>> = Object.fromEntries(
-  ["OUT-11", "OUT-12", "OUT-13", "OUT-14", "OUT-15", "OUT-16", "OUT-17", "OUT-21"].map((id) => [
+  ["OUT-11", "OUT-12", "OUT-13", "OUT-14", "OUT-15", "OUT-16", "OUT-17", "OUT-21", "OUT-30"].map((id) => [
     id,
     "undici's request follows redirects only through an interceptor",
   ]),
@@ -27,7 +27,7 @@ const NO_RETRIES: Readonly<Record<string, string>> = {
 const SENDS_NOTHING: Readonly<Record<string, string>> = Object.fromEntries(
   outboundContract
     .filter(({ id }) => !["OUT-02", "OUT-03", "OUT-04", "OUT-07", "OUT-08", "OUT-10"].includes(id))
-    .filter(({ id }) => !["OUT-19", "OUT-26", "OUT-29"].includes(id))
+    .filter(({ id }) => !["OUT-19", "OUT-26", "OUT-29", "OUT-31"].includes(id))
     .map(({ id }) => [id, SHOWS_NOTHING]),
 );
 

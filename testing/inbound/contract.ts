@@ -6,6 +6,7 @@ import { errorCases } from "./cases-errors.ts";
 import { readingCases } from "./cases-reading.ts";
 import { recordingCases } from "./cases-recording.ts";
 import { scopeCases } from "./cases-scope.ts";
+import { trustCases } from "./cases-trust.ts";
 import { untouchedCases } from "./cases-untouched.ts";
 import type { InboundCase, InboundHarness } from "./harness.ts";
 
@@ -13,6 +14,7 @@ import type { InboundCase, InboundHarness } from "./harness.ts";
 export const inboundContract: readonly InboundCase[] = inOrder(
   scopeCases,
   readingCases,
+  trustCases,
   bodyCases,
   asyncCases,
   errorCases,

@@ -52,16 +52,4 @@ export const scopeCases: readonly OutboundCase[] = [
         assert.deepEqual(arrived(allowed), [CHECKOUT]);
       }),
   },
-  {
-    id: "OUT-29",
-    title: "sends nothing once the experiments are closed",
-    run: (harness) =>
-      onStage(harness, async ({ allowed, experiments, client, serve }) => {
-        await serve(CHECKOUT, async () => {
-          await experiments.close();
-          await client.request(`${allowed.origin}/x`, { headers: { baggage: "user=1" } });
-        });
-        assert.deepEqual(arrived(allowed), ["user=1"]);
-      }),
-  },
 ];

@@ -1,6 +1,7 @@
 import { checkCase, checkLacks, inOrder } from "../case.ts";
 import { atOnceCases } from "./cases-at-once.ts";
 import { baggageCases } from "./cases-baggage.ts";
+import { closingCases } from "./cases-closing.ts";
 import { destinationCases } from "./cases-destination.ts";
 import { requestCases } from "./cases-request.ts";
 import { scopeCases } from "./cases-scope.ts";
@@ -15,6 +16,7 @@ export const outboundContract: readonly OutboundCase[] = inOrder(
   atOnceCases,
   scopeCases,
   strangerCases,
+  closingCases,
 );
 
 const DEADLINE_MS = 20_000;

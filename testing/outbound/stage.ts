@@ -14,6 +14,7 @@ const REGISTRY = {
 /** What the cases send and expect, as it stands on the wire. */
 export const CHECKOUT: string = own("express");
 export const SEARCH = "experiment.search.variant=semantic,experiment.search.id=search_1";
+/** Written out: it is looked for on the wire, where an imported name would change together with the one that leaks. */
 export const TICKET = "otel-experiments-ticket";
 
 /** The members of one variant of the experiment `checkout`. */
@@ -35,21 +36,24 @@ export interface Stage {
 
 interface StageOptions {
   readonly trustInbound?: boolean;
+  readonly prefix?: string;
 }
 
 /** Sets the stage for one case, and clears it away. */
 export async function onStage(
   harness: OutboundHarness,
   play: (stage: Stage) => Promise<void>,
-  { trustInbound = true }: StageOptions = {},
+  { trustInbound = true, prefix = "experiment." }: StageOptions = {},
 ): Promise<void> {
   const flaky = new Set<string>();
-  const allowed = await startWireServer((request) => answer(request.start, flaky));
-  const denied = await startWireServer((request) => answer(request.start, flaky));
+  const close = (): Promise<void> => experiments.close();
+  const allowed = await startWireServer((request) => answer(request.start, flaky, close));
+  const denied = await startWireServer((request) => answer(request.start, flaky, close));
   const experiments = createExperiments({
     experiments: REGISTRY,
     primary: "checkout",
     trustInbound,
+    prefix,
     propagateTo: [allowed.origin],
     strict: false,
   });
@@ -72,13 +76,17 @@ export async function onStage(
   }
 }
 
-/** Paths say what is answered: `/go/302/URL` redirects, `/flaky/…` is unavailable the first time, the rest is fine. */
-function answer(start: string, flaky: Set<string>): WireAnswer | Promise<WireAnswer> {
+/**
+ * Paths say what is answered: `/go/302/URL` redirects, `/close/302/URL` does so once the experiments are closed,
+ * `/flaky/…` is unavailable the first time, the rest is fine.
+ */
+async function answer(start: string, flaky: Set<string>, close: () => Promise<void>): Promise<WireAnswer> {
   const path = start.split(" ")[1] ?? "";
   const [, kind = "", status = "", target = ""] = path.split("/");
-  if (kind === "go") {
-    const redirect = { status: Number(status), lines: [`location: ${decodeURIComponent(target)}`] };
-    return new Promise((resolve) => setImmediate(resolve, redirect));
+  if (kind === "go" || kind === "close") {
+    if (kind === "close") await close();
+    await new Promise((resolve) => setImmediate(resolve));
+    return { status: Number(status), lines: [`location: ${decodeURIComponent(target)}`] };
   }
   if (kind === "flaky" && !flaky.has(path)) {
     flaky.add(path);
@@ -90,6 +98,11 @@ function answer(start: string, flaky: Set<string>): WireAnswer | Promise<WireAns
 /** The URL that redirects to a target. */
 export function go(status: number, from: WireServer, target: string): string {
   return `${from.origin}/go/${status}/${encodeURIComponent(target)}`;
+}
+
+/** The URL that redirects to a target, once the experiments are closed. */
+export function goAndClose(status: number, from: WireServer, target: string): string {
+  return `${from.origin}/close/${status}/${encodeURIComponent(target)}`;
 }
 
 /** The one `baggage` line of each request that arrived, `""` where it had none. */

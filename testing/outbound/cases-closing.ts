@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { startWireServer } from "../wire/server.ts";
+import type { OutboundCase } from "./harness.ts";
+import { arrived, CHECKOUT, goAndClose, onStage } from "./stage.ts";
+
+/** Experiments that are closed, also while requests are under way. */
+export const closingCases: readonly OutboundCase[] = [
+  {
+    id: "OUT-29",
+    title: "sends nothing once the experiments are closed",
+    run: (harness) =>
+      onStage(harness, async ({ allowed, experiments, client, serve }) => {
+        await serve(CHECKOUT, async () => {
+          await experiments.close();
+          await client.request(`${allowed.origin}/x`, { headers: { baggage: "user=1" } });
+        });
+        assert.deepEqual(arrived(allowed), ["user=1"]);
+      }),
+  },
+  {
+    id: "OUT-30",
+    title: "takes the variant off a hop that is made after the experiments were closed, and shows no ticket there",
+    run: (harness) =>
+      onStage(harness, async ({ allowed, denied, client, serve }) => {
+        const url = goAndClose(307, allowed, `${denied.origin}/end`);
+        await serve(CHECKOUT, () => client.request(url, { headers: { baggage: "user=1" } }));
+        assert.deepEqual(arrived(allowed), [`user=1,${CHECKOUT}`]);
+        assert.deepEqual(arrived(denied), ["user=1"]);
+      }),
+  },
+  {
+    id: "OUT-31",
+    title: "lets the process-wide stop end with the experiments and their last request, answered or failed",
+    run: (harness) =>
+      onStage(
+        harness,
+        async ({ allowed, denied, client, serve }) => {
+          const gone = await startWireServer();
+          await gone.close();
+          const written = "closing.checkout.variant=express";
+          const fetchPlainly = async (): Promise<void> => {
+            await (await fetch(`${denied.origin}/x`, { headers: { baggage: written } })).text();
+          };
+          await serve(written, async () => {
+            await client.request(`${allowed.origin}/x`);
+            await assert.rejects(client.request(`${gone.origin}/x`));
+            await fetchPlainly();
+            await client.request(goAndClose(307, allowed, `${allowed.origin}/end`));
+          });
+          await fetchPlainly();
+          // Until then it is an own member, and from then on nobody's.
+          assert.deepEqual(arrived(denied), ["", written]);
+        },
+        // One of its own, so that nothing else in the process has a stop for it.
+        { prefix: "closing." },
+      ),
+  },
+];
