@@ -22,7 +22,7 @@ export interface ExperimentMeterOptions {
 /** Where the adapters find the instance. */
 export const INSTANCE: unique symbol = Symbol.for("otel-experiments.instance.v1");
 
-/** What adapters take: any result of `createExperiments`, whatever its registry. */
+/** What adapters take: what `createExperiments` returns, whatever its registry. */
 export interface ExperimentsHandle {
   readonly [INSTANCE]: object;
 }
