@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import multipart from "@fastify/multipart";
 import { type FastifyInstance, type FastifyServerOptions, fastify } from "fastify";
-import { createExperiments, type Experiments } from "otel-experiments";
+import { createExperiments, ExperimentConfigError, type Experiments } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { send, WireConnection } from "../../testing/wire/client.ts";
@@ -422,4 +422,11 @@ test("FA-13 is known to Fastify by the package's name", async () => {
   await app.register(fastifyExperiments, { experiments: trusting() });
   expect(app.hasPlugin("otel-experiments")).toBe(true);
   expect(app.hasRequestDecorator("experiments")).toBe(true);
+});
+
+test("FA-14 is refused at set-up without experiments", async () => {
+  const app = fastify();
+  closing.push(app);
+  // @ts-expect-error: what a caller without types may do
+  await expect(app.register(fastifyExperiments, {})).rejects.toThrow(ExperimentConfigError);
 });

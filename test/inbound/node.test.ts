@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, IncomingMessage, ServerResponse } from "node:http";
+import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
 import { createExperiments, ExperimentConfigError } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import supertest from "supertest";
@@ -194,4 +194,17 @@ test("NO-07 is refused at set-up without experiments, and has a name that a stac
   // @ts-expect-error: what a caller without types may do
   expect(() => nodeExperiments({}, () => undefined)).toThrow(ExperimentConfigError);
   expect(nodeExperiments(trusting(), () => undefined).name).toBe("experimentsListener");
+});
+
+test("NO-09 hands the handler the server as this, as node:http does", async () => {
+  let receiver: unknown;
+  function handler(this: Server | undefined, _request: IncomingMessage, response: ServerResponse): void {
+    receiver = this;
+    response.end();
+  }
+  const server = createServer(nodeExperiments(trusting(), handler));
+  const { port, close } = await listen(server);
+  await send(port);
+  await close();
+  expect(receiver).toBe(server);
 });

@@ -214,3 +214,9 @@ test("RJ-12 an instance that is mounted twice counts once", async () => {
   await experiments.close();
   expect(await measuring.sums(REJECTIONS, "reason")).toEqual({ orphan: 1 });
 });
+
+test("RJ-13 over_limit counts members, as the counter's unit says", async () => {
+  const members = Array.from({ length: 66 }, (_, i) => `experiment.e${i}.variant=v,experiment.e${i}.id=i`);
+  const { rejected } = await receive([members.join(",")]);
+  expect(rejected).toEqual({ over_limit: 4 });
+});

@@ -1,3 +1,4 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import {
   type BaggageEntry,
   context,
@@ -21,6 +22,7 @@ import type { NextFunction, Request, Response } from "express";
 import { createExperiments, type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { experimentFetch } from "otel-experiments/fetch";
+import { nodeExperiments } from "otel-experiments/node";
 import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { send, type WireRequest } from "../../testing/wire/client.ts";
@@ -30,6 +32,7 @@ import { fastifyHarness } from "./harness/fastify.ts";
 import { fastifyOtel } from "./harness/fastify-otel.ts";
 import { requireExpress, requireFastify, requireKoa } from "./harness/frameworks.ts";
 import { koaHarness } from "./harness/koa.ts";
+import { listen } from "./harness/listening.ts";
 import { nodeHarness } from "./harness/node.ts";
 import { startTracing } from "./harness/tracing.ts";
 
@@ -285,6 +288,8 @@ describe.each(harnesses)("a fault changes no response on $name:", (harness) => {
   test.each([
     ["throws", fail],
     ["gives a promise", async () => true],
+    // Nobody else handles it, and Node ends the process for a rejection that nobody handles.
+    ["gives a promise that rejects", () => Promise.reject(new Error(FAULT))],
     ["gives what is no boolean", () => "yes"],
     ["gives nothing", () => undefined],
   ])("RB-07 a predicate of trustInbound that %s, which means no", async (_name, predicate) => {
@@ -400,7 +405,54 @@ test("RB-13 a propagator that throws is not asked by us", async () => {
     url: "/",
     headers: { baggage: "experiment.checkout.variant=express" },
   });
+  propagation.disable();
   await app.close();
   await experiments.close();
   expect([statusCode, body]).toEqual([200, "express"]);
+});
+
+// Outside of a request, the server span of OpenTelemetry's context is the last place where a scope is looked for.
+test.each([
+  ["none", null],
+  ["one that throws", new Proxy({}, { get: fail })],
+])("RB-14 asking outside of a request throws nothing where RPC metadata have %s for a span", (_name, span) => {
+  const experiments = careless({});
+  context.with(rpcContext({ span }), () => {
+    expect(() => experiments.record("checkout", "express")).not.toThrow();
+    expect(experiments.variant("checkout")).toBeUndefined();
+  });
+});
+
+// The end of a scope hangs on the event that users listen to as well. A span that outlives its request must take nothing.
+test("RB-15 a scope ends with its response although a listener of close throws", async () => {
+  const experiments = careless({});
+  const written: string[] = [];
+  const span = {
+    isRecording: () => true,
+    setAttributes: (attributes: object) => void written.push(...Object.keys(attributes)),
+  };
+  const ended = Promise.withResolvers<void>();
+  const listener = nodeExperiments(experiments, (request: IncomingMessage, response: ServerResponse) => {
+    experiments.record("search", "semantic");
+    response.on("close", () => {
+      written.splice(0);
+      setImmediate(() => {
+        experiments.of(request).record("checkout", "express");
+        ended.resolve();
+      });
+      throw new Error("a listener's own");
+    });
+    response.end("ok");
+  });
+  const server = createServer((request, response) => {
+    context.with(rpcContext({ span }), () => listener(request, response));
+  });
+  const { uncaught } = await catchingUncaught(async () => {
+    const { port, close } = await listen(server);
+    await send(port);
+    await ended.promise;
+    await close();
+  });
+  expect(uncaught).toEqual(["Error: a listener's own"]);
+  expect(written).toEqual([]);
 });

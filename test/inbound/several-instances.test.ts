@@ -1,24 +1,23 @@
-import { once } from "node:events";
-import http, { type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
 import { nodeExperiments } from "otel-experiments/node";
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
+import { listen } from "./harness/listening.ts";
 
 const checkout = createExperiments({ trustInbound: true, prefix: "checkout." });
 const search = createExperiments({ trustInbound: true, prefix: "search." });
 
+afterAll(async () => {
+  await checkout.close();
+  await search.close();
+});
+
 async function serve(listener: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  const server = http.createServer(listener);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  // why: a server on a TCP port has an address of this form
-  const { port } = server.address() as AddressInfo;
+  const { port, close } = await listen(createServer(listener));
   const { body } = await send(port, { lines: ["baggage: checkout.a.variant=one,search.b.variant=two"] });
-  server.close();
-  await once(server, "close");
+  await close();
   return body;
 }
 

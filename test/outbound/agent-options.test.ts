@@ -3,7 +3,7 @@ import nodeFetch from "node-fetch";
 import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { startNetwork } from "./egress/network.ts";
-import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const network = await startNetwork();

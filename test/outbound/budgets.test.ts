@@ -11,7 +11,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);

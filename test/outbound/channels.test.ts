@@ -2,7 +2,7 @@ import diagnosticsChannel from "node:diagnostics_channel";
 import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const allowed = await startRedirectingServer();

@@ -2,7 +2,7 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 import type { Interceptor } from "./harness/undici.ts";
-import { arrivals, openStage, own } from "./stage.ts";
+import { arrivals, openStage, own } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const gate: { open: () => void; wait: Promise<void> } = { open: () => undefined, wait: Promise.resolve() };

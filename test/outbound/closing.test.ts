@@ -5,7 +5,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const CHANNELS = ["undici:request:create", "http.client.request.created"] as const;

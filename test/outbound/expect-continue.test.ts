@@ -2,7 +2,7 @@ import http from "node:http";
 import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const denied = await startRedirectingServer();

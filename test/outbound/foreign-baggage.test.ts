@@ -5,7 +5,7 @@ import { request } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { startNetwork } from "./egress/network.ts";
 import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const allowed = await startRedirectingServer();

@@ -11,7 +11,7 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
 import type { Interceptor } from "./harness/undici.ts";
-import { openStage, own } from "./stage.ts";
+import { openStage, own } from "./service-stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
 const tried = new Set<string>();

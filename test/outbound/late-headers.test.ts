@@ -1,6 +1,6 @@
 import http from "node:http";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 
 const denied = await startRedirectingServer();
 const { close } = await openStage({ propagateTo: ["http://named.test"] });

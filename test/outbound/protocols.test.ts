@@ -10,7 +10,7 @@ import * as undici7 from "undici-7";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { startWireServer } from "../../testing/wire/server.ts";
 import { selfSigned } from "./egress/self-signed.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
 const plain = http2.createServer();

@@ -7,7 +7,7 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { processState } from "../../src/process-state.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { arrivals, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const allowed = await startRedirectingServer();

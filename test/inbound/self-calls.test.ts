@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
 import express from "express";
 import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
@@ -11,6 +9,7 @@ import { request as request6 } from "undici-6";
 import { request as request7 } from "undici-7";
 import { afterEach, describe, expect, test } from "vitest";
 import { startWireServer } from "../../testing/wire/server.ts";
+import { listen } from "./harness/listening.ts";
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -26,21 +25,22 @@ function experimentsOf(trustInbound: boolean) {
   return experiments;
 }
 
-async function listen(experiments: ReturnType<typeof experimentsOf>): Promise<string> {
-  const server = http.createServer(
-    nodeExperiments(experiments, (_request, response) => {
-      response.end(experiments.variant("checkout") ?? "none");
-    }),
+/** The origin of a server, which is closed behind the test. */
+async function originOf(server: http.Server): Promise<string> {
+  const { port, close } = await listen(server);
+  closers.push(close);
+  return `http://127.0.0.1:${port}`;
+}
+
+/** The origin of a server that answers with the variant. */
+function serverOf(experiments: ReturnType<typeof experimentsOf>): Promise<string> {
+  return originOf(
+    http.createServer(
+      nodeExperiments(experiments, (_request, response) => {
+        response.end(experiments.variant("checkout") ?? "none");
+      }),
+    ),
   );
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  // why: a server on a TCP port has an address of this form
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
 const headers = { baggage: "experiment.checkout.variant=express,user=1" };
@@ -72,14 +72,14 @@ describe("a request that the process makes to itself", () => {
   test.each(clients)(
     "SELF-01 %s: is judged as one from outside, where its server trusts callers",
     async (_name, get) => {
-      expect(await get(await listen(experimentsOf(true)))).toBe("express");
+      expect(await get(await serverOf(experimentsOf(true)))).toBe("express");
     },
   );
 
   test.each(clients)(
     "SELF-02 %s: is judged as one from outside, where its server trusts nobody",
     async (_name, get) => {
-      expect(await get(await listen(experimentsOf(false)))).toBe("none");
+      expect(await get(await serverOf(experimentsOf(false)))).toBe("none");
     },
   );
 
@@ -100,10 +100,7 @@ describe("a request that the process makes to itself", () => {
         setImmediate(() => response.end(experiments.variant("checkout") ?? "none"));
       }),
     );
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    // why: a server on a TCP port has an address of this form
-    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const origin = await originOf(server);
     const agent = new Agent8({ connections: 20, pipelining: 4 });
     const answers = await Promise.all(
       Array.from({ length: 2000 }, async (_, i) => {
@@ -114,8 +111,6 @@ describe("a request that the process makes to itself", () => {
     );
     expect(answers.filter((right) => !right)).toHaveLength(0);
     await agent.close();
-    server.close();
-    await once(server, "close");
   });
 
   test("SELF-05 sends nothing over the wire", async () => {
@@ -128,7 +123,7 @@ describe("a request that the process makes to itself", () => {
 
   test("SELF-06 does not give a stranger's members back to a server that trusts its own process", async () => {
     const inner = experimentsOf(true);
-    const innerOrigin = await listen(inner);
+    const innerOrigin = await serverOf(inner);
     const edge = experimentsOf(false);
     const server = http.createServer(
       nodeExperiments(edge, (request, response) => {
@@ -138,16 +133,7 @@ describe("a request that the process makes to itself", () => {
         request.resume();
       }),
     );
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    closers.push(async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    });
-    // why: a server on a TCP port has an address of this form
-    const { port } = server.address() as AddressInfo;
-    expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe("none");
+    expect(await (await fetch(await originOf(server))).text()).toBe("none");
   });
 
   test("SELF-07 remembers nothing of requests that went elsewhere", async () => {
@@ -157,7 +143,7 @@ describe("a request that the process makes to itself", () => {
     const pool = new Pool8(sink.origin, { connections: 1 });
     closers.push(() => pool.close());
     for (let i = 0; i < 10; i++) await (await pool.request({ path: "/", method: "GET", headers })).body.text();
-    const origin = await listen(experiments);
+    const origin = await serverOf(experiments);
     expect(await (await fetch(origin)).text()).toBe("none");
   });
 });
