@@ -4,7 +4,8 @@ import { createExperiments } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { startWireServer } from "../../testing/wire/server.ts";
+import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
+import type { Interceptor } from "./harness/undici.ts";
 import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
@@ -14,14 +15,36 @@ const allowed = await startRedirectingServer();
 const denied = await startRedirectingServer();
 const options = { trustInbound: true, propagateTo: [allowed.origin] } as const;
 
+/** A server that answers once the gate is open, `/hop/…` with a redirect to what follows. */
+const gate: { open: () => void; wait: Promise<void> } = { open: () => undefined, wait: Promise.resolve() };
+const gated = await startWireServer(async ({ start }) => {
+  await gate.wait;
+  const path = start.split(" ")[1] ?? "";
+  return path.startsWith("/hop/") ? { status: 307, lines: [`location: ${path.slice("/hop".length)}`] } : {};
+});
+
+function shut(): void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  gate.wait = promise;
+  gate.open = resolve;
+}
+
+function ticketsOf(from: WireServer): readonly string[] {
+  return arrivals(from)
+    .flat()
+    .filter((line) => line.includes("ticket"));
+}
+
 afterEach(() => {
   allowed.clear();
   denied.clear();
+  gated.clear();
 });
 
 afterAll(async () => {
   await allowed.close();
   await denied.close();
+  await gated.close();
 });
 
 function subscribed(): readonly boolean[] {
@@ -83,9 +106,9 @@ describe("the process-wide stop", () => {
 describe("a request that is under way when its experiments are closed", () => {
   test("OUT-C6 by fetch: the hops that follow are still judged, and then the stop is over", async () => {
     const { experiments, serve, close } = await openStage(options);
-    const gate = Promise.withResolvers<void>();
+    const answering = Promise.withResolvers<void>();
     const slow = await startWireServer(async () => {
-      await gate.promise;
+      await answering.promise;
       return { status: 307, lines: [`location: ${allowed.origin}${go(302, `${denied.origin}/`)}`] };
     });
     const fetchWithExperiments = experimentFetch(experiments);
@@ -95,7 +118,7 @@ describe("a request that is under way when its experiments are closed", () => {
       await experiments.close();
       await experiments.close();
       expect(subscribed()).toEqual([true, true]);
-      gate.resolve();
+      answering.resolve();
       await answer;
     });
     expect(subscribed()).toEqual([false, false]);
@@ -167,5 +190,50 @@ describe("a request that is under way when its experiments are closed", () => {
     });
     expect(arrivals(allowed)).toEqual([["user=1"], [], [], [], []]);
     await close();
+  });
+});
+
+describe.each(undiciMajors)("requests of $name that are under way when their experiments are closed", ({ undici }) => {
+  test("OUT-C9 those that wait for a connection show no ticket", async () => {
+    shut();
+    const { experiments, serve, close } = await openStage({ propagateTo: [gated.origin] });
+    const pool = new undici.Pool(gated.origin, { connections: 1 });
+    const dispatcher = pool.compose(experimentInterceptor(experiments));
+    await serve(own("express"), async () => {
+      const answers = [1, 2, 3].map(async (i) =>
+        (await undici.request(`${gated.origin}/${i}`, { dispatcher })).body.dump(),
+      );
+      while (gated.requests.length === 0) await new Promise(setImmediate);
+      await experiments.close();
+      gate.open();
+      await Promise.all(answers);
+    });
+    await pool.close();
+    await close();
+    expect(ticketsOf(gated)).toEqual([]);
+  });
+
+  const orders = [
+    ["outside", (ours: Interceptor, redirect: Interceptor) => [redirect, ours]],
+    ["inside", (ours: Interceptor, redirect: Interceptor) => [ours, redirect]],
+  ] as const;
+
+  test.each(orders)("OUT-C10 the hops that follow show no ticket, ours %s of redirect", async (_name, order) => {
+    shut();
+    const { experiments, serve, close } = await openStage({ propagateTo: [gated.origin] });
+    const agent = new undici.Agent();
+    const redirect = undici.interceptors.redirect({ maxRedirections: 3 });
+    const dispatcher = agent.compose(order(experimentInterceptor(experiments), redirect));
+    await serve(own("express"), async () => {
+      const answer = undici.request(`${gated.origin}/hop/hop/x`, { dispatcher });
+      while (gated.requests.length === 0) await new Promise(setImmediate);
+      await experiments.close();
+      gate.open();
+      await (await answer).body.dump();
+    });
+    await agent.close();
+    await close();
+    expect(gated.requests).toHaveLength(3);
+    expect(ticketsOf(gated)).toEqual([]);
   });
 });
