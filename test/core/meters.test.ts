@@ -379,12 +379,14 @@ function give(value: number): ObservableCallback {
 }
 
 describe("an observable instrument", () => {
-  test("MET-39 is made once for each MeterProvider", () => {
+  test("MET-39 is made once for each MeterProvider, however often it is asked for", () => {
     const experiments = create();
     const [early, late] = [countingProvider(), countingProvider()];
     setProvider(early.provider);
-    experiments.meter("shop").createObservableGauge("gauge");
-    experiments.meter("shop").createObservableCounter("counter");
+    for (let i = 0; i < 3; i++) {
+      experiments.meter("shop").createObservableGauge("gauge");
+      experiments.meter("shop").createObservableCounter("counter");
+    }
     openRequest(experiments);
     setProvider(late.provider);
     openRequest(experiments);
@@ -537,6 +539,36 @@ describe("a broken SDK", () => {
     expect(added).toEqual([1, 1]);
   });
 
+  test("MET-54 that cannot make one observable when it comes late does not keep the others from being observed", async () => {
+    const experiments = create();
+    for (const name of ["first", "broken", "last"]) {
+      experiments.meter("shop").createObservableGauge(name).addCallback(give(1));
+    }
+    const reader = new PointReader();
+    setProvider(refusing(new MeterProvider({ readers: [reader] }), "broken"));
+    openRequest(experiments);
+    expect([...(await reader.metrics()).keys()]).toEqual(["first", "last"]);
+  });
+
+  test.each([
+    ["one instrument's", { addCallback: refuse, removeCallback: refuse }, "nothing"],
+    ["several instruments'", { addCallback: () => undefined, removeCallback: () => undefined }, "BatchObservable"],
+  ])("MET-53 that takes and gives back no callback of %s throws nothing", (_whose, instrument, refused) => {
+    const make = (method: string): object => (method.includes(refused) ? refuse() : instrument);
+    // why: a meter of which only the methods that are called count
+    const broken = new Proxy(Object.create(null) as Meter, { get: (_, method) => () => make(String(method)) });
+    setProvider({ getMeter: () => broken });
+    const meter = create().meter("shop");
+    const gauge = meter.createObservableGauge("gauge");
+    const [one, several]: [ObservableCallback, BatchObservableCallback] = [give(1), () => undefined];
+    expect(() => {
+      gauge.addCallback(one);
+      gauge.removeCallback(one);
+      meter.addBatchObservableCallback(several, [gauge]);
+      meter.removeBatchObservableCallback(several, [gauge]);
+    }).not.toThrow();
+  });
+
   test("MET-52 whose place a good one takes is forgotten", async () => {
     setProvider({ getMeter: refuse });
     const experiments = create();
@@ -550,6 +582,17 @@ describe("a broken SDK", () => {
     expect(await measured(reader, "gauge")).toEqual([[{}, 1]]);
   });
 });
+
+/** A MeterProvider that stops at one name, and else gives what another one does. */
+function refusing(provider: MeterProviderApi, broken: string): MeterProviderApi {
+  return {
+    getMeter: (...args) =>
+      new Proxy(provider.getMeter(...args), {
+        get: (meter, method) => (name: string) =>
+          name === broken ? refuse() : Reflect.apply(Reflect.get(meter, method), meter, [name]),
+      }),
+  };
+}
 
 /** A meter that makes whatever it is told to. */
 function brokenMeter(make: (name: string) => object): Meter {

@@ -7,12 +7,14 @@ import {
   type Experiments,
   type ExperimentsOptions,
 } from "otel-experiments";
+import { outbound } from "otel-experiments/adapter";
 import { afterEach, describe, expect, test } from "vitest";
 import { openRequest } from "./opened-request.ts";
 
 const CHECKOUT = { id: "checkout_2026q1", variants: ["control", "express"] };
 const VALID = { experiments: { checkout: CHECKOUT } };
 const NAME_OF_65 = "a".repeat(65);
+const WITH_A_HOLE = Object.assign(Array.from({ length: 3 }), { 0: "a", 2: "b" });
 
 const open: Experiments[] = [];
 
@@ -163,9 +165,17 @@ const MISTAKES: readonly Mistake[] = [
   {
     title: "OPT-18 a variant that cannot stand in a header, an attribute and a query",
     code: "ERR_VARIANT",
-    of: [["a", ""], ["a", "b c"], ["a", 1], ["é"], [undefined], [NAME_OF_65], { "-a": 1 }, { "a b": 1 }].map(
-      withVariants,
-    ),
+    of: [
+      ["a", ""],
+      ["a", "b c"],
+      ["a", 1],
+      ["é"],
+      [undefined],
+      [NAME_OF_65],
+      { "-a": 1 },
+      { "a b": 1 },
+      WITH_A_HOLE,
+    ].map(withVariants),
     names: "experiments.checkout.variants holds",
     mend: NAME_RULE,
   },
@@ -195,7 +205,10 @@ const MISTAKES: readonly Mistake[] = [
   {
     title: "OPT-30 a primary that is no key",
     code: "ERR_PRIMARY",
-    of: [42, null, ["checkout"]].map((primary) => ({ ...VALID, primary })),
+    of: [
+      ...[42, null, ["checkout"]].map((primary) => ({ ...VALID, primary })),
+      ...["Not A Key", "id"].map((primary) => ({ trustInbound: true, primary })),
+    ],
     names: "primary is",
     mend: "write an experiment's key",
   },
@@ -209,7 +222,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     title: "OPT-40 trust that is none of its forms",
     code: "ERR_TRUST_INBOUND",
-    of: ["10.0.0.0/8", "true", 1, {}, /10\..*/].map((trustInbound) => ({ ...VALID, trustInbound })),
+    of: ["10.0.0.0/8", "true", 1, {}, null, /10\..*/].map((trustInbound) => ({ ...VALID, trustInbound })),
     names: "trustInbound is",
     mend: 'write true, false, networks such as ["10.0.0.0/8"], or ({ header, peer }) => boolean',
   },
@@ -239,7 +252,7 @@ const MISTAKES: readonly Mistake[] = [
   {
     title: "OPT-50 destinations that are no list",
     code: "ERR_PROPAGATE_TO",
-    of: ["https://shop.internal", {}, 1, true, () => true].map((propagateTo) => ({
+    of: ["https://shop.internal", {}, 1, true, null, () => true].map((propagateTo) => ({
       ...VALID,
       propagateTo,
     })),
@@ -332,10 +345,12 @@ const MISTAKES: readonly Mistake[] = [
   {
     title: "OPT-60 a prefix that cannot begin a key, or does not end in a separator",
     code: "ERR_PREFIX",
-    of: ["", "experiment", ".", "1.", "a b.", "a=.", "a%.", "a,", "é.", 5, {}, `${"a".repeat(64)}.`].map((prefix) => ({
-      ...VALID,
-      prefix,
-    })),
+    of: ["", "experiment", ".", "1.", "a b.", "a=.", "a%.", "a,", "é.", 5, null, {}, `${"a".repeat(64)}.`].map(
+      (prefix) => ({
+        ...VALID,
+        prefix,
+      }),
+    ),
     names: "prefix is",
     mend: 'such as "experiment."',
   },
@@ -551,6 +566,23 @@ describe("a caller's objects", () => {
     openRequest(experiments).run(() => {
       expect(() => experiments.record("checkout", "late")).toThrow("declared are control, express");
       expect(experiments.record("checkout", "control")).toBe("control");
+    });
+  });
+
+  test("OPT-94 are not read again: destinations that are taken out or put in later are as they were", () => {
+    const propagateTo: (string | (() => boolean))[] = ["http://*.example.com", () => true];
+    const nowhere: string[] = [];
+    const [everywhere, silent] = [create({ ...VALID, propagateTo }), create({ ...VALID, propagateTo: nowhere })];
+    const before = silent.explain("https://a.example/");
+    propagateTo.splice(0);
+    nowhere.push("https://a.example");
+    expect(silent.explain("https://a.example/")).toEqual(before);
+    expect(everywhere.explain("http://a.example.com/").allowed).toBe(true);
+    openRequest(everywhere).run(() => {
+      everywhere.record("checkout", "express");
+      for (const url of ["http://a.example.com/", "https://by-predicate.example/"]) {
+        expect(outbound(everywhere)()?.baggageFor(new URL(url), null)).toContain("experiment.checkout.variant=express");
+      }
     });
   });
 

@@ -235,6 +235,17 @@ describe("a programmer's mistake", () => {
     },
   );
 
+  test.each([undefined, null, "x", 1])("REC-13 of(%s) finds what is outside of requests", (request) => {
+    const experiments = lenient();
+    // why: what JavaScript gives in the place of a request
+    expect(experiments.of(request as unknown as object)).toBe(experiments.current());
+  });
+
+  test.each([undefined, null, {}, 1])("REC-14 explain(%s) says no", (url) => {
+    const experiments = lenient({ experiments: REGISTRY, propagateTo: ["http://*.x.example"] });
+    expect(experiments.explain(wrong(url)).allowed).toBe(false);
+  });
+
   test("REC-12 is none where a variant that is not declared is asked for that a trusted caller sent", () => {
     const experiments = strict({ experiments: REGISTRY, trustInbound: true });
     const header = "experiment.elsewhere.variant=b,experiment.checkout.variant=old";

@@ -152,6 +152,8 @@ test("SER-02 without a registry they add 8 experiments of 8 variants for the pro
     "loose",
     (i) => {
       const [experiment, variant] = [i % 25, Math.floor(i / 25) % 40];
+      // Without an id, an experiment has none to a meter, also where its key is spelled like another one's id.
+      if (experiment === 0) return `experiment.run1.variant=v${variant}`;
       return `experiment.key${experiment}.variant=v${variant},experiment.key${experiment}.id=run${experiment}`;
     },
     ([assignment]) => {
