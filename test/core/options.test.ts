@@ -98,7 +98,13 @@ const MISTAKES: readonly Mistake[] = [
   {
     title: "OPT-05 neither experiments nor trust",
     code: "ERR_NOTHING_TO_DO",
-    of: [{}, { experiments: {} }, { trustInbound: false }, { propagateTo: ["https://shop.internal"], prefix: "exp." }],
+    of: [
+      {},
+      { experiments: {} },
+      { trustInbound: false },
+      { trustInbound: [] },
+      { propagateTo: ["https://shop.internal"], prefix: "exp." },
+    ],
     names: "neither experiments nor trustInbound",
     mend: "declare experiments, or say whom to trust",
   },

@@ -413,7 +413,7 @@ export function describeWithoutServerSpan(rows: readonly SpanRow[], tracing?: Tr
   describe.each(rows)("without a recording server span on $harness.name", (row) => {
     const { harness, ...place } = row;
 
-    test("SP-00 there is none, as its row of the table says", async () => {
+    test("SP-19 there is none, as its row of the table says", async () => {
       expect(await rowOf(harness)).toEqual(place);
     });
 
