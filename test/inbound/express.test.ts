@@ -2,37 +2,17 @@ import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import express, { type NextFunction, type Request, type Response } from "express";
 import express4 from "express-4";
-import { createExperiments, ExperimentConfigError, type Scope } from "otel-experiments";
+import { ExperimentConfigError } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
 import type { InboundServer } from "otel-experiments/testing";
 import supertest from "supertest";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
-
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
-
-const EXPRESS_VARIANT = "baggage: experiment.checkout.variant=express";
-
-const closing: { close(): Promise<unknown> }[] = [];
-
-afterEach(async () => {
-  for (const open of closing.splice(0)) await open.close();
-});
-
-function trusting() {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
-  closing.push(experiments);
-  return experiments;
-}
+import { closed, EXPRESS_VARIANT, type Trusting, trusting } from "./harness/trusting.ts";
 
 async function listening(app: express.Express): Promise<InboundServer> {
-  const server = await listen(createServer(app));
-  closing.push(server);
-  return server;
+  return closed(await listen(createServer(app)));
 }
 
 const versions = [
@@ -171,7 +151,7 @@ describe.each(versions)("Express $version", ({ version, framework }) => {
     const experiments = trusting();
     const app = framework();
     app.engine("ts", (_path, options, done) => {
-      const { experiments: scope } = options as { experiments: Scope<typeof REGISTRY> }; // why: what Express merges of res.locals
+      const { experiments: scope } = options as { experiments: ReturnType<Trusting["current"]> }; // why: what Express merges of res.locals
       done(null, `${scope.variant("search")} of ${scope === experiments.current()}`);
     });
     app.set("views", fileURLToPath(new URL(".", import.meta.url)));
@@ -263,7 +243,7 @@ describe.each(versions)("Express $version", ({ version, framework }) => {
     app.get("/", (_request, response) => {
       const before = experiments.current().assignments.length;
       experiments.record("checkout", "single_page");
-      const { experiments: scope } = response.locals as { experiments: Scope<typeof REGISTRY> }; // why: what the middleware put there
+      const { experiments: scope } = response.locals as { experiments: ReturnType<Trusting["current"]> }; // why: what the middleware put there
       response.json([before, scope.variant("checkout"), scope.assignments.length]);
     });
     expect((await supertest(app).get("/")).body).toEqual([0, "single_page", 1]);

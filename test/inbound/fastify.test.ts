@@ -1,37 +1,17 @@
 import { Readable } from "node:stream";
 import multipart from "@fastify/multipart";
 import { type FastifyInstance, type FastifyServerOptions, fastify } from "fastify";
-import { createExperiments, ExperimentConfigError, type Experiments } from "otel-experiments";
+import { ExperimentConfigError } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { send, WireConnection } from "../../testing/wire/client.ts";
 import { fastifyOtel } from "./harness/fastify-otel.ts";
 import { startTracing } from "./harness/tracing.ts";
+import { closed, EXPRESS_VARIANT, type Trusting, trusting } from "./harness/trusting.ts";
 
 const tracing = startTracing([]);
 
 afterAll(() => tracing.stop());
-
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
-
-const EXPRESS_VARIANT = "baggage: experiment.checkout.variant=express";
-
-type Registered = Experiments<typeof REGISTRY>;
-
-const closing: { close(): PromiseLike<unknown> }[] = [];
-
-afterEach(async () => {
-  for (const open of closing.splice(0)) await open.close();
-});
-
-function trusting(): Registered {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
-  closing.push(experiments);
-  return experiments;
-}
 
 async function portOf(app: FastifyInstance): Promise<number> {
   const address = await app.listen({ port: 0, host: "127.0.0.1" });
@@ -39,7 +19,7 @@ async function portOf(app: FastifyInstance): Promise<number> {
 }
 
 /** What one place of a request sees, in all the ways in which the scope can be asked for. */
-function look(experiments: Registered, request: object): string {
+function look(experiments: Trusting, request: object): string {
   const scope = experiments.current();
   const same = experiments.of(request) === scope && Reflect.get(request, "experiments") === scope;
   return `${experiments.variant("checkout")}${same ? "" : " of another scope"}`;
@@ -57,9 +37,9 @@ const neighbours = [
 
 describe.each(neighbours)("Fastify $otel", ({ before, after }) => {
   /** An app with our plugin, and with OpenTelemetry's where the row says so. */
-  async function appWith(experiments: Registered, options: FastifyServerOptions = {}): Promise<FastifyInstance> {
+  async function appWith(experiments: Trusting, options: FastifyServerOptions = {}): Promise<FastifyInstance> {
     const app = fastify({ forceCloseConnections: true, ...options });
-    closing.push(app);
+    closed(app);
     await before?.(app);
     await app.register(fastifyExperiments, { experiments });
     await after?.(app);
@@ -368,7 +348,7 @@ describe.each(neighbours)("Fastify $otel", ({ before, after }) => {
     const experiments = trusting();
     const answers = async (ours: boolean): Promise<unknown[]> => {
       const app = fastify({ forceCloseConnections: true });
-      closing.push(app);
+      closed(app);
       await before?.(app);
       if (ours) await app.register(fastifyExperiments, { experiments });
       await after?.(app);
@@ -400,7 +380,7 @@ describe.each(neighbours)("Fastify $otel", ({ before, after }) => {
 test("FA-12 is found by the request in onTimeout, which Fastify calls from the socket", async () => {
   const experiments = trusting();
   const app = fastify({ forceCloseConnections: true, connectionTimeout: 30 });
-  closing.push(app);
+  closed(app);
   await app.register(fastifyExperiments, { experiments });
   const timedOut = Promise.withResolvers<unknown>();
   app.addHook("onTimeout", async (request) => {
@@ -418,7 +398,7 @@ test("FA-12 is found by the request in onTimeout, which Fastify calls from the s
 
 test("FA-13 is known to Fastify by the package's name", async () => {
   const app = fastify();
-  closing.push(app);
+  closed(app);
   await app.register(fastifyExperiments, { experiments: trusting() });
   expect(app.hasPlugin("otel-experiments")).toBe(true);
   expect(app.hasRequestDecorator("experiments")).toBe(true);
@@ -426,7 +406,7 @@ test("FA-13 is known to Fastify by the package's name", async () => {
 
 test("FA-14 is refused at set-up without experiments", async () => {
   const app = fastify();
-  closing.push(app);
+  closed(app);
   // @ts-expect-error: what a caller without types may do
   await expect(app.register(fastifyExperiments, {})).rejects.toThrow(ExperimentConfigError);
 });

@@ -4,32 +4,14 @@ import { bodyParser } from "@koa/bodyparser";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import Koa2 from "koa-2";
-import { createExperiments, ExperimentConfigError } from "otel-experiments";
+import { ExperimentConfigError } from "otel-experiments";
 import { koaExperiments } from "otel-experiments/koa";
 import type { InboundServer } from "otel-experiments/testing";
 import supertest from "supertest";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
-
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
-
-const EXPRESS_VARIANT = "baggage: experiment.checkout.variant=express";
-
-const closing: { close(): Promise<unknown> }[] = [];
-
-afterEach(async () => {
-  for (const open of closing.splice(0)) await open.close();
-});
-
-function trusting() {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
-  closing.push(experiments);
-  return experiments;
-}
+import { closed, EXPRESS_VARIANT, trusting } from "./harness/trusting.ts";
 
 /** Koa's callback, as the listener that supertest and node:http take. */
 function listenerOf(app: Koa): Parameters<typeof createServer>[1] & object {
@@ -38,9 +20,7 @@ function listenerOf(app: Koa): Parameters<typeof createServer>[1] & object {
 }
 
 async function listening(app: Koa): Promise<InboundServer> {
-  const server = await listen(createServer(listenerOf(app)));
-  closing.push(server);
-  return server;
+  return closed(await listen(createServer(listenerOf(app))));
 }
 
 const versions = [

@@ -1,30 +1,12 @@
 import { once } from "node:events";
 import { createServer, IncomingMessage, type Server, ServerResponse } from "node:http";
-import { createExperiments, ExperimentConfigError } from "otel-experiments";
+import { ExperimentConfigError } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import supertest from "supertest";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { send, WireConnection } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
-
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
-
-const EXPRESS_VARIANT = "baggage: experiment.checkout.variant=express";
-
-const closing: { close(): Promise<unknown> }[] = [];
-
-afterEach(async () => {
-  for (const open of closing.splice(0)) await open.close();
-});
-
-function trusting() {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
-  closing.push(experiments);
-  return experiments;
-}
+import { EXPRESS_VARIANT, trusting } from "./harness/trusting.ts";
 
 test("NO-01 gives back what the handler gives back, and throws and rejects with what it does", async () => {
   const experiments = trusting();
