@@ -62,7 +62,7 @@ interface Vector {
   readonly existing: string | readonly string[];
 }
 
-// why: the file's form is that of its README
+// why: the file is a list of cases; one to be read has a header, one to be merged an existing one, of one line or several
 const vectors = JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8")) as readonly Vector[];
 const headers = vectors.flatMap(({ id, kind, header, existing }) => {
   const text = kind === "extract" ? header : kind === "merge" ? existing : undefined;

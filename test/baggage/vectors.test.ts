@@ -18,6 +18,7 @@ interface Vector {
   readonly alsoValid?: readonly (string | null)[];
 }
 
+// why: the file is a list of cases, each with the fields of its kind
 const vectors = JSON.parse(readFileSync(new URL("./vectors.json", import.meta.url), "utf8")) as readonly Vector[];
 
 describe("the vectors of baggage.json", () => {
