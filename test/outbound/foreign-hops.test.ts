@@ -1,6 +1,6 @@
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./stage.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
 const allowed = await startRedirectingServer();

@@ -5,7 +5,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, expect, test } from "vitest";
 import { startNetwork } from "./egress/network.ts";
 import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, openStage, own } from "./stage.ts";
+import { arrivals, openStage, own } from "./service-stage.ts";
 
 const network = await startNetwork();
 const { experiments, serve, close } = await openStage({ propagateTo: ["https://secure.shop.internal"] });
