@@ -6,7 +6,7 @@ export function tinyExperiments(experiments: ExperimentsHandle): Middleware {
   return function experimentsMiddleware(context, next) {
     const { req, res, state } = context;
     const { scope, run } = open({
-      header: (name) => req.headersDistinct[name], // every line; without what an object inherits
+      header: (name) => (Object.hasOwn(req.headers, name) ? req.headers[name] : undefined), // not what objects inherit
       peer: req.socket.remoteAddress, // the socket's, never a forwarded one
       request: req,
       response: res,
