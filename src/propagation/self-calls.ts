@@ -15,6 +15,8 @@ export interface ArrivedRequest {
   readonly socket?: Socket | undefined;
   readonly method?: string | undefined;
   readonly url?: string | undefined;
+  /** Where a framework that strips a mount path from `url` keeps the whole. */
+  readonly originalUrl?: string | undefined;
   readonly httpVersionMajor?: number | undefined;
 }
 
@@ -74,7 +76,8 @@ export function takeSelfCall(arrived: ArrivedRequest): string | undefined {
 function isSameRequest({ request, socket }: SelfCall, arrived: ArrivedRequest): boolean {
   const client = socket ?? request.socket;
   if (isOver(request) || client === null || client === undefined || arrived.socket === undefined) return false;
-  if (arrived.httpVersionMajor !== 1 || request.method !== arrived.method || request.path !== arrived.url) return false;
+  if (arrived.httpVersionMajor !== 1 || request.method !== arrived.method) return false;
+  if (request.path !== (arrived.originalUrl ?? arrived.url)) return false;
   return areEndsOfOne(client, arrived.socket);
 }
 

@@ -92,6 +92,17 @@ describe("a request that the process makes to itself", () => {
     expect(answers.map(({ text }) => text)).toEqual(["express", ""]);
   });
 
+  test("SELF-08 works behind a mount path, and with a query", async () => {
+    const experiments = experimentsOf(true);
+    const app = express();
+    const router = express.Router();
+    router.use(expressExperiments(experiments));
+    router.get("/cart", (_request, response) => void response.send(experiments.variant("checkout")));
+    app.use("/shop", router);
+    const answer = await supertest(app).get("/shop/cart").query({ item: "1" }).set("baggage", headers.baggage);
+    expect(answer.text).toBe("express");
+  });
+
   test("SELF-04 keeps 2,000 of them apart, on connections that they share", async () => {
     const experiments = createExperiments({ trustInbound: true });
     closers.push(() => experiments.close());
