@@ -8,8 +8,8 @@ export interface Emitter {
 
 /**
  * Lets everything that an emitter emits run in the scope of its request. Node emits from the socket's async context, so
- * that `data`, `end`, `finish`, `close` and all that follows them would have none. This is the one thing that we change
- * on a caller's object. `after` runs behind the listeners of each event.
+ * that `data`, `end`, `finish`, `close` and all that follows them would have none. This is the one thing that
+ * the core changes on a request or a response, beside noting the scope on the request. `after` runs behind the listeners of each event.
  */
 export function bindEmitter(emitter: Emitter, request: object, after?: (event: string | symbol) => void): void {
   const { scopes } = processState();

@@ -74,10 +74,9 @@ const INIT_MEMBERS = [
 /** An init may be a Request, or of a class: what it inherits would be lost in a spread. */
 function copyOf(init: RequestInit | undefined): RequestInit {
   const copy: Record<string, unknown> = { ...init };
-  for (const name of INIT_MEMBERS) {
-    if (init !== undefined && !(name in copy) && name in init) copy[name] = Reflect.get(init, name);
-  }
-  // A Request shows a body as a stream, and a stream needs it.
-  if (copy["body"] instanceof ReadableStream) copy["duplex"] ??= "half";
+  if (init === undefined) return copy;
+  for (const name of INIT_MEMBERS) if (!(name in copy) && name in init) copy[name] = Reflect.get(init, name);
+  // A Request shows its body as a stream, and fetch asks of a stream what only a caller of its own can say.
+  if (!Object.hasOwn(init, "body") && copy["body"] instanceof ReadableStream) copy["duplex"] ??= "half";
   return copy;
 }

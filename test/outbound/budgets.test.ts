@@ -192,3 +192,10 @@ describe("experiment.baggage.size", () => {
     });
   });
 });
+
+test("OUT-B10 what has no room beside the others' baggage is counted", async () => {
+  await serve(own("express"), () => fetchWithExperiments(allowed.origin, { headers: { baggage: foreign(8185) } }));
+  expect((await collected()).get("experiment.baggage.rejections")).toEqual([
+    { attributes: { reason: "over_limit" }, value: 2 },
+  ]);
+});

@@ -1,11 +1,4 @@
 import diagnosticsChannel from "node:diagnostics_channel";
-import { metrics } from "@opentelemetry/api";
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -14,9 +7,6 @@ import { startWireServer } from "../../testing/wire/server.ts";
 import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
-const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
-const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
-metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 const allowed = await startRedirectingServer();
 const { experiments, serve, close } = await openStage({ primary: "checkout", propagateTo: [allowed.origin] });
 afterEach(() => allowed.clear());
@@ -24,15 +14,6 @@ afterAll(async () => {
   await close();
   await allowed.close();
 });
-
-async function points(name: string): Promise<unknown[]> {
-  await reader.forceFlush();
-  const found = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
-  exporter.reset();
-  return found
-    .filter(({ descriptor }) => descriptor.name === name)
-    .flatMap(({ dataPoints }) => dataPoints.map(({ attributes, value }) => ({ attributes, value })));
-}
 
 /** What the channel publishes. */
 interface UndiciRequest {
@@ -107,9 +88,20 @@ describe.each(undiciMajors.filter(({ undici }) => "cache" in undici.interceptors
   });
 });
 
-test("OUT-S4 what has no room beside the others' baggage is counted", async () => {
-  await points("experiment.baggage.rejections");
-  const headers = { baggage: `user=${"u".repeat(8180)}` };
-  await serve(own("express"), () => experimentFetch(experiments)(allowed.origin, { headers }));
-  expect(await points("experiment.baggage.rejections")).toEqual([{ attributes: { reason: "over_limit" }, value: 2 }]);
+test("OUT-S6 an init that is a Request keeps its method and its body", async () => {
+  const init = new Request("http://nowhere.test/", { method: "PUT", body: "text" });
+  await serve(own("express"), () => experimentFetch(experiments)(allowed.origin, init));
+  expect(allowed.requests.map(({ start, body }) => [start.split(" ")[0], body])).toEqual([["PUT", "text"]]);
+  expect(arrivals(allowed)).toEqual([[own("express")]]);
+});
+
+test("OUT-S7 a stream without duplex is refused, as by the fetch that is wrapped", async () => {
+  const init = (): RequestInit => ({ method: "POST", body: new Blob(["text"]).stream() });
+  const refusal = await fetch(allowed.origin, init()).catch(String);
+  let refusalInScope: unknown;
+  await serve(own("express"), async () => {
+    refusalInScope = await experimentFetch(experiments)(allowed.origin, init()).catch(String);
+  });
+  expect(refusal).toMatch(/duplex/);
+  expect(refusalInScope).toBe(refusal);
 });

@@ -2,23 +2,12 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, describe, expect, test } from "vitest";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
-import { startWireServer } from "../../testing/wire/server.ts";
+import { startDisorderlyServer } from "./disorderly-server.ts";
 import type { Interceptor } from "./harness/undici.ts";
 import { openStage, own } from "./service-stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
-const tried = new Set<string>();
-let answered = 0;
-const server = await startWireServer(async ({ start }) => {
-  const path = start.split(" ")[1] ?? "";
-  for (let turns = (answered++ % 3) * 2; turns > 0; turns--) await new Promise(setImmediate);
-  if (path.startsWith("/hop/")) return { status: 307, lines: [`location: ${path.slice("/hop".length)}`] };
-  if (path.startsWith("/try/") && !tried.has(path)) {
-    tried.add(path);
-    return { status: 503, lines: ["retry-after: 0"] };
-  }
-  return {};
-});
+const server = await startDisorderlyServer();
 const { experiments, serve, close } = await openStage({ propagateTo: [server.origin] });
 const ours: Interceptor = experimentInterceptor(experiments);
 afterAll(async () => {

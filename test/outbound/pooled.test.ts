@@ -6,7 +6,7 @@ import type { Dispatcher } from "undici";
 import { afterAll, describe, expect, test } from "vitest";
 import { startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
-import { startWireServer } from "../../testing/wire/server.ts";
+import { startDisorderlyServer } from "./disorderly-server.ts";
 import type { Interceptor } from "./harness/undici.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
@@ -15,20 +15,7 @@ const CALLERS = 24;
 const CALLS_EACH = 4;
 const VARIANTS = ["a", "b", "c", "d", "e", "f"] as const;
 
-const tried = new Set<string>();
-let answered = 0;
-
-/** Answers come in another order than requests: every third is held back until some later ones were answered. */
-const server = await startWireServer(async ({ start }) => {
-  const path = start.split(" ")[1] ?? "";
-  for (let turns = (answered++ % 3) * 2; turns > 0; turns--) await new Promise(setImmediate);
-  if (path.startsWith("/hop/")) return { status: 307, lines: [`location: ${path.slice("/hop".length)}`] };
-  if (path.startsWith("/try/") && !tried.has(path)) {
-    tried.add(path);
-    return { status: 503, lines: ["retry-after: 0"] };
-  }
-  return {};
-});
+const server = await startDisorderlyServer();
 const experiments = createExperiments({ trustInbound: true, propagateTo: [server.origin] });
 const service = await startScopedService((listener) => nodeExperiments(experiments, listener));
 const ours: Interceptor = experimentInterceptor(experiments);

@@ -1,0 +1,20 @@
+import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
+
+/**
+ * A server that makes clients hop and try again: `/hop/URL` is a redirect there, `/try/…` fails the first time. Answers
+ * come in another order than requests: every third is held back until some later ones were answered.
+ */
+export function startDisorderlyServer(): Promise<WireServer> {
+  const tried = new Set<string>();
+  let answered = 0;
+  return startWireServer(async ({ start }) => {
+    const path = start.split(" ")[1] ?? "";
+    for (let turns = (answered++ % 3) * 2; turns > 0; turns--) await new Promise(setImmediate);
+    if (path.startsWith("/hop/")) return { status: 307, lines: [`location: ${path.slice("/hop".length)}`] };
+    if (path.startsWith("/try/") && !tried.has(path)) {
+      tried.add(path);
+      return { status: 503, lines: ["retry-after: 0"] };
+    }
+    return {};
+  });
+}
