@@ -34,13 +34,21 @@ export function scopeOwnedBy(owner: ScopeOwner, scope: RequestScope | undefined)
   return candidate;
 }
 
-/** The scope of the code that runs: by our own async context, else by the server span that OpenTelemetry has in its. */
+/** One instance's scope of the code that runs. */
 export function currentScope(owner: ScopeOwner, active?: Context): RequestScope | undefined {
-  const stored = processState().scopes.getStore();
-  return scopeOwnedBy(owner, stored ?? scopeOfServerSpan(active));
+  return scopeOwnedBy(owner, latestScope(active));
 }
 
-function scopeOfServerSpan(active: Context | undefined): RequestScope | undefined {
+/**
+ * The scope of the code that runs, of whichever instance: by our own async context, else by the server span that
+ * OpenTelemetry has in its.
+ */
+export function latestScope(active?: Context): RequestScope | undefined {
+  return processState().scopes.getStore() ?? scopeOfServerSpan(active);
+}
+
+/** The scope of the request whose server span a context has, whatever code runs. */
+export function scopeOfServerSpan(active?: Context): RequestScope | undefined {
   try {
     const span = getRPCMetadata(active ?? context.active())?.span;
     return span === undefined ? undefined : attachedScope(span);

@@ -47,6 +47,9 @@ export interface ScopeOwner {
   record(scope: RequestScope, key: string, variant: string): string | undefined;
 }
 
+/** Open spans that a request is expected to have at a time; a batch job may have any number. */
+const MAX_FOLLOWERS = 128;
+
 /** The scope of one request and one instance. Several instances on one request form a chain, the latest first. */
 export class RequestScope implements Scope {
   readonly #owner: ScopeOwner;
@@ -59,6 +62,7 @@ export class RequestScope implements Scope {
   #serverSpan: Span | undefined;
   #tagged = 0;
   #own: OwnMembersText | undefined = OWN_NOTHING;
+  #followers: Set<() => void> | undefined;
 
   constructor(owner: ScopeOwner, outer: RequestScope | undefined) {
     this.#owner = owner;
@@ -130,6 +134,22 @@ export class RequestScope implements Scope {
     this.#own = undefined;
     this.#flat ??= this.#chooseFlat();
     this.tag();
+    for (const follower of this.#followers ?? []) follower();
+  }
+
+  /**
+   * Calls a function after each later assignment, until the result is called. It must not throw. A scope has at most
+   * `MAX_FOLLOWERS`: one more is not called.
+   */
+  follow(follower: () => void): () => void {
+    const followers = (this.#followers ??= new Set());
+    if (followers.size < MAX_FOLLOWERS) followers.add(follower);
+    return () => followers.delete(follower);
+  }
+
+  /** The assignment whose pair stands alone, as decided. */
+  get flat(): CompiledAssignment | undefined {
+    return this.#flat;
   }
 
   /** The experiment whose pair stands alone where there is room for one only; it never changes once it is known. */

@@ -1,0 +1,10 @@
+/**
+ * The boundary between the core and what decorates OpenTelemetry's own signals: spans, log records, measurements,
+ * carriers. Internal, unlike `adapter.ts`: what stands here changes with the package.
+ */
+export { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
+export { ExperimentConfigError } from "./errors.ts";
+export type { RequestScope } from "./scope.ts";
+export { latestScope, scopeOfServerSpan } from "./scope-finding.ts";
+export { show } from "./show.ts";
+export { advise, attempt } from "./telemetry/diagnostics.ts";
