@@ -11,6 +11,7 @@ import { currentScope } from "./scope-finding.ts";
 import { show } from "./show.ts";
 import { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
+import { emitEvaluation } from "./telemetry/events.ts";
 import type { MeterIdentity } from "./telemetry/late-instrument.ts";
 import { AttributedMeter, type Attribution } from "./telemetry/meter.ts";
 
@@ -76,6 +77,7 @@ export class Instance implements ScopeOwner {
     const assignment = this.compile({ key, id: this.options.registry?.get(key)?.id, variant, forced: false });
     scope.add([assignment]);
     this.counters.assigned(assignment);
+    emitEvaluation(scope, assignment, "unknown");
     return variant;
   }
 

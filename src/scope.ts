@@ -171,6 +171,10 @@ export class RequestScope implements Scope {
     this.tag();
   }
 
+  get serverSpan(): Span | undefined {
+    return this.#serverSpan;
+  }
+
   get hasServerSpan(): boolean {
     return this.#serverSpan !== undefined;
   }

@@ -14,6 +14,7 @@ export type Cause =
   | "destination-predicate"
   | "span"
   | "meter"
+  | "event"
   | "egress"
   | "untrusted"
   | "no-destination"
