@@ -9,5 +9,6 @@ export const entries = {
   "./node": "./adapters/inbound/node.ts",
   "./fetch": "./adapters/outbound/fetch.ts",
   "./undici": "./adapters/outbound/undici.ts",
+  "./sdk": "./adapters/sdk/index.ts",
   "./testing": "./testing/index.ts",
 } as const;

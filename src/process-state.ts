@@ -18,6 +18,8 @@ export interface ProcessState {
   selfCalls: readonly SelfCall[];
   /** The members of those that have arrived, by the server's request. */
   readonly takenSelfCalls: WeakMap<object, string>;
+  /** CLIENT spans whose own context does not say whose request they are of, by span id, oldest first. */
+  readonly clientSpans: Map<string, object>;
   /** Takes the subscriptions to the diagnostics channels back; undefined while there are none. */
   unsubscribe: (() => void) | undefined;
 }
@@ -62,6 +64,7 @@ export function processState(): ProcessState {
     tickets: new Map(),
     selfCalls: [],
     takenSelfCalls: new WeakMap(),
+    clientSpans: new Map(),
     unsubscribe: undefined,
   };
   return holder[STATE];

@@ -3,8 +3,10 @@
  * carriers. Internal, unlike `adapter.ts`: what stands here changes with the package.
  */
 export { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
+export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export type { RequestScope } from "./scope.ts";
-export { latestScope, scopeOfServerSpan } from "./scope-finding.ts";
+export { latestScope, notedScope, noteOrigin, scopeOfServerSpan } from "./scope-finding.ts";
 export { show } from "./show.ts";
+export { awaitClientSpan, forgetClientSpan } from "./telemetry/client-span-tags.ts";
 export { advise, attempt } from "./telemetry/diagnostics.ts";

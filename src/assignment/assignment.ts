@@ -17,7 +17,9 @@ export interface CompiledAssignment extends Assignment {
   readonly assignment: Assignment;
   /** `experiment.<key>.*`, for spans. */
   readonly keyedAttributes: Attributes;
-  /** With the flat pair, as decided, beside them: for the span of a request whose flat pair is this one's. */
+  /** The flat pair as decided, for child spans and log records. */
+  readonly flatPair: Attributes;
+  /** Keyed and flat beside each other: for the span of a request whose flat pair is this one's. */
   readonly spanAttributes: Attributes;
   /** The flat pair with bounded values, for measurements. */
   readonly metricPair: Attributes;
@@ -53,6 +55,7 @@ export function compileAssignment(
     variant,
     forced,
     keyedAttributes,
+    flatPair,
     spanAttributes: Object.freeze({ ...keyedAttributes, ...flatPair }),
     metricPair: forced ? NO_ASSIGNMENT_PAIR : countable ? flatPair : OTHER_PAIR,
     members: [

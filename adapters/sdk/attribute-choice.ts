@@ -1,0 +1,84 @@
+import type { Attributes } from "@opentelemetry/api";
+import {
+  ATTR_EXPERIMENT_ID,
+  ExperimentConfigError,
+  isExperimentKey,
+  KEY_RULE,
+  type RequestScope,
+  show,
+} from "../../src/signals.ts";
+import { type GivenOptions, listOf } from "./option-checks.ts";
+
+/** Which attributes of a scope a processor writes. */
+export interface AttributeOptions {
+  /** The keys of the experiments that are written. Default: all. */
+  readonly experiments?: readonly string[];
+  /**
+   * `"flat"` (default): `experiment.id` and `experiment.variant`, of one assignment. `"keyed"`:
+   * `experiment.<key>.id`, `.variant` and `.forced`, of each. Or `"both"`.
+   */
+  readonly attributes?: "flat" | "keyed" | "both";
+}
+
+export const ATTRIBUTE_OPTION_NAMES: readonly ["experiments", "attributes"] = ["experiments", "attributes"];
+
+/** A span or a log record, while it takes attributes. */
+export interface AttributeTarget {
+  readonly attributes: Readonly<Record<string, unknown>>;
+  setAttribute(name: string, value: string | boolean): unknown;
+}
+
+/** The choice, compiled. It adds to what stands there, and changes none of it. */
+export class AttributeChoice {
+  readonly #keys: ReadonlySet<string> | undefined;
+  readonly #flat: boolean;
+  readonly #keyed: boolean;
+
+  /** @throws ExperimentConfigError */
+  constructor(options: GivenOptions<"experiments" | "attributes">) {
+    const keys = listOf("experiments", options.experiments, isExperimentKey, `keys of experiments: ${KEY_RULE}`);
+    this.#keys = keys === undefined ? undefined : new Set(keys);
+    const { attributes = "flat" } = options;
+    if (attributes !== "flat" && attributes !== "keyed" && attributes !== "both") {
+      throw new ExperimentConfigError(
+        "ERR_OPTION_VALUE",
+        `attributes is ${show(attributes)}; write "flat", "keyed" or "both"`,
+      );
+    }
+    this.#flat = attributes !== "keyed";
+    this.#keyed = attributes !== "flat";
+  }
+
+  /** Writes what a scope and those around it have. */
+  write(target: AttributeTarget, latest: RequestScope): void {
+    if (this.#flat) this.#writeFlat(target, latest);
+    if (!this.#keyed) return;
+    for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
+      for (const { key, keyedAttributes } of scope.compiled) if (this.#takes(key)) add(target, keyedAttributes);
+    }
+  }
+
+  /** Of several instances on one request, the latest that has a pair. */
+  #writeFlat(target: AttributeTarget, latest: RequestScope): void {
+    for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
+      const { flat } = scope;
+      if (flat === undefined || !this.#takes(flat.key)) continue;
+      // Who names an experiment means that one: half of ours beside half of theirs would be a third.
+      if (!(ATTR_EXPERIMENT_ID in target.attributes)) add(target, flat.flatPair);
+      return;
+    }
+  }
+
+  #takes(key: string): boolean {
+    return this.#keys === undefined || this.#keys.has(key);
+  }
+}
+
+/** All of them, or none where one of them stands there. */
+function add(target: AttributeTarget, attributes: Attributes): void {
+  for (const name in attributes) if (name in target.attributes) return;
+  for (const name in attributes) {
+    const value = attributes[name];
+    if (typeof value === "string" || typeof value === "boolean") target.setAttribute(name, value);
+  }
+}

@@ -1,0 +1,52 @@
+import { ExperimentConfigError, show } from "../../src/signals.ts";
+
+/** Options by name, with nothing known of their values yet. */
+export type GivenOptions<Name extends string> = { readonly [N in Name]?: unknown };
+
+/**
+ * Checks that options are an object with known names only.
+ *
+ * @throws ExperimentConfigError
+ */
+export function checkOptions<const Name extends string>(
+  what: string,
+  options: unknown,
+  names: readonly Name[],
+): GivenOptions<Name> {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      `the options of ${what} are ${show(options)}; write an object with ${names.join(", ")}, or leave it out`,
+    );
+  }
+  const unknown = Object.keys(options).find((name) => !names.some((known) => known === name));
+  if (unknown === undefined) return options;
+  throw new ExperimentConfigError(
+    "ERR_UNKNOWN_OPTION",
+    `the option ${show(unknown)} of ${what} is unknown; there is ${names.join(", ")}`,
+  );
+}
+
+/**
+ * A list that is not empty, of values that pass; undefined where nothing is given.
+ *
+ * @throws ExperimentConfigError
+ */
+export function listOf<T>(
+  name: string,
+  value: unknown,
+  passes: (item: unknown) => item is T,
+  rule: string,
+): readonly T[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new ExperimentConfigError(
+      "ERR_OPTION_VALUE",
+      `${name} is ${Array.isArray(value) ? "empty" : show(value)}; write a list of ${rule}, or leave it out`,
+    );
+  }
+  return value.map((item: unknown) => {
+    if (passes(item)) return item;
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} holds ${show(item)}; write ${rule}`);
+  });
+}
