@@ -4,6 +4,7 @@
  */
 import { ExperimentConfigError } from "./errors.ts";
 import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
+import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { processState } from "./process-state.ts";
@@ -16,12 +17,15 @@ import { advise } from "./telemetry/diagnostics.ts";
 export type { Emitter } from "./emitters.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
-export { arrivalOf } from "./node-arrival.ts";
-export type { Arrival, OpenRequest } from "./open-request.ts";
+export type { InboundOptions } from "./inbound-options.ts";
+export { type ArrivalDetails, arrivalOf } from "./node-arrival.ts";
+export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts";
 export type { ArrivedRequest } from "./propagation/self-calls.ts";
 export { TICKET_HEADER } from "./propagation/tickets.ts";
 export type { HeaderGetter } from "./propagation/trust.ts";
 export type { Scope } from "./scope.ts";
+export type { RequestOutcome } from "./telemetry/served-request.ts";
+export type { DescribedRequest } from "./telemetry/server-attributes.ts";
 export type { SpanFinder } from "./telemetry/server-span.ts";
 
 /** An outgoing request on behalf of a scope. */
@@ -39,11 +43,12 @@ export interface Departure {
 /**
  * The verb of inbound adapters, bound once at set-up.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give
+ * @throws ExperimentConfigError for what `createExperiments` did not give, and for options that are wrong
  */
-export function inbound(experiments: ExperimentsHandle): (arrival: Arrival) => OpenRequest {
+export function inbound(experiments: ExperimentsHandle, options?: InboundOptions): (arrival: Arrival) => OpenRequest {
   const instance = instanceOf(experiments);
-  return (arrival) => openRequest(instance, arrival);
+  const compiled = compileInboundOptions(options);
+  return (arrival) => openRequest(instance, arrival, compiled);
 }
 
 /** Puts a request's scope where the framework keeps what belongs to a request. A place that takes nothing is left alone. */

@@ -1,4 +1,5 @@
 import { processState } from "./process-state.ts";
+import type { RequestScope } from "./scope.ts";
 import { attachedScope } from "./scope-finding.ts";
 
 /** What we use of a request or a response: that it emits. */
@@ -9,7 +10,8 @@ export interface Emitter {
 /**
  * Lets everything that an emitter emits run in the scope of its request. Node emits from the socket's async context, so
  * that `data`, `end`, `finish`, `close` and all that follows them would have none. This is the one thing that
- * the core changes on a request or a response, beside noting the scope on the request. `after` runs behind the listeners of each event.
+ * the core changes on a request or a response, beside noting the scope on the request. `after` runs behind the listeners of
+ * each event.
  */
 export function bindEmitter(emitter: Emitter, request: object, after?: (event: string | symbol) => void): void {
   const { scopes } = processState();
@@ -20,9 +22,14 @@ export function bindEmitter(emitter: Emitter, request: object, after?: (event: s
     try {
       return scope === undefined || scopes.getStore() === scope
         ? Reflect.apply(emit, this, [event, ...args])
-        : scopes.run(scope, () => Reflect.apply(emit, this, [event, ...args]));
+        : scopes.run(scope, () => withinSpan(scope, () => Reflect.apply(emit, this, [event, ...args])));
     } finally {
       after?.(event);
     }
   };
+}
+
+/** In OpenTelemetry's context of a server span of ours, too; an instrumentation's own binds the emitters by itself. */
+function withinSpan<T>({ served }: RequestScope, fn: () => T): T {
+  return served === undefined ? fn() : served.within(fn);
 }

@@ -1,29 +1,46 @@
 import { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { bindEmitter, type Emitter } from "./emitters.ts";
+import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { processState } from "./process-state.ts";
 import { contextWithoutOwn } from "./propagation/own-context.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
-import { type ArrivedRequest, takeSelfCall } from "./propagation/self-calls.ts";
+import { takeSelfCall } from "./propagation/self-calls.ts";
 import type { Caller, HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope, type Scope } from "./scope.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "./scope-finding.ts";
+import { serveRequest } from "./serve-request.ts";
 import { advise } from "./telemetry/diagnostics.ts";
-import { claimServerSpan, type SpanFinder } from "./telemetry/server-span.ts";
+import { missServerSpan } from "./telemetry/missing-server-span.ts";
+import type { RequestOutcome } from "./telemetry/served-request.ts";
+import type { DescribedRequest } from "./telemetry/server-attributes.ts";
+import type { SpanFinder } from "./telemetry/server-span.ts";
 
 /** What an adapter tells of a request. */
-export interface Arrival {
+export interface Arrival extends DescribedRequest {
   /** By lower-case name. */
   readonly header: HeaderGetter;
   /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
   readonly peer: string | undefined;
   /** The request itself: the scope is noted on it and found by it, also where async context is gone. */
-  readonly request: Emitter & ArrivedRequest;
-  /** Its `close` ends the scope. */
-  readonly response: Emitter;
+  readonly request: Emitter & DescribedRequest["request"];
+  /** Its `finish` ends a server span of ours, its `close` the scope too. */
+  readonly response: Emitter & AnsweringResponse;
+  /** What the framework hands to its handlers, where it has no request as `req` or `raw`: the scope is found by it too. */
+  readonly native?: object;
+  /** The framework's route, asked for when the response is over. A template such as `/users/:id`, never a path. */
+  readonly route?: () => string | undefined;
   /** For frameworks whose plugin makes the server span itself. */
   readonly serverSpan?: SpanFinder;
+}
+
+/** What we ask of a response that is over. */
+export interface AnsweringResponse {
+  readonly statusCode?: number | undefined;
+  readonly headersSent?: boolean | undefined;
+  /** What the response was destroyed with. */
+  readonly errored?: unknown;
 }
 
 /** A request that is being served. */
@@ -31,24 +48,34 @@ export interface OpenRequest {
   readonly scope: Scope;
   /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
   readonly run: <T>(fn: () => T) => T;
+  /**
+   * Ends the request where its response emits no `finish` and no `close`. Idempotent; the first outcome wins, the
+   * events' too.
+   */
+  readonly end: (outcome: RequestOutcome) => void;
 }
 
 /**
  * Opens the scope of a request: reads what a trusted caller sent, finds the server span, binds the emitters. Again on
  * the same request it gives the same scope, and looks once more for a server span that was not there. Never throws.
  */
-export function openRequest(instance: Instance, arrival: Arrival): OpenRequest {
+export function openRequest(instance: Instance, arrival: Arrival, options: CompiledInboundOptions): OpenRequest {
   const present = attachedScope(arrival.request);
   const scope = scopeOwnedBy(instance, present) ?? newScope(instance, arrival, present);
-  if (!scope.hasServerSpan) claimServerSpan(scope, arrival.serverSpan);
+  serveRequest(scope, arrival, options);
   // Several instances on one request form a chain, and all of them are to be found from its latest scope.
-  return { scope, run: (fn) => runInScope(attachedScope(arrival.request) ?? scope, fn) };
+  return {
+    scope,
+    run: (fn) => runInScope(attachedScope(arrival.request) ?? scope, fn),
+    end: (outcome) => endRequest(attachedScope(arrival.request) ?? scope, outcome),
+  };
 }
 
 function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | undefined): RequestScope {
   const scope = new RequestScope(instance, outer);
   try {
     attachScope(arrival.request, scope);
+    if (arrival.native !== undefined) attachScope(arrival.native, scope);
     instance.refreshMeters();
     const baggage = baggageOf(instance, arrival);
     if (baggage !== undefined) scope.add(readAssignments(instance, baggage, callerOf(arrival)));
@@ -82,20 +109,37 @@ function bindEmitters({ request, response }: Arrival): void {
   try {
     bindEmitter(request, request);
     bindEmitter(response, request, (event) => {
-      if (event === "close") endScopes(request);
+      const scope = attachedScope(request);
+      if (event === "finish") scope?.served?.end({ status: response.statusCode });
+      if (event === "close" && scope !== undefined) endRequest(scope, brokenOff(response));
     });
   } catch (error) {
     advise("inbound", "the events of a request could not be bound to its scope", error);
   }
 }
 
+/** What broke a response off that nobody finished, where nothing is known of it. */
+const ABORTED = Object.freeze({ name: "aborted" });
+
+function brokenOff({ headersSent, statusCode, errored }: AnsweringResponse): RequestOutcome {
+  return { status: headersSent === true ? statusCode : undefined, error: errored ?? ABORTED };
+}
+
 /** Idempotent. The scopes still propagate; only the server span is left alone from here on. */
-function endScopes(request: object): void {
-  for (let scope = attachedScope(request); scope !== undefined; scope = scope.outer) scope.end();
+function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
+  latest.served?.end(outcome);
+  for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
+    if (!scope.ended && scope.lacksServerSpan && !scope.hasServerSpan) missServerSpan();
+    scope.end();
+  }
 }
 
 function runInScope<T>(scope: RequestScope, fn: () => T): T {
   const { scopes } = processState();
-  const cleaned = contextWithoutOwn(scope.owner.policy.reader);
-  return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
+  const runCleaned = (): T => {
+    const cleaned = contextWithoutOwn(scope.owner.policy.reader);
+    return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
+  };
+  const { served } = scope;
+  return served === undefined ? runCleaned() : served.within(runCleaned);
 }

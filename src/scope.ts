@@ -5,6 +5,7 @@ import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { fitOwnMembers } from "./propagation/own-budget.ts";
 import type { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
+import type { ServedRequest } from "./telemetry/served-request.ts";
 
 /** What one request knows of experiments. Outside a request it is empty and stays so. */
 export interface Scope<R extends Registry = Registry> {
@@ -63,6 +64,9 @@ export class RequestScope implements Scope {
   #tagged = 0;
   #own: OwnMembersText | undefined = OWN_NOTHING;
   #followers: Set<() => void> | undefined;
+  #served: ServedRequest | undefined;
+  /** Whether there was nothing to claim when the request came in; it may come later. */
+  lacksServerSpan = false;
 
   constructor(owner: ScopeOwner, outer: RequestScope | undefined) {
     this.#owner = owner;
@@ -84,6 +88,21 @@ export class RequestScope implements Scope {
   /** Once the response is over, nothing is written to the server span; the scope still propagates. Idempotent. */
   end(): void {
     this.#ended = true;
+  }
+
+  /** What we measure of the request ourselves, for whichever instance. */
+  get served(): ServedRequest | undefined {
+    return this.#served ?? this.#outer?.served;
+  }
+
+  /** Takes the request over from a server without an HTTP instrumentation; its span is that of the outer scopes too. */
+  serve(served: ServedRequest): void {
+    this.#served = served;
+    const { span } = served;
+    if (span === undefined) return;
+    for (let scope: RequestScope | undefined = this; scope !== undefined; scope = scope.outer) {
+      if (!scope.hasServerSpan) scope.claim(span);
+    }
   }
 
   /** What outgoing requests carry in the scope's place; `make` is called for the first one. */

@@ -1,5 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { arrivalOf, type ExperimentsHandle, inbound, placeScope } from "../../src/adapter.ts";
+import { arrivalOf, type ExperimentsHandle, type InboundOptions, inbound, placeScope } from "../../src/adapter.ts";
+import { expressRoute, type RoutedRequest } from "./express-route.ts";
+
+/** What we use of Express's request, in versions 4 and 5. */
+type ExpressRequest = IncomingMessage & RoutedRequest;
 
 /** What we use of Express's response, in versions 4 and 5. */
 interface ExpressResponse extends ServerResponse {
@@ -19,10 +23,13 @@ export type ExperimentsMiddleware = (
  *
  * @example app.use(expressExperiments(experiments))
  */
-export function expressExperiments(experiments: ExperimentsHandle): ExperimentsMiddleware {
-  const open = inbound(experiments);
-  return function experimentsMiddleware(request, response, next) {
-    const { scope, run } = open(arrivalOf(request, response));
+export function expressExperiments<Request extends IncomingMessage = IncomingMessage>(
+  experiments: ExperimentsHandle,
+  options?: InboundOptions<Request>,
+): ExperimentsMiddleware {
+  const open = inbound(experiments, options);
+  return function experimentsMiddleware(request: ExpressRequest, response, next) {
+    const { scope, run } = open(arrivalOf(request, response, { route: () => expressRoute(request) }));
     placeScope(response.locals, "experiments", scope);
     run(next);
   };

@@ -1,25 +1,35 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { arrivalOf, ExperimentConfigError, type ExperimentsHandle, inbound } from "../../src/adapter.ts";
+import {
+  arrivalOf,
+  ExperimentConfigError,
+  type ExperimentsHandle,
+  type InboundOptions,
+  inbound,
+} from "../../src/adapter.ts";
 
 /**
- * Wraps a handler of `node:http`, so that each request is served in its scope.
+ * Wraps a handler of `node:http`, so that each request is served in its scope. A server without a framework has no routes
+ * but those that the option `route` names.
  *
  * @example http.createServer(nodeExperiments(experiments, handler))
  */
 export function nodeExperiments<Result>(
   experiments: ExperimentsHandle,
   handler: (request: IncomingMessage, response: ServerResponse) => Result,
+  options?: InboundOptions<IncomingMessage>,
 ): (request: IncomingMessage, response: ServerResponse) => Result;
 /** For servers with request and response classes of their own. */
 export function nodeExperiments<Request extends IncomingMessage, Response extends ServerResponse, Result>(
   experiments: ExperimentsHandle,
   handler: (request: Request, response: Response) => Result,
+  options?: InboundOptions<Request>,
 ): (request: Request, response: Response) => Result;
 export function nodeExperiments<Request extends IncomingMessage, Response extends ServerResponse, Result>(
   experiments: ExperimentsHandle,
   handler: (request: Request, response: Response) => Result,
+  options?: InboundOptions<Request>,
 ): (request: Request, response: Response) => Result {
-  const open = inbound(experiments);
+  const open = inbound(experiments, options);
   if (typeof handler !== "function")
     throw new ExperimentConfigError(
       "ERR_OPTIONS",

@@ -3,12 +3,11 @@ import type { OwnMemberReader } from "../baggage/own.ts";
 import { advise } from "../telemetry/diagnostics.ts";
 
 /**
- * The active context without own members in OpenTelemetry's baggage, or undefined where there are none. What a request
+ * A context without own members in OpenTelemetry's baggage, or undefined where there are none. What a request
  * passes on comes from its scope alone; OpenTelemetry's copy would travel past trust and past `propagateTo`.
  */
-export function contextWithoutOwn(reader: OwnMemberReader): Context | undefined {
+export function contextWithoutOwn(reader: OwnMemberReader, active: Context = context.active()): Context | undefined {
   try {
-    const active = context.active();
     const baggage = propagation.getBaggage(active);
     if (baggage === undefined) return undefined;
     const own = baggage.getAllEntries().flatMap(([key]) => (reader.owns(key) ? [key] : []));

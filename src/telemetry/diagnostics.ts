@@ -13,6 +13,8 @@ export type Cause =
   | "trust-predicate"
   | "destination-predicate"
   | "span"
+  | "server-span"
+  | "route"
   | "meter"
   | "event"
   | "egress"

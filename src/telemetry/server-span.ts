@@ -8,21 +8,28 @@ import { advise } from "./diagnostics.ts";
 export type SpanFinder = () => Span | undefined;
 
 /**
- * Finds the server span of a request: the one in OpenTelemetry's RPC metadata, which is not the active span behind a
- * framework's instrumentation; else the framework plugin's own. A span that another live request has claimed stays its:
- * `app.inject` within a handler sees the outer request's metadata.
+ * Whose the server span is that was found: an instrumentation's, which measures the request too; the framework plugin's,
+ * which does not; or another live request's, as `app.inject` within a handler sees the outer request's.
  */
-export function claimServerSpan(scope: RequestScope, frameworkSpan: SpanFinder | undefined): void {
+export type SpanSource = "instrumentation" | "framework" | "another request";
+
+/**
+ * Finds the server span of a request: the one in OpenTelemetry's RPC metadata, which is not the active span behind a
+ * framework's instrumentation; else the framework plugin's own. A span that another live request has claimed stays its.
+ */
+export function claimServerSpan(scope: RequestScope, frameworkSpan: SpanFinder | undefined): SpanSource | undefined {
   try {
     const metadata = getRPCMetadata(context.active());
     const span = metadata === undefined ? frameworkSpan?.() : metadata.span;
-    if (span === undefined || span === null) return;
+    if (span === undefined || span === null) return undefined;
     const claimant = attachedScope(span);
-    if (claimant !== undefined && !claimant.ended && !isOuterOf(claimant, scope)) return;
+    if (claimant !== undefined && !claimant.ended && !isOuterOf(claimant, scope)) return "another request";
     attachScope(span, scope);
     scope.claim(span);
+    return metadata === undefined ? "framework" : "instrumentation";
   } catch (error) {
     advise("span", "the server span could not be found", error);
+    return undefined;
   }
 }
 
