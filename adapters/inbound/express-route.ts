@@ -14,8 +14,8 @@ const WHOLE_SEGMENT = /^:?[^:*?+(){}[\]!\\]+$/;
  */
 export function expressRoute({ baseUrl = "", originalUrl = "", route }: RoutedRequest): string | undefined {
   const path: unknown = route?.path;
-  if (path === undefined || path === null) return undefined;
-  if (typeof path !== "string") return baseUrl + (Array.isArray(path) ? path.join(",") : String(path));
+  if (path instanceof RegExp || Array.isArray(path)) return baseUrl + path.toString();
+  if (typeof path !== "string") return undefined;
   return (mountPath(path, originalUrl) ?? baseUrl) + (path === "/" ? "" : path) || "/";
 }
 

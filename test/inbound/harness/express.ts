@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type express from "express";
 import type { Express, NextFunction, Request, Response } from "express";
+import type { InboundOptions } from "otel-experiments/adapter";
 import { expressExperiments } from "otel-experiments/express";
 import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { readForm } from "./form.ts";
@@ -10,13 +11,18 @@ import { listen } from "./listening.ts";
 export type BeforeMount = (app: Express) => void;
 
 /** Express, of the version that is given. */
-export function expressHarness(name: string, framework: typeof express, beforeMount?: BeforeMount): InboundHarness {
+export function expressHarness(
+  name: string,
+  framework: typeof express,
+  beforeMount?: BeforeMount,
+  options?: InboundOptions<Request>,
+): InboundHarness {
   return {
     name,
     async serve({ mount, handler, prepare, onError }) {
       const app = framework();
       beforeMount?.(app);
-      for (const experiments of mount) app.use(expressExperiments(experiments));
+      for (const experiments of mount) app.use(expressExperiments(experiments, options));
       if (prepare === "json") app.use(framework.json({ limit: "1mb" }));
       if (prepare === "multipart") app.use(parseForm);
       if (prepare === "end") app.use(readAway);
