@@ -10,5 +10,6 @@ export const entries = {
   "./fetch": "./adapters/outbound/fetch.ts",
   "./undici": "./adapters/outbound/undici.ts",
   "./sdk": "./adapters/sdk/index.ts",
+  "./register": "./adapters/sdk/register.ts",
   "./testing": "./testing/index.ts",
 } as const;

@@ -22,6 +22,8 @@ export interface ProcessState {
   readonly clientSpans: Map<string, object>;
   /** Takes the subscriptions to the diagnostics channels back; undefined while there are none. */
   unsubscribe: (() => void) | undefined;
+  /** Whether `otel-experiments/register` has decorated OpenTelemetry. */
+  registered: boolean;
 }
 
 /**
@@ -66,6 +68,15 @@ export function processState(): ProcessState {
     takenSelfCalls: new WeakMap(),
     clientSpans: new Map(),
     unsubscribe: undefined,
+    registered: false,
   };
   return holder[STATE];
+}
+
+/** Whether nobody was given this answer before: what a process does once, whichever copy of the package does it. */
+export function takeRegistration(): boolean {
+  const state = processState();
+  const isFirst = !state.registered;
+  state.registered = true;
+  return isFirst;
 }

@@ -5,6 +5,7 @@
 export { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 export { ExperimentConfigError } from "./errors.ts";
+export { takeRegistration } from "./process-state.ts";
 export type { RequestScope } from "./scope.ts";
 export { latestScope, notedScope, noteOrigin, scopeOfServerSpan } from "./scope-finding.ts";
 export { show } from "./show.ts";

@@ -21,6 +21,8 @@ export type Cause =
   | "untrusted"
   | "no-destination"
   | "taken-off"
+  | "register"
+  | "log"
   | "inbound";
 
 const lastSpoken = new Map<Cause, number>();

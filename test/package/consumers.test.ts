@@ -11,6 +11,8 @@ const INSTALLED = [...PEERS, "fastify-plugin"];
 const TYPES = ["@types/node", "@types/express", "@types/koa", "fastify", "express", "koa", "undici"];
 
 const SPECIFIERS = Object.keys(entries).map((subpath) => subpath.replace(".", "otel-experiments"));
+/** Its import is what does something. */
+const REGISTER = "otel-experiments/register";
 
 let packed: PackedPackage;
 
@@ -96,7 +98,7 @@ describe("a consumer in JavaScript", () => {
       await import("@opentelemetry/api");
       await import("@opentelemetry/core");
       const before = look();
-      for (const name of ${JSON.stringify(SPECIFIERS)}) await import(name);
+      for (const name of ${JSON.stringify(SPECIFIERS.filter((name) => name !== REGISTER))}) await import(name);
       console.log(JSON.stringify({ before, after: look() }));
     `,
     "use.js": `
@@ -144,7 +146,7 @@ describe("a consumer in JavaScript", () => {
     const names = await namesFrom(directory, "esm.js");
     expect(names).toEqual(await namesOfSources());
     expect(Object.values(names).flat()).not.toContain("default");
-    expect(Object.values(names).every((exported) => exported.length > 0)).toBe(true);
+    expect(SPECIFIERS.filter((specifier) => names[specifier]?.length === 0)).toEqual([REGISTER]);
   });
 
   test("PKG-21 requires every subpath, with the same names", async () => {

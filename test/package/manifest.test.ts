@@ -9,7 +9,7 @@ interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly type: string;
-  readonly sideEffects: boolean;
+  readonly sideEffects: readonly string[];
   readonly engines: { readonly node: string };
   readonly files: readonly string[];
   readonly exports: object;
@@ -55,6 +55,11 @@ test("PKG-04 what not everyone needs is an optional peer, and fastify-plugin is 
   expect(Object.keys(manifest.peerDependenciesMeta).sort()).toEqual(optional.sort());
 });
 
-test("PKG-05 it is ESM without side effects, for the supported Node versions, and publishes the build alone", () => {
-  expect(manifest).toMatchObject({ type: "module", sideEffects: false, engines: { node: ">=22.15" }, files: ["dist"] });
+test("PKG-05 it is ESM without side effects but register's, for the supported Node versions, and publishes the build alone", () => {
+  expect(manifest).toMatchObject({
+    type: "module",
+    sideEffects: ["./dist/adapters/sdk/register.js"],
+    engines: { node: ">=22.15" },
+    files: ["dist"],
+  });
 });

@@ -1,0 +1,132 @@
+import { isExperimentKey, KEY_RULE } from "../../../src/signals.ts";
+import { nearestName } from "./nearest-name.ts";
+
+/** What is written of an assignment. */
+export type Attribution = "flat" | "keyed" | "both" | "none";
+
+/** What the variables of the environment ask for. */
+export interface Settings {
+  readonly disabled: boolean;
+  readonly spanAttributes: Attribution;
+  /** By the names of OpenTelemetry's kinds, in lower case; undefined for all of them. */
+  readonly spanKinds: readonly SpanKindName[] | undefined;
+  readonly logAttributes: Attribution;
+  /** Undefined for all of them. */
+  readonly keys: readonly string[] | undefined;
+  /** Names of instruments besides `http.server.request.duration`; undefined for not even that one. */
+  readonly instruments: readonly string[] | undefined;
+  readonly propagator: boolean;
+  readonly propagateToCarriers: boolean;
+  readonly outgoing: boolean;
+}
+
+/** What `readSettings` found. */
+export interface ReadSettings {
+  readonly settings: Settings;
+  /** One line for each variable that is wrong, with the mend. */
+  readonly problems: readonly string[];
+}
+
+const PREFIX = "OTEL_EXPERIMENTS_";
+const NAMES = [
+  "OTEL_EXPERIMENTS_DISABLED",
+  "OTEL_EXPERIMENTS_SPAN_ATTRIBUTES",
+  "OTEL_EXPERIMENTS_SPAN_KINDS",
+  "OTEL_EXPERIMENTS_LOG_ATTRIBUTES",
+  "OTEL_EXPERIMENTS_KEYS",
+  "OTEL_EXPERIMENTS_INSTRUMENTS",
+  "OTEL_EXPERIMENTS_PROPAGATOR",
+  "OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS",
+  "OTEL_EXPERIMENTS_OUTGOING",
+] as const;
+type Name = (typeof NAMES)[number];
+
+const ATTRIBUTIONS = ["flat", "keyed", "both", "none"] as const;
+const SPAN_KINDS = ["internal", "server", "client", "producer", "consumer"] as const;
+export type SpanKindName = (typeof SPAN_KINDS)[number];
+
+/** https://opentelemetry.io/docs/specs/otel/metrics/api/#instrument-name-syntax */
+const INSTRUMENT_NAME = /^[a-z][a-z0-9_./-]{0,254}$/i;
+
+type Environment = { readonly [name: string]: string | undefined };
+
+/** Reads every variable that there is; one that is wrong counts as not set, and is among the problems. */
+export function readSettings(environment: Environment): ReadSettings {
+  const problems: string[] = [];
+  const read = <T>(name: Name, parse: (text: string) => T | undefined, mend: string, otherwise: T): T => {
+    // An empty variable is one that is not set: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    const text = environment[name]?.trim() ?? "";
+    if (text === "") return otherwise;
+    const value = parse(text);
+    if (value !== undefined) return value;
+    problems.push(`${name} is ${JSON.stringify(text.slice(0, 80))}; write ${mend}. It counts as not set.`);
+    return otherwise;
+  };
+  const flag = (name: Name, otherwise: boolean): boolean => read(name, parseFlag, "true or false", otherwise);
+  const attribution = (name: Name): Attribution =>
+    read<Attribution>(name, oneOf(ATTRIBUTIONS), "flat, keyed, both or none", "flat");
+
+  const settings: Settings = {
+    disabled: flag("OTEL_EXPERIMENTS_DISABLED", false),
+    spanAttributes: attribution("OTEL_EXPERIMENTS_SPAN_ATTRIBUTES"),
+    spanKinds: read<readonly SpanKindName[] | undefined>(
+      "OTEL_EXPERIMENTS_SPAN_KINDS",
+      listOf(oneOf(SPAN_KINDS)),
+      "any of internal, server, client, producer and consumer, separated by commas",
+      undefined,
+    ),
+    logAttributes: attribution("OTEL_EXPERIMENTS_LOG_ATTRIBUTES"),
+    keys: read<readonly string[] | undefined>(
+      "OTEL_EXPERIMENTS_KEYS",
+      listOf((text) => (isExperimentKey(text) ? text : undefined)),
+      `the keys of experiments, separated by commas; a key is ${KEY_RULE}`,
+      undefined,
+    ),
+    instruments: read<{ readonly names: readonly string[] | undefined }>(
+      "OTEL_EXPERIMENTS_INSTRUMENTS",
+      parseInstruments,
+      "the names of instruments, separated by commas, or none",
+      { names: [] },
+    ).names,
+    propagator: flag("OTEL_EXPERIMENTS_PROPAGATOR", true),
+    propagateToCarriers: flag("OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS", false),
+    outgoing: flag("OTEL_EXPERIMENTS_OUTGOING", false),
+  };
+  return { settings, problems: [...problems, ...unknownNames(environment)] };
+}
+
+function parseFlag(text: string): boolean | undefined {
+  const lower = text.toLowerCase();
+  return lower === "true" ? true : lower === "false" ? false : undefined;
+}
+
+function oneOf<T extends string>(values: readonly T[]): (text: string) => T | undefined {
+  return (text) => values.find((value) => value === text.toLowerCase());
+}
+
+/** A list of which each part is right; undefined where one is not, or where there is none. */
+function listOf<T>(parse: (text: string) => T | undefined): (text: string) => readonly T[] | undefined {
+  return (text) => {
+    const parts = text.split(",").map((part) => part.trim());
+    const values = parts.filter((part) => part !== "").map(parse);
+    const right = values.filter((value) => value !== undefined);
+    return right.length === 0 || right.length < values.length ? undefined : right;
+  };
+}
+
+const parseInstrumentNames = listOf((text) => (INSTRUMENT_NAME.test(text) ? text : undefined));
+
+function parseInstruments(text: string): { readonly names: readonly string[] | undefined } | undefined {
+  if (text.toLowerCase() === "none") return { names: undefined };
+  const names = parseInstrumentNames(text);
+  return names === undefined ? undefined : { names };
+}
+
+function unknownNames(environment: Environment): readonly string[] {
+  const known: ReadonlySet<string> = new Set(NAMES);
+  const unknown = Object.keys(environment).filter((name) => name.startsWith(PREFIX) && !known.has(name));
+  return unknown.map(
+    (name) =>
+      `there is no ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}; did you mean ${nearestName(name, NAMES)}?`,
+  );
+}

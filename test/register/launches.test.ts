@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { send } from "../../testing/wire/client.ts";
+import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
+import { LAUNCHES } from "./launches.ts";
+import { type EndedShop, exportTo, type InstalledShop, installShop, ShopProcess } from "./shop-process.ts";
+import { type Received, startTelemetryReceiver, type TelemetryReceiver } from "./telemetry-receiver.ts";
+
+// The shop's own code sets nothing of OpenTelemetry up: what is asked here, register has done.
+
+const EXPRESS = { "experiment.id": "checkout_1", "experiment.variant": "express" };
+const CONTROL = { "experiment.id": "checkout_1", "experiment.variant": "control" };
+const CONTROL_MEMBERS = "experiment.checkout.variant=control,experiment.checkout.id=checkout_1";
+/** OTLP's numbers of the kinds. */
+const [SERVER, CLIENT] = [2, 3];
+
+let shop: InstalledShop;
+
+beforeAll(async () => {
+  shop = await installShop();
+});
+
+afterAll(() => shop[Symbol.asyncDispose]());
+
+describe.each(LAUNCHES)("$title:", (launch) => {
+  let receiver: TelemetryReceiver;
+  let allowed: WireServer;
+  let refused: WireServer;
+  let process: ShopProcess | undefined;
+  let ended: EndedShop;
+
+  beforeAll(async () => {
+    [receiver, allowed, refused] = await Promise.all([startTelemetryReceiver(), startWireServer(), startWireServer()]);
+    process = await ShopProcess.start(shop.directory, {
+      ...launch,
+      environment: {
+        ...exportTo(receiver),
+        DOWNSTREAM_ALLOWED: allowed.origin,
+        DOWNSTREAM_REFUSED: refused.origin,
+        OTEL_EXPERIMENTS_INSTRUMENTS: "orders.placed",
+      },
+    });
+    await send(process.port, { path: "/order?assign=express" });
+    await send(process.port, { path: "/order", lines: [`baggage: foreign=1,${CONTROL_MEMBERS}`] });
+    await send(process.port, { path: "/order" });
+    ended = await process.end();
+  });
+
+  afterAll(async () => {
+    process?.kill();
+    receiver.close();
+    await Promise.all([allowed.close(), refused.close()]);
+  });
+
+  /** Experiments' attributes of what has a name, a list for each request in order; without repetitions. */
+  const pairs = (items: readonly Received[], isOne: (item: Received) => boolean): readonly object[][] => {
+    const traces = receiver.spans.filter(({ kind }) => kind === SERVER).map(({ traceId }) => traceId);
+    return traces.map((trace) => {
+      const found = items
+        .filter((item) => item.traceId === trace && isOne(item))
+        .map(({ attributes }) => ours(attributes));
+      return found.filter((one, i) => found.findIndex((other) => JSON.stringify(other) === JSON.stringify(one)) === i);
+    });
+  };
+
+  test("REG-10 the process ends by itself, in order, and nothing is said", () => {
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toBe("");
+  });
+
+  test("REG-11 a child span has its request's flat pair, also one that was open when the variant was assigned", () => {
+    for (const name of ["early", "active", "request handler - /order"]) {
+      expect(pairs(receiver.spans, (span) => span.name === name)).toEqual([[EXPRESS], [CONTROL], [{}]]);
+    }
+  });
+
+  test("REG-12 what the user set on a span stands", () => {
+    expect(pairs(receiver.spans, (span) => span.name === "tagged")).toEqual([
+      [{ "experiment.variant": "of the user" }],
+      [{ "experiment.variant": "of the user" }],
+      [{ "experiment.variant": "of the user" }],
+    ]);
+    expect(receiver.spans.filter(({ name }) => name === "active").map(({ attributes }) => attributes["user"])).toEqual(
+      Array(3).fill("attribute"),
+    );
+  });
+
+  test("REG-13 the CLIENT span of node:http has its request's flat pair", () => {
+    const isOfHttp = ({ kind, attributes }: Received): boolean =>
+      kind === CLIENT && String(attributes["url.full"]).endsWith("/http");
+    expect(pairs(receiver.spans, isOfHttp)).toEqual([[EXPRESS], [CONTROL], [{}]]);
+  });
+});
+
+function ours(attributes: Received["attributes"]): object {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => /^experiment\.(id|variant)$/.test(name)));
+}
