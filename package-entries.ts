@@ -7,6 +7,7 @@ export const entries = {
   "./koa": "./adapters/inbound/koa.ts",
   "./fastify": "./adapters/inbound/fastify.ts",
   "./node": "./adapters/inbound/node.ts",
+  "./hono": "./adapters/inbound/hono.ts",
   "./fetch": "./adapters/outbound/fetch.ts",
   "./undici": "./adapters/outbound/undici.ts",
   "./sdk": "./adapters/sdk/index.ts",

@@ -10,21 +10,26 @@ export interface Emitter {
 /**
  * Lets everything that an emitter emits run in the scope of its request. Node emits from the socket's async context, so
  * that `data`, `end`, `finish`, `close` and all that follows them would have none. This is the one thing that
- * the core changes on a request or a response, beside noting the scope on the request. `after` runs behind the listeners of
- * each event.
+ * the core changes on a request or a response, beside noting the scope on the request. `before` is called in front of the
+ * listeners of each event, and what it gives behind them.
  */
-export function bindEmitter(emitter: Emitter, request: object, after?: (event: string | symbol) => void): void {
+export function bindEmitter(
+  emitter: Emitter,
+  request: object,
+  before?: (event: string | symbol) => (() => void) | undefined,
+): void {
   const { scopes } = processState();
   const { emit } = emitter;
   if (typeof emit !== "function") return;
   emitter.emit = function emitInScope(event, ...args) {
     const scope = attachedScope(request);
+    const after = before?.(event);
     try {
       return scope === undefined || scopes.getStore() === scope
         ? Reflect.apply(emit, this, [event, ...args])
         : scopes.run(scope, () => withinSpan(scope, () => Reflect.apply(emit, this, [event, ...args])));
     } finally {
-      after?.(event);
+      after?.();
     }
   };
 }

@@ -109,9 +109,13 @@ function bindEmitters({ request, response }: Arrival): void {
   try {
     bindEmitter(request, request);
     bindEmitter(response, request, (event) => {
+      if (event !== "finish" && event !== "close") return undefined;
       const scope = attachedScope(request);
-      if (event === "finish") scope?.served?.end({ status: response.statusCode });
-      if (event === "close" && scope !== undefined) endRequest(scope, brokenOff(response));
+      if (scope === undefined) return undefined;
+      // Listeners of `close` may still answer, in vain.
+      const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
+      return () =>
+        event === "finish" ? scope.served?.end(outcome) : endRequest(attachedScope(request) ?? scope, outcome);
     });
   } catch (error) {
     advise("inbound", "the events of a request could not be bound to its scope", error);

@@ -1,7 +1,14 @@
 import type { Span } from "@opentelemetry/api";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
-import { type Arrival, arrivalOf, type ExperimentsHandle, inbound, type Scope } from "../../src/adapter.ts";
+import {
+  type Arrival,
+  arrivalOf,
+  type ExperimentsHandle,
+  type InboundOptions,
+  inbound,
+  type Scope,
+} from "../../src/adapter.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -11,7 +18,7 @@ declare module "fastify" {
 }
 
 /** What the plugin takes. */
-export interface FastifyExperimentsOptions {
+export interface FastifyExperimentsOptions extends InboundOptions<FastifyRequest> {
   readonly experiments: ExperimentsHandle;
 }
 
@@ -22,8 +29,8 @@ interface InstrumentedRequest {
 
 const DECORATED = Symbol.for("otel-experiments.fastify.v1");
 
-const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, { experiments }) => {
-  const open = inbound(experiments);
+const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, { experiments, serverSpan, route }) => {
+  const open = inbound(experiments, { serverSpan, route });
   // Registered twice, or for a second instance, it is there already; somebody else's is an error of Fastify's.
   if (!fastify.hasDecorator(DECORATED)) fastify.decorate(DECORATED, true).decorateRequest("experiments");
 
@@ -45,7 +52,11 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, { 
 };
 
 function arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
-  return Object.assign(arrivalOf(request.raw, reply.raw), { serverSpan: () => spanOf(request) });
+  return arrivalOf(request.raw, reply.raw, {
+    native: request,
+    route: () => request.routeOptions.url,
+    serverSpan: () => spanOf(request),
+  });
 }
 
 function spanOf(request: object): Span | undefined {

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { arrivalOf, type ExperimentsHandle, inbound, placeScope } from "../../src/adapter.ts";
+import { arrivalOf, type ExperimentsHandle, type InboundOptions, inbound, placeScope } from "../../src/adapter.ts";
 
 /** What we use of Koa's context, in versions 2 and 3. */
 interface KoaContext {
   req: IncomingMessage;
   res: ServerResponse;
   state: Record<string, unknown>;
+  originalUrl: string;
   onerror(error: Error): void;
 }
 
@@ -18,14 +19,26 @@ export type ExperimentsMiddleware = (context: KoaContext, next: () => Promise<un
  *
  * @example app.use(koaExperiments(experiments))
  */
-export function koaExperiments(experiments: ExperimentsHandle): ExperimentsMiddleware {
-  const open = inbound(experiments);
+export function koaExperiments<Context extends object = KoaContext>(
+  experiments: ExperimentsHandle,
+  options?: InboundOptions<Context>,
+): ExperimentsMiddleware {
+  const open = inbound(experiments, options);
   return function experimentsMiddleware(context, next) {
-    const { scope, run } = open(arrivalOf(context.req, context.res));
+    const { req, res, originalUrl } = context;
+    const { scope, run } = open(
+      arrivalOf(req, res, { native: context, url: originalUrl, route: () => routeOf(context) }),
+    );
     placeScope(context.state, "experiments", scope);
     // Koa handles a rejection outside the middleware, where the scope would be gone.
     const { onerror } = context;
     context.onerror = (error) => run(() => onerror.call(context, error));
     return run(next);
   };
+}
+
+/** What @koa/router leaves on a context. */
+function routeOf(context: object): string | undefined {
+  const route: unknown = Reflect.get(context, "_matchedRoute");
+  return typeof route === "string" || route instanceof RegExp ? route.toString() : undefined;
 }

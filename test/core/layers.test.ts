@@ -17,6 +17,7 @@ const OURS = /^(src|adapters|test|testing|examples|bench)\//;
 /** The packages that an adapter is for; it may name no other's. */
 const FRAMEWORKS: { readonly [file: string]: readonly string[] } = {
   "adapters/inbound/fastify.ts": ["fastify", "fastify-plugin"],
+  "adapters/inbound/hono.ts": ["hono"],
 };
 
 interface Import {

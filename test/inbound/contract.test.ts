@@ -13,6 +13,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { expressHarness } from "./harness/express.ts";
 import { fastifyHarness } from "./harness/fastify.ts";
+import { honoHarness } from "./harness/hono.ts";
 import { koaHarness } from "./harness/koa.ts";
 import { nodeHarness } from "./harness/node.ts";
 
@@ -23,6 +24,7 @@ const harnesses: readonly InboundHarness[] = [
   koaHarness("Koa 3", Koa),
   koaHarness("Koa 2", Koa2),
   fastifyHarness("Fastify 5", fastify),
+  honoHarness("Hono 4"),
 ];
 
 describe.each(harnesses)("the inbound contract on $name", (harness) => {

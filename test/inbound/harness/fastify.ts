@@ -1,5 +1,6 @@
 import multipart from "@fastify/multipart";
 import type { FastifyInstance, FastifyReply, FastifyRequest, fastify } from "fastify";
+import type { InboundOptions } from "otel-experiments/adapter";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import type { FormSize, InboundApp, InboundExchange, InboundHarness } from "otel-experiments/testing";
 
@@ -14,13 +15,14 @@ export function fastifyHarness(
   name: string,
   framework: typeof fastify,
   { before, after }: FastifyNeighbours = {},
+  options: InboundOptions<FastifyRequest> = {},
 ): InboundHarness {
   return {
     name,
     async serve({ mount, handler, prepare, onError }) {
       const app = framework({ forceCloseConnections: true, exposeHeadRoutes: false });
       await before?.(app);
-      for (const experiments of mount) await app.register(fastifyExperiments, { experiments });
+      for (const experiments of mount) await app.register(fastifyExperiments, { experiments, ...options });
       await after?.(app);
       await prepareBody(app, prepare);
       app.setErrorHandler((error, request, reply) => {

@@ -2,19 +2,20 @@ import { createServer } from "node:http";
 import { bodyParser } from "@koa/bodyparser";
 import type Koa from "koa";
 import type { Context, Next } from "koa";
+import type { InboundOptions } from "otel-experiments/adapter";
 import { koaExperiments } from "otel-experiments/koa";
 import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { readForm } from "./form.ts";
 import { listen } from "./listening.ts";
 
 /** Koa, of the version that is given. */
-export function koaHarness(name: string, Framework: typeof Koa): InboundHarness {
+export function koaHarness(name: string, Framework: typeof Koa, options?: InboundOptions<Context>): InboundHarness {
   return {
     name,
     async serve({ mount, handler, prepare, onError }) {
       const app = new Framework();
       app.on("error", (error: unknown, context: Context) => onError?.(error, { request: context.req }));
-      for (const experiments of mount) app.use(koaExperiments(experiments));
+      for (const experiments of mount) app.use(koaExperiments(experiments, options));
       if (prepare === "json") app.use(bodyParser({ jsonLimit: "1mb" }));
       if (prepare === "multipart") app.use(parseForm);
       if (prepare === "end") app.use(readAway);

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Context, MiddlewareHandler } from "hono";
+import {
+  type Arrival,
+  arrivalOf,
+  type ExperimentsHandle,
+  type InboundOptions,
+  inbound,
+  type Scope,
+} from "../../src/adapter.ts";
+
+/** What the middleware adds to Hono's context: `new Hono<ExperimentsEnv>()`, or the app that `app.use` returns. */
+export interface ExperimentsEnv {
+  Variables: {
+    /** The request's experiments. */
+    experiments: Scope;
+  };
+}
+
+/** What @hono/node-server hands to an app. */
+interface NodeBindings {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+}
+
+/**
+ * Hono middleware, version 4: what is used behind it is served in the request's scope, which also stands at
+ * `c.get("experiments")`. It needs @hono/node-server. Without it, as in `app.request(…)` or on another runtime, a
+ * request is served all the same; its peer is unknown then, so that networks in `trustInbound` do not contain it, and its
+ * scope ends when the response is made and not when it is sent.
+ *
+ * @example app.use(honoExperiments(experiments))
+ */
+export function honoExperiments(
+  experiments: ExperimentsHandle,
+  options?: InboundOptions<Context>,
+): MiddlewareHandler<ExperimentsEnv> {
+  const open = inbound(experiments, options);
+  return async function experimentsMiddleware(context, next) {
+    const bindings: unknown = context.env;
+    const details = { native: context, route: () => routeOf(context) };
+    if (isOnNode(bindings)) {
+      const { scope, run } = open(arrivalOf(bindings.incoming, bindings.outgoing, details));
+      context.set("experiments", scope);
+      return run(next);
+    }
+    const { scope, run, end } = open({ ...webArrival(context), ...details });
+    context.set("experiments", scope);
+    await run(next);
+    end({ status: context.res.status });
+  };
+}
+
+function isOnNode(bindings: unknown): bindings is NodeBindings {
+  return typeof bindings === "object" && bindings !== null && "incoming" in bindings && "outgoing" in bindings;
+}
+
+/** A request without a connection, and a response without events. */
+function webArrival({ req }: Context): Arrival {
+  return {
+    header: (name) => req.header(name),
+    peer: undefined,
+    url: req.url,
+    request: { method: req.method, headers: req.header(), emit: () => false },
+    response: { emit: () => false },
+  };
+}
+
+/** The route whose handler answered. Middleware stands for any path, so that what it answers has no route. */
+function routeOf({ req }: Context): string | undefined {
+  const { matchedRoutes, routeIndex } = req;
+  const route = matchedRoutes[routeIndex];
+  const isMiddleware = route?.method === "ALL" && route.handler.length > 1;
+  return isMiddleware ? undefined : route?.path;
+}
