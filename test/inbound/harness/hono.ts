@@ -53,10 +53,10 @@ const parseJson: MiddlewareHandler<Env> = async (context, next) => {
 
 const parseForm: MiddlewareHandler<Env> = (context, next) =>
   new Promise((resolve, reject) => {
-    readForm(context.env.incoming, (error, form) => {
+    readForm(context.env.incoming, (failure, form) => {
       context.set("body", form);
-      if (error === undefined) next().then(resolve, reject);
-      else reject(error);
+      if (failure === undefined) next().then(resolve, reject);
+      else reject(failure);
     });
   });
 
