@@ -8,10 +8,13 @@ import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts
 import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { processState } from "./process-state.ts";
+import { type CalledRequest, clientCall } from "./propagation/client-call.ts";
 import { Destination } from "./propagation/destination.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
-import { ticketOf } from "./propagation/tickets.ts";
-import type { Scope } from "./scope.ts";
+import { ticketOf, ticketOfCall, withdrawTicket } from "./propagation/tickets.ts";
+import type { RequestScope, Scope } from "./scope.ts";
+import { show } from "./show.ts";
+import { followRequests } from "./telemetry/client-span-channels.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 
 export type { Emitter } from "./emitters.ts";
@@ -20,6 +23,7 @@ export type { ExperimentsHandle } from "./experiments.ts";
 export type { InboundOptions } from "./inbound-options.ts";
 export { type ArrivalDetails, arrivalOf } from "./node-arrival.ts";
 export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts";
+export { type CalledRequest, ignoreExperimentRequests } from "./propagation/client-call.ts";
 export type { ArrivedRequest } from "./propagation/self-calls.ts";
 export { TICKET_HEADER } from "./propagation/tickets.ts";
 export type { HeaderGetter } from "./propagation/trust.ts";
@@ -38,6 +42,14 @@ export interface Departure {
   readonly baggageFor: (url: URL, existing: string | null) => string;
   /** Keeps the process-wide stop in force until the result is called, also if the experiments are closed meanwhile. */
   readonly retain: () => () => void;
+  /** Runs code later as it would run now, as `rememberScope` does, and in OpenTelemetry's context of the call. */
+  readonly run: <T>(fn: () => T) => T;
+}
+
+/** What a wrapped client may be beside the one that passes variants on. */
+export interface ClientOptions {
+  /** Whether it makes a CLIENT span and measures the duration of each request over undici. Default: false. */
+  readonly spans?: boolean;
 }
 
 /**
@@ -57,32 +69,78 @@ export function placeScope(place: object | null | undefined, name: string, scope
 }
 
 /**
- * The verb of outbound adapters, bound once at set-up. It gives undefined where the current scope has nothing to pass on.
+ * The verb of outbound adapters, bound once at set-up. It gives undefined where the request needs nothing of ours: the
+ * current scope has nothing to pass on, and the client makes no spans, or none for this request.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give
+ * @throws ExperimentConfigError for what `createExperiments` did not give, and for wrong options
  */
-export function outbound(experiments: ExperimentsHandle): () => Departure | undefined {
+export function outbound(
+  experiments: ExperimentsHandle,
+  options: ClientOptions = {},
+): (called?: CalledRequest) => Departure | undefined {
   const instance = instanceOf(experiments);
-  if (instance.policy.destinations.namesNobody) {
+  const spans = checkClientOptions(options);
+  if (spans) instance.beforeClose(followRequests());
+  else if (instance.policy.destinations.namesNobody) {
     advise(
       "no-destination",
       "a client was wrapped for experiments whose propagateTo names no destination; it passes nothing on",
     );
   }
-  return () => {
+  return (called = { header: () => [] }) => {
+    if (instance.closed) return undefined;
     const scope = instance.current();
-    if (instance.closed || scope.own.text === "") return undefined;
+    const call = spans ? clientCall(instance, called) : undefined;
+    if (call === undefined) return scope.own.text === "" ? undefined : departureOf(instance, scope);
+    const ticket = ticketOfCall(call);
+    const { retain } = instance.egress;
+    const writer = scope.own.text === "" ? undefined : departureOf(instance, scope);
     return {
-      ticket: ticketOf(scope),
-      scope,
-      baggageFor(url, existing) {
-        const baggage = new OutgoingBaggage([instance.policy], [scope], Destination.of(url));
-        if (existing !== null) baggage.add(existing);
-        return baggage.text;
+      ticket: writer === undefined ? ticket : `${writer.ticket},${ticket}`,
+      scope: call,
+      baggageFor: writer?.baggageFor ?? (() => ""),
+      retain() {
+        const release = retain();
+        return () => {
+          release();
+          withdrawTicket(ticket, call);
+        };
       },
-      retain: instance.egress.retain,
+      run: (fn) => call.run(fn),
     };
   };
+}
+
+function departureOf(instance: Instance, scope: RequestScope): Departure {
+  return {
+    ticket: ticketOf(scope),
+    scope,
+    baggageFor(url, existing) {
+      const baggage = new OutgoingBaggage([instance.policy], [scope], Destination.of(url));
+      if (existing !== null) baggage.add(existing);
+      return baggage.text;
+    },
+    retain: instance.egress.retain,
+    run: rememberScope(),
+  };
+}
+
+function checkClientOptions(options: unknown): boolean {
+  if (typeof options !== "object" || options === null) {
+    throw new ExperimentConfigError("ERR_OPTIONS", `a client's options are ${show(options)}; write { spans: true }`);
+  }
+  const { spans = false, ...others }: ClientOptions = options;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw new ExperimentConfigError(
+      "ERR_UNKNOWN_OPTION",
+      `the option ${show(unknown)} of a client is unknown; there is spans`,
+    );
+  }
+  if (typeof spans !== "boolean") {
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", `spans is ${show(spans)}; write true or false`);
+  }
+  return spans;
 }
 
 /**

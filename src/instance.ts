@@ -24,6 +24,7 @@ export class Instance implements ScopeOwner {
   readonly egress: EgressHold;
   closed = false;
   readonly #unregistered: UnregisteredAssignments;
+  readonly #closing: (() => void)[] = [];
   readonly #meters = new Map<string, AttributedMeter>();
 
   /** @throws ExperimentConfigError */
@@ -126,8 +127,15 @@ export class Instance implements ScopeOwner {
     for (const meter of this.#meters.values()) meter.refresh();
   }
 
+  /** What is undone when it is closed; at once where it is. */
+  beforeClose(undo: () => void): void {
+    if (this.closed) undo();
+    else this.#closing.push(undo);
+  }
+
   close(): void {
     this.closed = true;
+    for (const undo of this.#closing.splice(0)) undo();
     this.egress.release();
   }
 }

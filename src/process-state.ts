@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Socket } from "node:net";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
+import type { OutgoingCall } from "./propagation/tickets.ts";
 import type { RequestScope } from "./scope.ts";
 
 /**
@@ -14,6 +15,10 @@ export interface ProcessState {
   readonly policies: Set<EgressPolicy>;
   /** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
   readonly tickets: Map<string, WeakRef<RequestScope>>;
+  /** Calls of clients that make spans, by the ticket that their requests carry until they are written. */
+  readonly calls: Map<string, WeakRef<OutgoingCall>>;
+  /** Whether others make spans of what is outgoing, so that ours makes none. */
+  leavesSpansToOthers: boolean;
   /** Requests that may arrive in the process that made them, oldest first. */
   selfCalls: readonly SelfCall[];
   /** The members of those that have arrived, by the server's request. */
@@ -64,6 +69,8 @@ export function processState(): ProcessState {
     measured: new Map(),
     policies: new Set(),
     tickets: new Map(),
+    calls: new Map(),
+    leavesSpansToOthers: false,
     selfCalls: [],
     takenSelfCalls: new WeakMap(),
     clientSpans: new Map(),

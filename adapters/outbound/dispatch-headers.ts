@@ -2,25 +2,52 @@ import { type Departure, TICKET_HEADER } from "../../src/adapter.ts";
 
 type Pair = readonly [name: unknown, value: unknown];
 
-/**
- * The headers of a request to be dispatched, with the departure's ticket and its `baggage` for the first destination.
- * undici takes an object, a flat array, or an iterable of pairs; the form stays, and the caller's is not changed.
- */
-export function headersWith(headers: unknown, departure: Departure, url: URL | null): unknown {
-  const pairs: Pair[] = [];
-  let baggage = "";
-  let tickets = departure.ticket;
-  for (const pair of pairsOf(headers)) {
-    if (isName(pair[0], "baggage")) baggage = joined(baggage, pair[1]);
-    else if (isName(pair[0], TICKET_HEADER)) tickets = joined(tickets, pair[1]);
-    else pairs.push(pair);
+/** The headers of a request to be dispatched. undici takes an object, a flat array, or an iterable of pairs. */
+export class DispatchHeaders {
+  readonly #given: unknown;
+  #pairs: readonly Pair[] | undefined;
+
+  constructor(given: unknown) {
+    this.#given = given;
   }
-  // Where nothing of it may go to the first destination, a later hop's may still have the caller's: the stop decides.
-  if (url !== null) baggage = departure.baggageFor(url, baggage === "" ? null : baggage) || baggage;
-  if (baggage !== "") pairs.push(["baggage", baggage]);
-  pairs.push([TICKET_HEADER, tickets]);
-  if (Array.isArray(headers)) return pairs.flat(1);
-  return isIterable(headers) ? new Set(pairs) : Object.fromEntries(pairs);
+
+  /** The lines of a header, by its lower-case name. */
+  readonly lines = (name: string): readonly string[] =>
+    this.#read().flatMap((pair) => (isName(pair[0], name) ? linesOf(pair[1]) : []));
+
+  /** With the departure's ticket and its `baggage` for the first destination. The form stays. */
+  with(departure: Departure, url: URL | null): unknown {
+    const pairs: Pair[] = [];
+    const baggage: string[] = [];
+    const tickets = [departure.ticket];
+    for (const pair of this.#read()) {
+      if (isName(pair[0], "baggage")) baggage.push(...linesOf(pair[1]));
+      else if (isName(pair[0], TICKET_HEADER)) tickets.push(...linesOf(pair[1]));
+      else pairs.push(pair);
+    }
+    const present = baggage.join(",");
+    // Where nothing of it may go to the first destination, a later hop's may still have the caller's: the stop decides.
+    const line = (url === null ? "" : departure.baggageFor(url, present === "" ? null : present)) || present;
+    if (line !== "") pairs.push(["baggage", line]);
+    pairs.push([TICKET_HEADER, tickets.join(",")]);
+    if (Array.isArray(this.#given)) return pairs.flat(1);
+    return isIterable(this.#given) ? new Set(pairs) : Object.fromEntries(pairs);
+  }
+
+  /** Whether looking at them has used them up, as it does an iterator. */
+  get wereUsedUp(): boolean {
+    return this.#pairs !== undefined && isIterable(this.#given) && "next" in this.#given;
+  }
+
+  /** The same pairs, to be read once more. */
+  get again(): Iterable<Pair> {
+    return new Set(this.#read());
+  }
+
+  #read(): readonly Pair[] {
+    this.#pairs ??= [...pairsOf(this.#given)];
+    return this.#pairs;
+  }
 }
 
 function pairsOf(headers: unknown): Iterable<Pair> {
@@ -35,10 +62,9 @@ function pairsOfFlat(flat: readonly unknown[]): readonly Pair[] {
   return pairs;
 }
 
-function joined(list: string, value: unknown): string {
-  if (value === undefined || value === null) return list;
-  const text = Array.isArray(value) ? value.map(textOf).join(",") : textOf(value);
-  return list === "" ? text : `${list},${text}`;
+function linesOf(value: unknown): readonly string[] {
+  if (value === undefined || value === null) return [];
+  return Array.isArray(value) ? value.map(textOf) : [textOf(value)];
 }
 
 function isName(name: unknown, lowerCase: string): boolean {

@@ -1,6 +1,14 @@
-import { type Departure, type ExperimentsHandle, outbound, rememberScope } from "../../src/adapter.ts";
+import {
+  type ClientOptions,
+  type Departure,
+  type ExperimentsHandle,
+  outbound,
+  rememberScope,
+} from "../../src/adapter.ts";
 import { inScopeOfDispatch } from "./dispatch-handler.ts";
-import { headersWith } from "./dispatch-headers.ts";
+import { DispatchHeaders } from "./dispatch-headers.ts";
+
+export { ignoreExperimentRequests } from "../../src/adapter.ts";
 
 /** What we use of undici's dispatch options, in versions 6, 7 and 8. */
 interface DispatchOptions {
@@ -23,18 +31,29 @@ const SCOPE = Symbol("otel-experiments.scope");
 /**
  * An interceptor that passes the request's variants on, to the destinations of `propagateTo` alone. Whose they are is
  * decided when the request is dispatched, and each hop and retry is judged by its own destination, in whichever order
- * it is composed with undici's other interceptors.
+ * it is composed with undici's other interceptors. With `spans: true` it makes OpenTelemetry's CLIENT spans and
+ * durations as well.
  *
  * @example new Agent().compose(experimentInterceptor(experiments))
  */
-export function experimentInterceptor(experiments: ExperimentsHandle): ExperimentInterceptor {
-  const depart = outbound(experiments);
+export function experimentInterceptor(
+  experiments: ExperimentsHandle,
+  clientOptions?: ClientOptions,
+): ExperimentInterceptor {
+  const depart = outbound(experiments, clientOptions);
   return function experimentsInterceptor(dispatch) {
     return function dispatchWithExperiments(options, handler) {
-      const departure = options.method === "CONNECT" ? undefined : depart();
+      if (options.method === "CONNECT")
+        return dispatch(options, inScopeOfDispatch(handler, rememberScope(), undefined));
+      const headers = new DispatchHeaders(options.headers);
+      // redirect and retry give themselves as the handler, and do so again when they dispatch anew.
+      const departure = depart({ header: headers.lines, ...(isObject(handler) ? { identity: handler } : {}) });
       const release = departure?.retain();
       try {
-        return dispatch(withDeparture(options, departure), inScopeOfDispatch(handler, rememberScope(), release));
+        return dispatch(
+          withDeparture(options, headers, departure),
+          inScopeOfDispatch(handler, departure?.run ?? rememberScope(), release),
+        );
       } catch (error) {
         release?.();
         throw error;
@@ -43,13 +62,21 @@ export function experimentInterceptor(experiments: ExperimentsHandle): Experimen
   };
 }
 
-function withDeparture<Options extends DispatchOptions>(options: Options, departure: Departure | undefined): Options {
-  if (departure === undefined) return options;
-  return { ...options, headers: headersWith(options.headers, departure, urlOf(options)), [SCOPE]: departure.scope };
+function withDeparture<Options extends DispatchOptions>(
+  options: Options,
+  headers: DispatchHeaders,
+  departure: Departure | undefined,
+): Options {
+  if (departure === undefined) return headers.wereUsedUp ? { ...options, headers: headers.again } : options;
+  return { ...options, headers: headers.with(departure, urlOf(options)), [SCOPE]: departure.scope };
 }
 
 /** A path may be absolute, towards a proxy. Without an origin, a Client sends to its own, which it does not show. */
 function urlOf({ origin, path = "/" }: DispatchOptions): URL | null {
   if (!path.startsWith("/")) return URL.parse(path);
   return origin === undefined ? null : URL.parse(`${String(origin).replace(/\/$/, "")}${path}`);
+}
+
+function isObject(handler: unknown): handler is object {
+  return typeof handler === "object" && handler !== null;
 }

@@ -2,7 +2,7 @@ import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { type HeaderPart, isName, linesOf } from "./header-parts.ts";
 import { outgoingLine } from "./outgoing-line.ts";
-import { TICKET_HEADER } from "./tickets.ts";
+import { callOf, TICKET_HEADER } from "./tickets.ts";
 
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
 export const UNDICI_CREATE = "undici:request:create";
@@ -25,7 +25,8 @@ export function guardUndiciRequest(message: unknown): void {
   const lines: string[] = [];
   const tickets: string[] = [];
   takeOff(request, lines, tickets);
-  const baggage = outgoingLine(request, lines, tickets, destinationOf(request));
+  const destination = destinationOf(request);
+  const baggage = outgoingLine(request, lines, tickets, destination);
   put(request, baggage.text);
   baggage.recordSize();
 
@@ -38,6 +39,7 @@ export function guardUndiciRequest(message: unknown): void {
     put(request, baggage.text);
     return request;
   };
+  callOf(tickets)?.begin(request, destination);
 }
 
 function requestOf(message: unknown): UndiciRequest {

@@ -2,7 +2,7 @@ import { type ClientSide, processState } from "../process-state.ts";
 import type { Destination } from "./destination.ts";
 import { OutgoingBaggage } from "./outgoing-baggage.ts";
 import { expectSelfCall } from "./self-calls.ts";
-import { redeemTickets } from "./tickets.ts";
+import { redeemTickets, standForCallsAlone } from "./tickets.ts";
 
 /**
  * Makes the `baggage` line of a request that a client is about to write, under the policies of the whole process.
@@ -18,6 +18,6 @@ export function outgoingLine(
 ): OutgoingBaggage {
   const baggage = new OutgoingBaggage(processState().policies, redeemTickets(tickets), destination);
   for (const line of lines) baggage.add(line);
-  if (tickets.length === 0) expectSelfCall(request, baggage.removed);
+  if (standForCallsAlone(tickets)) expectSelfCall(request, baggage.removed);
   return baggage;
 }

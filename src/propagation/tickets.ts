@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { processState } from "../process-state.ts";
 import type { RequestScope } from "../scope.ts";
+import type { Destination } from "./destination.ts";
 
 /**
  * The header by which a wrapped client says whose request it is. It is set when the request is dispatched and taken
@@ -22,6 +23,47 @@ export function ticketOf(scope: RequestScope): string {
 const expired = new FinalizationRegistry<string>((ticket) => {
   processState().tickets.delete(ticket);
 });
+
+/** A call of a client that makes spans: whoever sees a request of it being made lets it begin. */
+export interface OutgoingCall {
+  begin(request: object, destination: Destination | undefined): void;
+}
+
+/** A ticket that stands for one call until the call is gone or the ticket is withdrawn. It says nothing of a scope. */
+export function ticketOfCall(call: OutgoingCall): string {
+  const ticket = randomUUID();
+  processState().calls.set(ticket, new WeakRef(call));
+  goneCalls.register(call, ticket, call);
+  return ticket;
+}
+
+export function withdrawTicket(ticket: string, call: OutgoingCall): void {
+  processState().calls.delete(ticket);
+  goneCalls.unregister(call);
+}
+
+const goneCalls = new FinalizationRegistry<string>((ticket) => {
+  processState().calls.delete(ticket);
+});
+
+/** The call that one of the tickets stands for. */
+export function callOf(values: readonly string[]): OutgoingCall | undefined {
+  if (values.length === 0) return undefined;
+  const { calls } = processState();
+  for (const value of values) {
+    for (const ticket of value.split(",")) {
+      const call = calls.get(ticket.trim())?.deref();
+      if (call !== undefined) return call;
+    }
+  }
+  return undefined;
+}
+
+/** Whether the tickets say nothing of a scope, not even falsely. */
+export function standForCallsAlone(values: readonly string[]): boolean {
+  const { calls } = processState();
+  return values.every((value) => value.split(",").every((ticket) => calls.has(ticket.trim())));
+}
 
 const NOBODY: readonly RequestScope[] = Object.freeze([]);
 

@@ -15,6 +15,8 @@ export type Cause =
   | "span"
   | "server-span"
   | "route"
+  | "client-span"
+  | "client-span-twice"
   | "meter"
   | "event"
   | "egress"
