@@ -1,11 +1,5 @@
-import {
-  type ClientOptions,
-  type Departure,
-  ExperimentConfigError,
-  type ExperimentsHandle,
-  outbound,
-  TICKET_HEADER,
-} from "../../src/adapter.ts";
+import { type ClientOptions, ExperimentConfigError, type ExperimentsHandle, outbound } from "../../src/adapter.ts";
+import { FetchHeaders } from "./fetch-headers.ts";
 
 /** Any function of the form of `fetch`, such as undici's or node-fetch's. */
 type Fetch = (input: never, init?: never) => Promise<unknown>;
@@ -48,41 +42,23 @@ export function experimentFetch(
   return async function fetchWithExperiments(input, init) {
     // why: implementations differ in the types of their own classes, and each takes what its caller gives
     const fetchOnce = (inner as typeof fetch | undefined) ?? globalThis.fetch;
-    let given: Headers | undefined;
-    const header = (name: string) => linesOf((given ??= headersOf(input, init)).get(name));
-    const departure = depart({ header });
-    if (departure === undefined) return fetchOnce(input, init);
+    const isRequest = typeof input === "object" && "headers" in input;
+    const headers = new FetchHeaders(init?.headers ?? (isRequest ? input.headers : undefined));
+    const departure = depart({ header: headers.lines });
+    if (departure === undefined) return fetchOnce(input, headers.wereUsedUp ? withHeaders(init, headers.again) : init);
     const release = departure.retain();
     try {
-      const headers = headersWith(departure, input, init);
-      return await fetchOnce(input, { ...copyOf(init), headers });
+      const url = URL.parse(isRequest ? input.url : String(input));
+      return await fetchOnce(input, withHeaders(init, headers.with(departure, url)));
     } finally {
       release();
     }
   };
 }
 
-function headersWith(departure: Departure, input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Headers {
-  const headers = headersOf(input, init);
-  headers.append(TICKET_HEADER, departure.ticket);
-  // The process-wide stop writes the header anew, hop by hop. This one is for a fetch that is replaced in a test.
-  const url = URL.parse(isRequest(input) ? input.url : String(input));
-  const baggage = url === null ? "" : departure.baggageFor(url, headers.get("baggage"));
-  if (baggage !== "") headers.set("baggage", baggage);
-  return headers;
-}
-
-/** Those that fetch takes: the init's, else the Request's. */
-function headersOf(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Headers {
-  return new Headers(init?.headers ?? (isRequest(input) ? input.headers : undefined));
-}
-
-function isRequest(input: Parameters<typeof fetch>[0]): input is Request {
-  return typeof input === "object" && "headers" in input;
-}
-
-function linesOf(value: string | null): readonly string[] {
-  return value === null ? [] : [value];
+function withHeaders(init: RequestInit | undefined, headers: unknown): RequestInit {
+  // why: they have the form that the caller gave, or another one of those that every fetch takes
+  return { ...copyOf(init), headers: headers as NonNullable<RequestInit["headers"]> };
 }
 
 /** What fetch reads of its init, undici's extensions included. */
