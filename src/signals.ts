@@ -11,3 +11,5 @@ export { latestScope, notedScope, noteOrigin, scopeOfServerSpan } from "./scope-
 export { show } from "./show.ts";
 export { awaitClientSpan, forgetClientSpan } from "./telemetry/client-span-tags.ts";
 export { advise, attempt } from "./telemetry/diagnostics.ts";
+export { withPair } from "./telemetry/meter.ts";
+export { SCOPE_NAME } from "./version.ts";

@@ -2,5 +2,15 @@
  * What decorates OpenTelemetry's own signals, for SDK 2.x and 3.x: spans, log records, measurements. It finds the
  * request's scope by itself, so that it can be set up before any experiments are created.
  */
-export type { AttributeOptions } from "./attribute-choice.ts";
+export type { AttributeOptions, AttributeTarget } from "./attribute-choice.ts";
+export { ExperimentLogRecordProcessor, type ExperimentLogRecordProcessorOptions } from "./log-record-processor.ts";
+export type { MeterProviderOptions } from "./meter-provider.ts";
 export { ExperimentSpanProcessor, type ExperimentSpanProcessorOptions } from "./span-processor.ts";
+export {
+  type AttributesProcessor,
+  type ExperimentView,
+  type ExperimentViewsOptions,
+  experimentViews,
+  type ViewLike,
+} from "./views.ts";
+export { withExperiments } from "./with-experiments.ts";

@@ -18,6 +18,8 @@ export type Cause =
   | "client-span"
   | "client-span-twice"
   | "meter"
+  | "views"
+  | "log"
   | "event"
   | "egress"
   | "untrusted"

@@ -156,7 +156,8 @@ function namesExperiment(attributes: Attributes | undefined): boolean {
   return attributes !== undefined && (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes);
 }
 
-function withPair(attributes: Attributes | undefined, pair: Attributes): Attributes {
+/** Adds a flat pair to what the caller gives, unless that names an experiment. */
+export function withPair(attributes: Attributes | undefined, pair: Attributes): Attributes {
   if (attributes === undefined) return pair;
   return namesExperiment(attributes) ? attributes : { ...attributes, ...pair };
 }

@@ -6,6 +6,9 @@ interface Incoming {
   /** The `baggage` header. */
   readonly header?: string | readonly string[];
   readonly peer?: string;
+  /** Where several instances are to open the same one. */
+  readonly request?: EventEmitter;
+  readonly response?: EventEmitter;
 }
 
 /** A request without a server, opened as an adapter opens one. */
@@ -17,10 +20,8 @@ export interface OpenedRequest extends OpenRequest {
 /** Opens a request of nobody's, for what needs a scope and no wire. */
 export function openRequest(
   experiments: ExperimentsHandle,
-  { header, peer = "127.0.0.1" }: Incoming = {},
+  { header, peer = "127.0.0.1", request = new EventEmitter(), response = new EventEmitter() }: Incoming = {},
 ): OpenedRequest {
-  const request = new EventEmitter();
-  const response = new EventEmitter();
   const opened = inbound(experiments)({
     header: (name) => (name === "baggage" ? header : undefined),
     peer,

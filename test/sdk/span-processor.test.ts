@@ -12,7 +12,6 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { createExperiments, ExperimentConfigError, type Experiments } from "otel-experiments";
-import { type ExperimentsHandle, inbound } from "otel-experiments/adapter";
 import { ExperimentSpanProcessor, type ExperimentSpanProcessorOptions } from "otel-experiments/sdk";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
@@ -97,17 +96,6 @@ function provider(options: ExperimentSpanProcessorOptions, behind: readonly Span
 function inRequest<T>(header: string, fn: () => T): T {
   const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
   return openRequest(experiments, { header }).run(fn);
-}
-
-/** Runs a function in one request of several instances, the first of them the outermost. */
-function openChain(chain: readonly ExperimentsHandle[], header: string, fn: () => void): void {
-  const [request, response] = [new EventEmitter(), new EventEmitter()];
-  const run = chain.reduceRight<() => void>(
-    (inner, experiments) => () =>
-      inbound(experiments)({ header: () => header, peer: "127.0.0.1", request, response }).run(inner),
-    fn,
-  );
-  run();
 }
 
 const BOTH = "experiment.checkout.variant=express,experiment.search.variant=semantic";
@@ -231,7 +219,14 @@ describe("options", () => {
     });
     const none = createExperiments({ experiments: REGISTRY, strict: false });
     const shop = createExperiments({ experiments: REGISTRY, trustInbound: true });
-    openChain([shop, labs, none], "experiment.checkout.variant=express", () => {
+    const one = {
+      header: "experiment.checkout.variant=express",
+      request: new EventEmitter(),
+      response: new EventEmitter(),
+    };
+    const [outermost, , innermost] = [shop, labs, none].map((experiments) => openRequest(experiments, one));
+    expect(outermost?.scope.attributes).toEqual(EXPRESS_PAIR);
+    innermost?.run(() => {
       labs.record("colour", "red");
       both.tracer.startSpan("a").end();
     });

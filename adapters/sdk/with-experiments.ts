@@ -1,0 +1,33 @@
+import type { MeterProvider } from "@opentelemetry/api";
+import { ExperimentConfigError, show } from "../../src/signals.ts";
+import { type MeterProviderOptions, providerWithExperiments } from "./meter-provider.ts";
+import { type ViewLike, viewWithExperiments } from "./views.ts";
+
+/**
+ * Wraps a MeterProvider, so that the flat pair is on `http.server.request.duration` and on the instruments that are
+ * named, without any View. Everything else is passed on as it is.
+ *
+ * @example metrics.setGlobalMeterProvider(withExperiments(new MeterProvider({ readers })))
+ * @throws ExperimentConfigError
+ */
+export function withExperiments<P extends MeterProvider>(provider: P, options?: MeterProviderOptions): P;
+/**
+ * Adds the flat pair to a View that there is already, behind its other processors. The given object is not changed.
+ *
+ * @example new MeterProvider({ views: [withExperiments({ instrumentName: "orders.*", attributesProcessors })] })
+ * @throws ExperimentConfigError
+ */
+export function withExperiments<V extends ViewLike>(view: V): V;
+export function withExperiments(given: unknown, options: MeterProviderOptions = {}): MeterProvider | ViewLike {
+  if (typeof given === "object" && given !== null && !Array.isArray(given)) {
+    return isProvider(given) ? providerWithExperiments(given, options) : viewWithExperiments(given);
+  }
+  throw new ExperimentConfigError(
+    "ERR_OPTIONS",
+    `withExperiments got ${show(given)}; give it a MeterProvider, or one View such as { instrumentName: "orders.placed" }`,
+  );
+}
+
+function isProvider(given: object): given is MeterProvider {
+  return "getMeter" in given && typeof given.getMeter === "function";
+}
