@@ -19,7 +19,6 @@ export type Cause =
   | "client-span-twice"
   | "meter"
   | "views"
-  | "log"
   | "event"
   | "egress"
   | "untrusted"
