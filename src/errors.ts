@@ -28,7 +28,13 @@ export class ExperimentConfigError extends Error {
 }
 
 /** Which mistake of the programmer was met. */
-export type ExperimentUsageErrorCode = "ERR_UNKNOWN_EXPERIMENT" | "ERR_UNKNOWN_VARIANT" | "ERR_BAD_NAME";
+export type ExperimentUsageErrorCode =
+  | "ERR_UNKNOWN_EXPERIMENT"
+  | "ERR_UNKNOWN_VARIANT"
+  | "ERR_BAD_NAME"
+  | "ERR_DESTINATION"
+  | "ERR_CARRIER"
+  | "ERR_OPTION_VALUE";
 
 /**
  * A mistake of the programmer, such as a misspelt key. Thrown only in `strict` mode, which is on by default where

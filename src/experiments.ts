@@ -1,8 +1,10 @@
 import type { Meter } from "@opentelemetry/api";
 import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
+import { type RunEachOptions, type RunOptions, runCarried, runEachCarried } from "./carried-scope.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import type { ExperimentsOptions } from "./options.ts";
+import { type InjectOptions, injectBaggage } from "./propagation/carrier-baggage.ts";
 import type { Verdict } from "./propagation/destinations.ts";
 import type { Scope } from "./scope.ts";
 import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";
@@ -44,7 +46,23 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
   of(request: object): Scope<R>;
   /** An OpenTelemetry meter whose instruments add the scope's flat pair. May be made before the SDK is started. */
   meter(name: string, options?: ExperimentMeterOptions): Meter;
-  /** Whether own members would go to a URL if a wrapped client asked for it, and why. */
+  /**
+   * Puts the current scope's own members into the headers of a message, if `propagateTo` names where it goes; own members
+   * that stand there already are taken out. It fills the object that it is given, and returns it.
+   */
+  inject<C extends object>(carrier: C, options: InjectOptions): C;
+  /**
+   * Runs a function in the scope of a message, by the message's headers. The result and the error are the function's own;
+   * the scope ends when it settles.
+   */
+  run<T>(carrier: object | null | undefined, fn: () => T, options?: RunOptions): T;
+  /** The same for the messages of a batch: each in its own scope, one after the other. The first error stops it. */
+  runEach<M>(
+    messages: Iterable<M> | AsyncIterable<M>,
+    options: RunEachOptions<M>,
+    fn: (message: M) => unknown,
+  ): Promise<void>;
+  /** Whether own members would go to a URL if a wrapped client asked for it, or into a `queue:NAME`, and why. */
   explain(url: string | URL): Verdict;
   /** Ends the process-wide stop of this instance, once what it has under way is done. Idempotent. */
   close(): Promise<void>;
@@ -65,6 +83,9 @@ export function createExperiments<const R extends Registry = Registry>(options: 
     current: () => instance.current(),
     of: (request) => scopeOf(instance, request),
     meter: (name, meterOptions) => createMeter(instance, name, meterOptions),
+    inject: (carrier, injectOptions) => injectBaggage(instance, carrier, injectOptions),
+    run: (carrier, fn, runOptions) => runCarried(instance, carrier, fn, runOptions),
+    runEach: (messages, runOptions, fn) => runEachCarried(instance, messages, runOptions, fn),
     explain: (url) => explain(instance, url),
     close: async () => instance.close(),
   };

@@ -6,6 +6,7 @@ export {
   type Registry,
   type VariantOf,
 } from "./assignment/registry.ts";
+export type { RunEachOptions, RunOptions } from "./carried-scope.ts";
 export {
   ExperimentConfigError,
   type ExperimentConfigErrorCode,
@@ -19,6 +20,7 @@ export {
   type ExperimentsHandle,
 } from "./experiments.ts";
 export type { ExperimentsOptions } from "./options.ts";
+export type { InjectOptions } from "./propagation/carrier-baggage.ts";
 export type { PropagateTo, Verdict } from "./propagation/destinations.ts";
 export type { Caller, HeaderGetter, TrustInbound } from "./propagation/trust.ts";
 export type { Scope } from "./scope.ts";

@@ -86,26 +86,27 @@ export class Instance implements ScopeOwner {
   checkKey(key: unknown): boolean {
     const { registry } = this.options;
     if (registry === undefined) {
-      return isExperimentKey(key) || this.#mistake("ERR_BAD_NAME", `the key ${show(key)} is not ${KEY_RULE}`);
+      return isExperimentKey(key) || this.mistake("ERR_BAD_NAME", `the key ${show(key)} is not ${KEY_RULE}`);
     }
     if (typeof key === "string" && registry.has(key)) return true;
     const keys = [...registry.keys()].join(", ");
-    return this.#mistake("ERR_UNKNOWN_EXPERIMENT", `there is no experiment ${show(key)}; declared are ${keys}`);
+    return this.mistake("ERR_UNKNOWN_EXPERIMENT", `there is no experiment ${show(key)}; declared are ${keys}`);
   }
 
   #checkVariant(key: string, variant: unknown): boolean {
     const declared = this.options.registry?.get(key);
     if (declared === undefined) {
       return (
-        isExperimentName(variant) || this.#mistake("ERR_BAD_NAME", `the variant ${show(variant)} is not ${NAME_RULE}`)
+        isExperimentName(variant) || this.mistake("ERR_BAD_NAME", `the variant ${show(variant)} is not ${NAME_RULE}`)
       );
     }
     if (typeof variant === "string" && declared.assignments.has(variant)) return true;
     const variants = [...declared.assignments.keys()].join(", ");
-    return this.#mistake("ERR_UNKNOWN_VARIANT", `${key} has no variant ${show(variant)}; declared are ${variants}`);
+    return this.mistake("ERR_UNKNOWN_VARIANT", `${key} has no variant ${show(variant)}; declared are ${variants}`);
   }
 
-  #mistake(code: ExperimentUsageErrorCode, message: string): false {
+  /** @throws ExperimentUsageError in strict mode */
+  mistake(code: ExperimentUsageErrorCode, message: string): false {
     if (this.options.strict) throw new ExperimentUsageError(code, message);
     advise("usage", message);
     return false;

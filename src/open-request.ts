@@ -138,7 +138,8 @@ function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
   }
 }
 
-function runInScope<T>(scope: RequestScope, fn: () => T): T {
+/** Runs a function in a scope, with no own members in OpenTelemetry's baggage. */
+export function runInScope<T>(scope: RequestScope, fn: () => T): T {
   const { scopes } = processState();
   const runCleaned = (): T => {
     const cleaned = contextWithoutOwn(scope.owner.policy.reader);

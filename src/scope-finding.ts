@@ -34,6 +34,16 @@ export function scopeOwnedBy(owner: ScopeOwner, scope: RequestScope | undefined)
   return candidate;
 }
 
+/** The scopes of a chain that count, the latest first: of two of one instance the later one hides the other. */
+export function scopesInForce(latest: RequestScope | undefined): readonly RequestScope[] {
+  const scopes: RequestScope[] = [];
+  for (let scope = latest; scope !== undefined; scope = scope.outer) {
+    const { owner } = scope;
+    if (scopes.every((later) => later.owner !== owner)) scopes.push(scope);
+  }
+  return scopes;
+}
+
 /** One instance's scope of the code that runs. */
 export function currentScope(owner: ScopeOwner, active?: Context): RequestScope | undefined {
   return scopeOwnedBy(owner, latestScope(active));

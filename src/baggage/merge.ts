@@ -49,6 +49,11 @@ export function splitMembers(text: string): string[] {
   return text.split(",").filter((segment) => trimOws(segment) !== "" && !UNWRITABLE.test(segment));
 }
 
+/** The list without the members that could not stand in a header; to the byte as it was where all of them could. */
+export function writableMembers(text: string): string {
+  return UNWRITABLE.test(text) ? splitMembers(text).join(",") : text;
+}
+
 /** The key of a member as it stands on the wire. */
 export function memberKey(segment: string): string {
   const semicolon = segment.indexOf(";");

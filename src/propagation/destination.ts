@@ -1,5 +1,13 @@
+import type { EgressPolicy } from "./egress-policy.ts";
+
+/** Where something goes that carries baggage: a request, a message, a call. */
+export interface Target {
+  /** Whether an instance's own members may go there. */
+  allowedBy(policy: EgressPolicy): boolean;
+}
+
 /** Where one outgoing request goes. It is taken apart only if somebody asks: most requests have nothing of ours. */
-export class Destination {
+export class Destination implements Target {
   /** As the client names it; the same as the URL's origin in all but odd spellings. */
   readonly origin: string;
   readonly #path: string;
@@ -21,6 +29,10 @@ export class Destination {
   static parse(target: string): Destination | undefined {
     const url = URL.parse(target);
     return url === null ? undefined : Destination.of(url);
+  }
+
+  allowedBy({ destinations }: EgressPolicy): boolean {
+    return destinations.allows(this);
   }
 
   /** Undefined where origin and path make no URL. */

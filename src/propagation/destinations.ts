@@ -18,9 +18,18 @@ export interface Verdict {
 /** The compiled list. Origins are compared whole, never by a part of their text. */
 export interface Destinations {
   allows(destination: Destination): boolean;
+  /** By the name behind `queue:`, which is compared whole. */
+  allowsQueue(name: string): boolean;
   explain(url: URL): Verdict;
   /** Whether no HTTP destination can ever be allowed. */
   readonly namesNobody: boolean;
+}
+
+const QUEUE = "queue:";
+
+/** The name in `queue:NAME`; undefined for what has not that form. */
+export function queueName(text: string): string | undefined {
+  return /^queue:([^\s*]+)$/.exec(text)?.[1];
 }
 
 interface Wildcard {
@@ -39,12 +48,14 @@ export function compileDestinations(entries: unknown): Destinations {
     throw new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo is ${show(entries)}; it is a list: ${HINT}`);
   }
   const origins = new Set<string>();
+  const queues = new Set<string>();
   const wildcards: Wildcard[] = [];
   const predicates: ((url: URL) => unknown)[] = [];
   for (const entry of entries as readonly unknown[]) {
     if (typeof entry === "function") predicates.push((url) => Reflect.apply(entry, undefined, [url]) as unknown);
     else if (typeof entry !== "string") throw refuse(entry, HINT);
-    else if (!isQueue(entry)) {
+    else if (entry.startsWith(QUEUE)) queues.add(compileQueue(entry));
+    else {
       const wildcard = compileWildcard(entry);
       if (wildcard === undefined) origins.add(compileOrigin(entry, entry).origin);
       else wildcards.push(wildcard);
@@ -54,6 +65,7 @@ export function compileDestinations(entries: unknown): Destinations {
   const namesNobody = origins.size + wildcards.length + predicates.length === 0;
 
   const explain = (url: URL): Verdict => {
+    if (url.protocol === QUEUE) return explainQueue(url, queues);
     if (url.protocol !== "http:" && url.protocol !== "https:") return no(`${url.protocol} is not HTTP`);
     if (url.username !== "" || url.password !== "") return no("a URL with a user or a password is not matched");
     if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
@@ -69,7 +81,14 @@ export function compileDestinations(entries: unknown): Destinations {
     const { url } = destination;
     return url !== undefined && explain(url).allowed;
   };
-  return { allows, explain, namesNobody };
+  const allowsQueue = (name: string): boolean => queues.has(name);
+  return { allows, allowsQueue, explain, namesNobody };
+}
+
+/** What a URL encodes of a queue's name, it encodes of the entry too. */
+function explainQueue({ href }: URL, queues: ReadonlySet<string>): Verdict {
+  const named = [...queues].some((name) => URL.parse(QUEUE + name)?.href === href);
+  return named ? { allowed: true, reason: `propagateTo names ${href}` } : no(`propagateTo does not name ${href}`);
 }
 
 function no(reason: string): Verdict {
@@ -80,10 +99,10 @@ function refuse(entry: unknown, mend: string): ExperimentConfigError {
   return new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo holds ${show(entry)}; ${mend}`);
 }
 
-function isQueue(entry: string): boolean {
-  if (!entry.startsWith("queue:")) return false;
-  if (!/^queue:[^\s*]+$/.test(entry)) throw refuse(entry, "a queue has a name without spaces or *");
-  return true;
+function compileQueue(entry: string): string {
+  const name = queueName(entry);
+  if (name === undefined) throw refuse(entry, "a queue has a name without spaces or *");
+  return name;
 }
 
 function compileOrigin(text: string, entry: string): URL {

@@ -3,7 +3,7 @@ import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers } from "../baggage/merge.ts";
 import type { OwnMemberReader } from "../baggage/own.ts";
 import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope.ts";
-import type { Destination } from "./destination.ts";
+import type { Target } from "./destination.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
 import { countMembers } from "./own-budget.ts";
 
@@ -23,10 +23,10 @@ export class OutgoingBaggage {
   readonly removed: string[] = [];
 
   /** @param destination undefined where it is not known, so that nothing of ours may leave */
-  constructor(policies: Iterable<EgressPolicy>, scopes: readonly RequestScope[], destination: Destination | undefined) {
+  constructor(policies: Iterable<EgressPolicy>, scopes: readonly RequestScope[], destination: Target | undefined) {
     this.#policies = policies;
     for (const scope of scopes) {
-      if (destination === undefined || !scope.owner.policy.destinations.allows(destination)) continue;
+      if (destination?.allowedBy(scope.owner.policy) !== true) continue;
       this.#own = this.#writer === undefined ? scope.own : joinOwn(this.#own, scope.own);
       this.#writer ??= scope;
     }
@@ -107,10 +107,10 @@ function isOwn(member: string, reader: OwnMemberReader): boolean {
   return reader.owns(memberKey(member)) || member.trimStart().startsWith(reader.prefix);
 }
 
-function letsForeignGo(policies: Iterable<EgressPolicy>, destination: Destination | undefined): boolean {
-  for (const { foreignBaggage, destinations } of policies) {
-    if (foreignBaggage === "everywhere") continue;
-    if (destination === undefined || !destinations.allows(destination)) return false;
+function letsForeignGo(policies: Iterable<EgressPolicy>, destination: Target | undefined): boolean {
+  for (const policy of policies) {
+    if (policy.foreignBaggage === "everywhere") continue;
+    if (destination?.allowedBy(policy) !== true) return false;
   }
   return true;
 }

@@ -20,15 +20,24 @@ interface Draft {
 
 const NOTHING: readonly CompiledAssignment[] = Object.freeze([]);
 
-/** The assignments that came with a request, if its caller is trusted. Whatever does not count is counted by reason. */
-export function readAssignments(instance: Instance, header: string, caller: Caller): readonly CompiledAssignment[] {
+/**
+ * The assignments that came with a request, if its caller is trusted. Whatever does not count is counted by reason.
+ *
+ * @param trusts who says so, where it is not `trustInbound`
+ */
+export function readAssignments(
+  instance: Instance,
+  header: string,
+  caller: Caller,
+  trusts: (caller: Caller) => boolean = instance.options.trusts,
+): readonly CompiledAssignment[] {
   const { options, counters } = instance;
   const own = options.reader.read(header);
   if (own.encoded > 0) counters.reject("encoded_key", own.encoded);
   if (own.malformed > 0) counters.reject("malformed", own.malformed);
   if (own.overBudget > 0) counters.reject("over_limit", own.overBudget);
   if (own.parts.length === 0) return NOTHING;
-  if (!options.trusts(caller)) {
+  if (!trusts(caller)) {
     counters.reject("untrusted", own.parts.length / 3);
     mention(
       "untrusted",

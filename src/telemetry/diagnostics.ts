@@ -26,7 +26,8 @@ export type Cause =
   | "taken-off"
   | "register"
   | "log"
-  | "inbound";
+  | "inbound"
+  | "carrier";
 
 const lastSpoken = new Map<Cause, number>();
 

@@ -22,15 +22,21 @@ export function claimServerSpan(scope: RequestScope, frameworkSpan: SpanFinder |
     const metadata = getRPCMetadata(context.active());
     const span = metadata === undefined ? frameworkSpan?.() : metadata.span;
     if (span === undefined || span === null) return undefined;
-    const claimant = attachedScope(span);
-    if (claimant !== undefined && !claimant.ended && !isOuterOf(claimant, scope)) return "another request";
-    attachScope(span, scope);
-    scope.claim(span);
+    if (!claimSpan(scope, span)) return "another request";
     return metadata === undefined ? "framework" : "instrumentation";
   } catch (error) {
     advise("span", "the server span could not be found", error);
     return undefined;
   }
+}
+
+/** Makes a span the one that stands for a scope, unless another live one has it. */
+export function claimSpan(scope: RequestScope, span: Span): boolean {
+  const claimant = attachedScope(span);
+  if (claimant !== undefined && !claimant.ended && !isOuterOf(claimant, scope)) return false;
+  attachScope(span, scope);
+  scope.claim(span);
+  return true;
 }
 
 function isOuterOf(candidate: RequestScope, scope: RequestScope): boolean {

@@ -179,8 +179,15 @@ const judged: readonly Judged[] = [
   },
   {
     entry: "queue:orders",
-    allowed: [],
-    denied: ["queue:orders", "http://orders/", "https://queue/orders"],
+    allowed: ["queue:orders"],
+    denied: [
+      "queue:order",
+      "queue:orders2",
+      "queue:Orders",
+      "queue://orders",
+      "http://orders/",
+      "https://queue/orders",
+    ],
   },
 ];
 

@@ -1,0 +1,123 @@
+import type { Instance } from "./instance.ts";
+import { runInScope } from "./open-request.ts";
+import { processState } from "./process-state.ts";
+import { type Carrier, isCarrier, readEntry } from "./propagation/carrier.ts";
+import { readAssignments } from "./propagation/read-assignments.ts";
+import type { HeaderGetter } from "./propagation/trust.ts";
+import { RequestScope } from "./scope.ts";
+import { show } from "./show.ts";
+import { claimConsumerSpan } from "./telemetry/consumer-span.ts";
+import { advise, attempt } from "./telemetry/diagnostics.ts";
+
+/** Who is believed. */
+export interface RunOptions {
+  /** Whether the broker is, for this call. Without it `trustInbound` decides by the headers; a message has no peer. */
+  readonly trusted?: boolean;
+}
+
+/** How the messages of a batch are run. */
+export interface RunEachOptions<M> extends RunOptions {
+  /** Where a message has its headers. */
+  readonly carrier: (message: M) => Carrier | null | undefined;
+}
+
+/**
+ * Runs a function in the scope of a message. The result and the error are the function's own; the scope ends when it
+ * settles.
+ *
+ * @throws ExperimentUsageError in strict mode, for what is no carrier
+ */
+export function runCarried<T>(
+  instance: Instance,
+  carrier: Carrier | null | undefined,
+  fn: () => T,
+  options: RunOptions | undefined,
+): T {
+  const scope = openCarried(instance, carrier, options);
+  claimConsumerSpan(scope);
+  return runToEnd(scope, fn);
+}
+
+/** Runs a function for one message after the other, each in its own scope. The first error stops it. */
+export async function runEachCarried<M>(
+  instance: Instance,
+  messages: Iterable<M> | AsyncIterable<M>,
+  options: RunEachOptions<M>,
+  fn: (message: M) => unknown,
+): Promise<void> {
+  if (typeof options?.carrier !== "function") {
+    instance.mistake(
+      "ERR_CARRIER",
+      `runEach(…, { carrier: ${show(options?.carrier)} }, …) does not say where a message has its headers; write carrier: (message) => message.headers`,
+    );
+  }
+  for await (const message of messages) {
+    const carrier = attempt("carrier", "the headers of a message could not be found", () => options?.carrier(message));
+    // The active span is the batch's, and so is nobody's.
+    const scope = openCarried(instance, carrier, options);
+    await runToEnd(scope, () => fn(message));
+  }
+}
+
+function openCarried(
+  instance: Instance,
+  carrier: Carrier | null | undefined,
+  options: RunOptions | undefined,
+): RequestScope {
+  const trusts = trustOf(instance, options?.trusted);
+  const given = isCarrier(carrier) ? carrier : undefined;
+  if (given === undefined && carrier !== undefined && carrier !== null) {
+    instance.mistake("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
+  }
+  const scope = new RequestScope(instance, processState().scopes.getStore());
+  if (given === undefined) return scope;
+  try {
+    instance.refreshMeters();
+    const { lines } = readEntry(given, "baggage");
+    if (lines.length > 0) {
+      const caller = { header: headerOf(given), peer: undefined };
+      scope.add(readAssignments(instance, lines.join(","), caller, trusts));
+    }
+  } catch (error) {
+    advise("carrier", "a message could not be read, so it has no variant from its sender", error);
+  }
+  return scope;
+}
+
+/** Undefined for what the instance says. */
+function trustOf(instance: Instance, trusted: unknown): (() => boolean) | undefined {
+  if (trusted === undefined) return undefined;
+  if (typeof trusted !== "boolean") {
+    instance.mistake("ERR_OPTION_VALUE", `trusted is ${show(trusted)}, which counts as no; write true or false`);
+  }
+  return () => trusted === true;
+}
+
+/** As a request's headers are asked for: by lower-case name, as text. */
+function headerOf(carrier: Carrier): HeaderGetter {
+  return (name) => {
+    const values = readEntry(carrier, name.toLowerCase()).lines.map((line) => Buffer.from(line, "latin1").toString());
+    return values.length < 2 ? values[0] : values;
+  };
+}
+
+function runToEnd<T>(scope: RequestScope, fn: () => T): T {
+  let result: T;
+  try {
+    result = runInScope(scope, fn);
+  } catch (error) {
+    scope.end();
+    throw error;
+  }
+  if (!isThenable(result)) {
+    scope.end();
+    return result;
+  }
+  // A query that starts when it is awaited starts here, in the scope.
+  const settled = runInScope(scope, () => Promise.resolve(result).finally(() => scope.end()));
+  return settled as T; // why: it settles as the function's own promise does
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

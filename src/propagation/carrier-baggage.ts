@@ -1,0 +1,74 @@
+import { writableMembers } from "../baggage/merge.ts";
+import type { Instance } from "../instance.ts";
+import { processState } from "../process-state.ts";
+import type { RequestScope } from "../scope.ts";
+import { latestScope, scopesInForce } from "../scope-finding.ts";
+import { show } from "../show.ts";
+import { attempt, mention } from "../telemetry/diagnostics.ts";
+import { type Carrier, isCarrier, readEntry, writeEntry } from "./carrier.ts";
+import { Destination, type Target } from "./destination.ts";
+import { queueName } from "./destinations.ts";
+import { OutgoingBaggage } from "./outgoing-baggage.ts";
+
+/** Where a carrier goes. */
+export interface InjectOptions {
+  /** `queue:NAME` as `propagateTo` names it, or a URL, which is judged as that of an HTTP request. */
+  readonly to: string | URL;
+}
+
+/**
+ * Puts the current scope's own members into a carrier, if they may go where it goes; in any case takes those out that
+ * somebody else wrote. The others' members stay, byte for byte.
+ *
+ * @throws ExperimentUsageError in strict mode, for a carrier or a destination that is none
+ */
+export function injectBaggage<C extends Carrier>(instance: Instance, carrier: C, options: InjectOptions): C {
+  const target = targetOf(instance, options?.to);
+  if (!isCarrier(carrier)) {
+    instance.mistake(
+      "ERR_CARRIER",
+      `inject(${show(carrier)}, …) has no carrier; give it the message's headers, such as {}`,
+    );
+    return carrier;
+  }
+  attempt("carrier", "a carrier could not be filled", () => fill(instance, carrier, target));
+  return carrier;
+}
+
+/** Undefined for what is no destination, to which nothing goes. */
+function targetOf(instance: Instance, to: unknown): Target | undefined {
+  const queue = typeof to === "string" ? queueName(to) : undefined;
+  if (queue !== undefined) return { allowedBy: ({ destinations }) => destinations.allowsQueue(queue) };
+  const url = to instanceof URL ? to : typeof to === "string" ? URL.parse(to) : null;
+  if (url !== null && url.protocol !== "queue:") return Destination.of(url);
+  instance.mistake(
+    "ERR_DESTINATION",
+    `inject(…, { to: ${show(to)} }) names no destination; write "queue:NAME" or a URL`,
+  );
+  return undefined;
+}
+
+function fill(instance: Instance, carrier: Carrier, target: Target | undefined): void {
+  // A closed instance still cleans what it is asked to fill.
+  const policies = new Set([...processState().policies, instance.policy]);
+  const entry = readEntry(carrier, BAGGAGE);
+  const baggage = new OutgoingBaggage(policies, writersIn(latestScope()), target);
+  for (const line of entry.lines) baggage.add(writableMembers(line));
+  const { text } = baggage;
+  const [present, ...others] = entry.lines;
+  if (others.length > 0 || (present ?? "") !== text || entry.names.some((name) => name !== BAGGAGE)) {
+    writeEntry(carrier, BAGGAGE, entry, text);
+  }
+  baggage.recordSize();
+  if (target !== undefined && !target.allowedBy(instance.policy) && instance.current().own.text !== "") {
+    mention("no-destination", "the variant was not put into a carrier, since propagateTo does not name where it goes");
+  }
+}
+
+const BAGGAGE = "baggage";
+
+/** The scopes that may write: those of instances that are not closed. */
+function writersIn(latest: RequestScope | undefined): readonly RequestScope[] {
+  const { policies } = processState();
+  return scopesInForce(latest).filter(({ owner }) => policies.has(owner.policy));
+}
