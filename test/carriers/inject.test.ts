@@ -240,11 +240,16 @@ describe("several instances", () => {
   test("INJ-30 write together, each where its own destinations allow it", () => {
     const shop = create();
     const engine = create({ propagateTo: ["queue:elsewhere", "queue:orders"] });
-    const { run } = openRequest(shop);
-    run(() => {
+    shop.run({}, () => {
       shop.record("checkout", "express");
-      openRequest(engine).run(() => {
+      engine.run({}, () => {
         engine.record("search", "semantic");
+        expect(shop.inject({}, TO)).toEqual({
+          baggage: `experiment.search.variant=semantic,experiment.search.id=search_1,${OWN}`,
+        });
+        expect(engine.inject({}, { to: "queue:elsewhere" })).toEqual({
+          baggage: "experiment.search.variant=semantic,experiment.search.id=search_1",
+        });
         shop.run({}, () => {
           // The message's scope hides the request's, for this instance alone.
           expect(shop.inject({}, TO)).toEqual({

@@ -323,7 +323,17 @@ describe("the consumer span", () => {
     const experiments = create();
     const span = consumerSpan();
     const gate = Promise.withResolvers<void>();
-    const running = inSpan(span, () => experiments.run(message(), () => gate.promise, TRUSTED));
+    let scope = experiments.current();
+    const running = inSpan(span, () =>
+      experiments.run(
+        message(),
+        () => {
+          scope = experiments.current();
+          return gate.promise;
+        },
+        TRUSTED,
+      ),
+    );
     expect(attributesOf(span)).toEqual({
       "experiment.checkout.variant": "express",
       "experiment.checkout.id": "checkout_1",
@@ -332,12 +342,14 @@ describe("the consumer span", () => {
     });
     gate.resolve();
     await running;
+    expect(scope.record("search", "semantic")).toBe("semantic");
+    expect(attributesOf(span)).not.toHaveProperty("experiment.search.variant");
     let late: (() => unknown) | undefined;
     const second = consumerSpan();
     inSpan(second, () =>
       experiments.run(message(), () => {
-        const scope = experiments.current();
-        late = () => scope.record("search", "semantic");
+        const ended = experiments.current();
+        late = () => ended.record("search", "semantic");
       }),
     );
     expect(late?.()).toBe("semantic");
