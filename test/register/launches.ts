@@ -1,8 +1,8 @@
 import type { Launch } from "./shop-process.ts";
 
 /** Ours and OpenTelemetry's, as the documentation writes them. */
-const OURS: readonly string[] = ["--import", "otel-experiments/register"];
-const OPENTELEMETRY: readonly string[] = ["--import", "@opentelemetry/auto-instrumentations-node/register"];
+export const OURS: readonly string[] = ["--import", "otel-experiments/register"];
+export const OPENTELEMETRY: readonly string[] = ["--import", "@opentelemetry/auto-instrumentations-node/register"];
 
 /** As OpenTelemetry's documentation has it for ES modules. Node warns of the flag. */
 const LOADER_HOOKS = ["--no-warnings", "--experimental-loader=@opentelemetry/instrumentation/hook.mjs"];

@@ -93,7 +93,7 @@ export class ShopProcess {
 }
 
 /** That of the tests, without settings of OpenTelemetry or of Node that are meant for something else. */
-function plainEnvironment(): NodeJS.ProcessEnv {
+export function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(OTEL_|NODE_OPTIONS$|NODE_ENV$|VITEST)/.test(name)),
   );

@@ -52,7 +52,8 @@ function whenGlobal(name: symbol, act: (value: unknown, wasThere: boolean) => vo
     configurable: true,
     get: () => undefined,
     set(value: unknown) {
-      Object.defineProperty(globalThis, name, { value, configurable: true, enumerable: true, writable: true });
+      Reflect.deleteProperty(globalThis, name);
+      Reflect.set(globalThis, name, value);
       decorate(value, false);
     },
   });
