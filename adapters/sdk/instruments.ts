@@ -10,7 +10,7 @@ export const HTTP_METER = "@opentelemetry/instrumentation-http";
 const UNDICI_METER = "@opentelemetry/instrumentation-undici";
 
 /** Semantic conventions for HTTP, HTTP client metrics. */
-const CLIENT_DURATION = "http.client.request.duration";
+export const CLIENT_DURATION = "http.client.request.duration";
 
 /** Meters that are left alone: our own, whose measurements have their pair already, and undici's, see below. */
 export const METERS_LEFT_ALONE: ReadonlySet<string> = new Set([SCOPE_NAME, UNDICI_METER]);
@@ -87,6 +87,6 @@ function matches(pattern: string, name: string): boolean {
   return true;
 }
 
-function isInstrumentName(value: unknown): value is string {
+export function isInstrumentName(value: unknown): value is string {
   return typeof value === "string" && INSTRUMENT_NAME.test(value);
 }

@@ -9,6 +9,7 @@ import { type Received, startTelemetryReceiver, type TelemetryReceiver } from ".
 
 const EXPRESS = { "experiment.id": "checkout_1", "experiment.variant": "express" };
 const CONTROL = { "experiment.id": "checkout_1", "experiment.variant": "control" };
+const NONE = { "experiment.variant": "none" };
 const CONTROL_MEMBERS = "experiment.checkout.variant=control,experiment.checkout.id=checkout_1";
 /** OTLP's numbers of the kinds. */
 const [SERVER, CLIENT] = [2, 3];
@@ -88,6 +89,35 @@ describe.each(LAUNCHES)("$title:", (launch) => {
     const isOfHttp = ({ kind, attributes }: Received): boolean =>
       kind === CLIENT && String(attributes["url.full"]).endsWith("/http");
     expect(pairs(receiver.spans, isOfHttp)).toEqual([[EXPRESS], [CONTROL], [{}]]);
+  });
+
+  test("REG-14 a log record of pino has its request's flat pair and its trace, and an event what it has itself", () => {
+    expect(pairs(receiver.logs, ({ name }) => name === "an order")).toEqual([[EXPRESS], [CONTROL], [{}]]);
+    expect(receiver.logs.filter(({ name }) => name === "an order")).toHaveLength(3);
+    expect(receiver.logs.filter(({ name }) => name === "feature_flag.evaluation")).toMatchObject([
+      { attributes: { "feature_flag.key": "checkout", "feature_flag.result.variant": "express" } },
+    ]);
+  });
+
+  test.each(["http.server.request.duration", "orders.placed"])(
+    "REG-15 %s is measured with the flat pair, once",
+    (name) => {
+      const points = receiver.points.filter((point) => point.name === name);
+      const measured = points.map(({ count, attributes }) => ({ count, ...ours(attributes) }));
+      expect(measured.sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)))).toEqual([
+        { count: 1, ...CONTROL },
+        { count: 1, ...EXPRESS },
+        { count: 1, ...NONE },
+      ]);
+    },
+  );
+
+  test("REG-16 an instrument that is not named is left alone, and so is the duration of clients", () => {
+    const values = receiver.points.filter(({ name }) => name === "cart.value");
+    expect(values.map(({ count, attributes }) => ({ count, ...ours(attributes) }))).toEqual([{ count: 3 }]);
+    const durations = receiver.points.filter(({ name }) => name === "http.client.request.duration");
+    expect(durations.length).toBeGreaterThan(0);
+    expect(durations.map(({ attributes }) => ours(attributes))).toEqual(durations.map(() => ({})));
   });
 });
 

@@ -1,9 +1,14 @@
-import { SpanKind } from "@opentelemetry/api";
+import { type MeterProvider, SpanKind } from "@opentelemetry/api";
 import type { AttributeOptions } from "../attribute-choice.ts";
+import { SERVER_DURATION } from "../instruments.ts";
+import { ExperimentLogRecordProcessor } from "../log-record-processor.ts";
 import { ExperimentSpanProcessor } from "../span-processor.ts";
+import { withExperiments } from "../with-experiments.ts";
 import { announce } from "./announcement.ts";
 import { type Decorate, decorateApiGlobals } from "./api-globals.ts";
+import { decorateLogging } from "./decorated-loggers.ts";
 import { decorateTracing } from "./decorated-tracers.ts";
+import { attributeMadeInstruments } from "./made-instruments.ts";
 import type { Attribution, Settings, SpanKindName } from "./settings.ts";
 
 const KINDS: Readonly<Record<SpanKindName, SpanKind>> = {
@@ -18,8 +23,8 @@ const KINDS: Readonly<Record<SpanKindName, SpanKind>> = {
 export function decorateOpenTelemetry(settings: Settings): void {
   decorateApiGlobals({
     trace: tracing(settings),
-    metrics: undefined,
-    logs: undefined,
+    metrics: metering(settings),
+    logs: logging(settings),
     propagation: undefined,
   });
 }
@@ -32,8 +37,28 @@ function tracing({ spanAttributes, spanKinds, keys }: Settings): Decorate | unde
   });
   return (provider, wasThere) => {
     const reached = decorateTracing(provider, processor);
-    if (wasThere && !reached) announceLate("tracers");
+    if (wasThere && !reached) announceUnreached("tracers");
     return provider;
+  };
+}
+
+function logging({ logAttributes, keys }: Settings): Decorate | undefined {
+  if (logAttributes === "none") return undefined;
+  const processor = new ExperimentLogRecordProcessor(attributeOptions(logAttributes, keys));
+  return (provider, wasThere) => {
+    const reached = decorateLogging(provider, processor);
+    if (wasThere && !reached) announceUnreached("loggers");
+    return provider;
+  };
+}
+
+function metering({ instruments }: Settings): Decorate | undefined {
+  if (instruments === undefined) return undefined;
+  const names: ReadonlySet<string> = new Set([SERVER_DURATION, ...instruments]);
+  return (provider, wasThere) => {
+    if (wasThere && !attributeMadeInstruments(provider, names)) announceUnreached("instruments");
+    // why: the API takes nothing else for metrics
+    return withExperiments(provider as MeterProvider, instruments.length === 0 ? {} : { instruments });
   };
 }
 
@@ -41,7 +66,7 @@ function attributeOptions(attributes: Exclude<Attribution, "none">, keys: Settin
   return { attributes, ...(keys === undefined ? {} : { experiments: keys }) };
 }
 
-function announceLate(what: string): void {
+function announceUnreached(what: string): void {
   announce(
     `OpenTelemetry was set up first, and the ${what} that it has given out cannot be reached; put ` +
       "--import otel-experiments/register before OpenTelemetry's own.",

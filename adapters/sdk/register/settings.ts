@@ -1,4 +1,5 @@
 import { isExperimentKey, KEY_RULE } from "../../../src/signals.ts";
+import { CLIENT_DURATION, isInstrumentName } from "../instruments.ts";
 import { nearestName } from "./nearest-name.ts";
 
 /** What is written of an assignment. */
@@ -45,9 +46,6 @@ const ATTRIBUTIONS = ["flat", "keyed", "both", "none"] as const;
 const SPAN_KINDS = ["internal", "server", "client", "producer", "consumer"] as const;
 export type SpanKindName = (typeof SPAN_KINDS)[number];
 
-/** https://opentelemetry.io/docs/specs/otel/metrics/api/#instrument-name-syntax */
-const INSTRUMENT_NAME = /^[a-z][a-z0-9_./-]{0,254}$/i;
-
 type Environment = { readonly [name: string]: string | undefined };
 
 /** Reads every variable that there is; one that is wrong counts as not set, and is among the problems. */
@@ -85,7 +83,7 @@ export function readSettings(environment: Environment): ReadSettings {
     instruments: read<{ readonly names: readonly string[] | undefined }>(
       "OTEL_EXPERIMENTS_INSTRUMENTS",
       parseInstruments,
-      "the names of instruments, separated by commas, or none",
+      `the whole names of instruments, separated by commas, or none; ${CLIENT_DURATION} cannot be among them, since undici's instrumentation measures it in the context of another request`,
       { names: [] },
     ).names,
     propagator: flag("OTEL_EXPERIMENTS_PROPAGATOR", true),
@@ -114,7 +112,7 @@ function listOf<T>(parse: (text: string) => T | undefined): (text: string) => re
   };
 }
 
-const parseInstrumentNames = listOf((text) => (INSTRUMENT_NAME.test(text) ? text : undefined));
+const parseInstrumentNames = listOf((text) => (isInstrumentName(text) && text !== CLIENT_DURATION ? text : undefined));
 
 function parseInstruments(text: string): { readonly names: readonly string[] | undefined } | undefined {
   if (text.toLowerCase() === "none") return { names: undefined };
