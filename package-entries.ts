@@ -12,5 +12,6 @@ export const entries = {
   "./undici": "./adapters/outbound/undici.ts",
   "./sdk": "./adapters/sdk/index.ts",
   "./register": "./adapters/sdk/register.ts",
+  "./outgoing": "./adapters/outbound/outgoing.ts",
   "./testing": "./testing/index.ts",
 } as const;

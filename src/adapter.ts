@@ -10,6 +10,7 @@ import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { processState } from "./process-state.ts";
 import { type CalledRequest, clientCall } from "./propagation/client-call.ts";
 import { Destination } from "./propagation/destination.ts";
+import { writeEverywhere } from "./propagation/everywhere.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
 import { ticketOf, ticketOfCall, withdrawTicket } from "./propagation/tickets.ts";
 import type { RequestScope, Scope } from "./scope.ts";
@@ -81,12 +82,7 @@ export function outbound(
   const instance = instanceOf(experiments);
   const spans = checkClientOptions(options);
   if (spans) instance.beforeClose(followRequests());
-  else if (instance.policy.destinations.namesNobody) {
-    advise(
-      "no-destination",
-      "a client was wrapped for experiments whose propagateTo names no destination; it passes nothing on",
-    );
-  }
+  else adviseOfNobody(instance, "a client was wrapped");
   return (called = { header: () => [] }) => {
     if (instance.closed) return undefined;
     const scope = instance.current();
@@ -141,6 +137,26 @@ function checkClientOptions(options: unknown): boolean {
     throw new ExperimentConfigError("ERR_OPTION_VALUE", `spans is ${show(spans)}; write true or false`);
   }
   return spans;
+}
+
+/**
+ * The verb of what is no client of its own: from here on, every client of the process passes on what these experiments
+ * know of the request that it is called in, where it is known which one that is. The result undoes it; it is counted
+ * and idempotent, and closing the experiments undoes it too.
+ *
+ * @throws ExperimentConfigError for what `createExperiments` did not give
+ */
+export function outboundEverywhere(experiments: ExperimentsHandle): () => void {
+  const instance = instanceOf(experiments);
+  adviseOfNobody(instance, "every client is to pass variants on");
+  const undo = writeEverywhere(instance.policy);
+  instance.beforeClose(undo);
+  return undo;
+}
+
+function adviseOfNobody({ policy }: Instance, what: string): void {
+  if (!policy.destinations.namesNobody) return;
+  advise("no-destination", `${what} for experiments whose propagateTo names no destination; nothing is passed on`);
 }
 
 /**

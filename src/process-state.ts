@@ -13,6 +13,8 @@ export interface ProcessState {
   /** Experiments and variants that have a metric series without being declared. */
   readonly measured: Map<string, Set<string>>;
   readonly policies: Set<EgressPolicy>;
+  /** Those that write to the requests of every client, and how often they were let. */
+  readonly everywhere: Map<EgressPolicy, number>;
   /** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
   readonly tickets: Map<string, WeakRef<RequestScope>>;
   /** Calls of clients that make spans, by the ticket that their requests carry until they are written. */
@@ -68,6 +70,7 @@ export function processState(): ProcessState {
     scopes: new AsyncLocalStorage(),
     measured: new Map(),
     policies: new Set(),
+    everywhere: new Map(),
     tickets: new Map(),
     calls: new Map(),
     leavesSpansToOthers: false,

@@ -1,8 +1,10 @@
 import type { ClientRequest } from "node:http";
+import { latestScope } from "../scope-finding.ts";
 import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { isName, linesOf } from "./header-parts.ts";
 import { outgoingLine } from "./outgoing-line.ts";
+import { RequestOwner } from "./request-owner.ts";
 import { TICKET_HEADER } from "./tickets.ts";
 
 /** node:http and node:https publish each request here, in the caller's own context, before anything is written. */
@@ -19,21 +21,22 @@ export function guardHttpRequest(message: unknown): void {
 function guardHeaders(request: ClientRequest): void {
   const tickets = linesOf(request.getHeader(TICKET_HEADER));
   const existing = linesOf(request.getHeader("baggage"));
+  const owner = new RequestOwner(tickets, latestScope);
   if (tickets.length > 0) request.removeHeader(TICKET_HEADER);
-  if (existing.length + tickets.length > 0) {
-    const baggage = outgoingLine(request, existing, tickets, destinationOf(request));
+  if (existing.length + tickets.length + owner.writers.length > 0) {
+    const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
     baggage.recordSize();
-    if (baggage.text === "") request.removeHeader("baggage");
-    else request.setHeader("baggage", baggage.text);
+    if (baggage.text !== "") request.setHeader("baggage", baggage.text);
+    else if (existing.length > 0) request.removeHeader("baggage");
   }
-  guardLaterHeaders(request, tickets);
+  guardLaterHeaders(request, tickets, owner);
 }
 
 /** What is set before the headers are sent goes through the same door. `setHeaders` calls `setHeader`. */
-function guardLaterHeaders(request: ClientRequest, tickets: readonly string[]): void {
+function guardLaterHeaders(request: ClientRequest, tickets: readonly string[], owner: RequestOwner): void {
   const { setHeader, appendHeader } = request;
   const rewrite = (lines: readonly string[]): ClientRequest => {
-    const { text } = outgoingLine(request, lines, tickets, destinationOf(request));
+    const { text } = outgoingLine(request, lines, tickets, owner, destinationOf(request));
     if (text === "") request.removeHeader("baggage");
     else Reflect.apply(setHeader, request, ["baggage", text]);
     return request;
@@ -61,11 +64,13 @@ function guardMadeBlock(request: ClientRequest): void {
   // why: Node offers no way to change a made block; where its fields are others, nothing is changed
   const made = request as unknown as MadeBlock;
   const { _header: before } = made;
-  const block = typeof before === "string" ? takeFromBlock(before) : undefined;
-  if (block === undefined || before === null) return;
-  const baggage = outgoingLine(request, block.baggage, block.tickets, destinationOf(request));
+  if (typeof before !== "string") return;
+  const { rest, baggage: existing, tickets } = takeFromBlock(before);
+  const owner = new RequestOwner(tickets, latestScope);
+  if (existing.length + tickets.length + owner.writers.length === 0) return;
+  const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
   baggage.recordSize();
-  const after = putIntoBlock(block.rest, baggage.text);
+  const after = putIntoBlock(rest, baggage.text);
   made._header = after;
   const queued = made.outputData?.[0];
   if (typeof queued?.data === "string" && queued.data.startsWith(before)) {

@@ -2,7 +2,9 @@ import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { type HeaderPart, isName, linesOf } from "./header-parts.ts";
 import { outgoingLine } from "./outgoing-line.ts";
+import { RequestOwner } from "./request-owner.ts";
 import { callOf, TICKET_HEADER } from "./tickets.ts";
+import { scopeOfUndiciRequest } from "./undici-context.ts";
 
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
 export const UNDICI_CREATE = "undici:request:create";
@@ -26,7 +28,8 @@ export function guardUndiciRequest(message: unknown): void {
   const tickets: string[] = [];
   takeOff(request, lines, tickets);
   const destination = destinationOf(request);
-  const baggage = outgoingLine(request, lines, tickets, destination);
+  const owner = new RequestOwner(tickets, () => scopeOfUndiciRequest(request));
+  const baggage = outgoingLine(request, lines, tickets, owner, destination);
   put(request, baggage.text);
   baggage.recordSize();
 
@@ -61,7 +64,6 @@ function takeOff(request: UndiciRequest, lines: string[], tickets: string[]): vo
   const { headers } = request;
   if (typeof headers === "string") {
     const block = takeFromBlock(headers);
-    if (block === undefined) return;
     lines.push(...block.baggage);
     tickets.push(...block.tickets);
     request.headers = block.rest;

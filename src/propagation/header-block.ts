@@ -9,8 +9,8 @@ export interface HeaderBlock {
   readonly tickets: readonly string[];
 }
 
-/** Takes our headers out of a block of `Name: value` lines; `undefined` where there are none in it. */
-export function takeFromBlock(block: string): HeaderBlock | undefined {
+/** Takes our headers out of a block of `Name: value` lines. Where there are none in it, it is the rest. */
+export function takeFromBlock(block: string): HeaderBlock {
   const baggage: string[] = [];
   const tickets: string[] = [];
   const rest: string[] = [];
@@ -21,7 +21,6 @@ export function takeFromBlock(block: string): HeaderBlock | undefined {
     else if (name === TICKET_HEADER) tickets.push(line.slice(colon + 1).trim());
     else rest.push(line);
   }
-  if (baggage.length + tickets.length === 0) return undefined;
   return { rest: rest.join(LINE_END), baggage, tickets };
 }
 

@@ -22,18 +22,24 @@ export class OutgoingBaggage {
   /** The own members that somebody else wrote, as they stood there. */
   readonly removed: string[] = [];
 
-  /** @param destination undefined where it is not known, so that nothing of ours may leave */
-  constructor(policies: Iterable<EgressPolicy>, scopes: readonly RequestScope[], destination: Target | undefined) {
+  /**
+   * @param scopes those that write
+   * @param destination undefined where it is not known, so that nothing of ours may leave
+   * @param judges who decides about the others' members: by default those who write, and everybody where nobody does
+   */
+  constructor(
+    policies: Iterable<EgressPolicy>,
+    scopes: readonly RequestScope[],
+    destination: Target | undefined,
+    judges: Iterable<EgressPolicy> = scopes.length === 0 ? policies : scopes.map(({ owner }) => owner.policy),
+  ) {
     this.#policies = policies;
     for (const scope of scopes) {
       if (destination?.allowedBy(scope.owner.policy) !== true) continue;
       this.#own = this.#writer === undefined ? scope.own : joinOwn(this.#own, scope.own);
       this.#writer ??= scope;
     }
-    this.#keepsForeign =
-      scopes.length === 0
-        ? letsForeignGo(policies, destination)
-        : scopes.every(({ owner }) => letsForeignGo([owner.policy], destination));
+    this.#keepsForeign = letsForeignGo(judges, destination);
   }
 
   /** Adds a line that somebody wrote. A member that is there already, to the letter, is not repeated. */

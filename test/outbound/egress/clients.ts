@@ -2,6 +2,9 @@ import type http from "node:http";
 import type https from "node:https";
 import net from "node:net";
 import tls from "node:tls";
+import axios from "axios";
+import followRedirects from "follow-redirects";
+import got from "got";
 import nodeFetch from "node-fetch";
 import type { ExperimentsHandle } from "otel-experiments/adapter";
 import { experimentFetch } from "otel-experiments/fetch";
@@ -28,6 +31,8 @@ export interface Client {
   readonly secure: boolean;
   /** Where the way shows no destination, nothing of ours may leave, whatever the URL says. */
   readonly blind: boolean;
+  /** Without a wrapped client, whose request it is cannot be known where the way hides it behind the first hop. */
+  readonly hidesHops: boolean;
   /** It sets its headers when the request is made already, and so in the place of what OpenTelemetry set. */
   readonly late: boolean;
   /** It gives node:http its headers as an array, which OpenTelemetry's instrumentation mangles. */
@@ -55,6 +60,7 @@ const COMMON = {
   credentials: true,
   secure: true,
   blind: false,
+  hidesHops: false,
   late: false,
   arrays: false,
 } as const satisfies Partial<Client>;
@@ -188,7 +194,12 @@ function undiciClients(
     { ...common, name: `${name} request`, send: request(agent) },
     { ...common, name: `${name} stream`, shapes: [shapes.object, shapes.flat], send: stream(agent) },
     { ...common, name: `${name} pipeline`, shapes: [shapes.object, shapes.flat], send: pipeline(agent) },
-    { ...following, name: `${name} request that follows`, send: request(agent.compose(redirect)) },
+    {
+      ...following,
+      name: `${name} request that follows`,
+      hidesHops: major === 7,
+      send: request(agent.compose(redirect)),
+    },
     { ...common, name: `${name} request by CONNECT`, shapes: [shapes.object], send: request(tunnel) },
     { ...common, name: `${name} request by proxy`, secure: false, shapes: [shapes.object], send: request(forward) },
   ];
@@ -278,6 +289,7 @@ function httpClients(
         agent: false,
       }),
     );
+  const agents = { httpAgent: plain, httpsAgent: secure };
   const agentFor = ({ protocol }: URL): http.Agent => (protocol === "https:" ? secure : plain);
   // why: node-fetch's types are its own
   const overAgent = ((input: string, init: object) =>
@@ -287,7 +299,12 @@ function httpClients(
     async (url, headers) =>
       drain(await inner(url, { headers: asHeaders(headers) }));
 
-  const common = { ...COMMON, over: "http", shapes: [shapes.object, shapes.capital, shapes.lists] } as const;
+  const common = {
+    ...COMMON,
+    over: "http",
+    blind: !SHOWS_DESTINATION,
+    shapes: [shapes.object, shapes.capital, shapes.lists],
+  } as const;
   const unwrapped: readonly Client[] = [
     { ...common, name: "http.request", send: request("request") },
     { ...common, name: "http.get", send: request("get") },
@@ -302,7 +319,7 @@ function httpClients(
     { ...common, name: "http.request of pairs", arrays: true, shapes: [shapes.pairs], send: request("request") },
     { ...common, name: "http.request of a flat array", arrays: true, shapes: [shapes.flat], send: request("get") },
     { ...common, name: "http.request over a socket path", secure: false, blind: true, send: overSocket },
-    { ...common, name: "http.request of an absolute form", secure: false, send: absolute },
+    { ...common, name: "http.request of an absolute form", blind: false, secure: false, send: absolute },
     {
       ...common,
       name: "node-fetch",
@@ -310,6 +327,31 @@ function httpClients(
       credentials: false,
       shapes: [shapes.object, shapes.headers, shapes.pairs],
       send: fetchWith(overAgent),
+    },
+    {
+      ...common,
+      name: "axios",
+      follows: true,
+      shapes: [shapes.object, shapes.capital],
+      send: (url, headers) => axios.get(url, { ...agents, proxy: false, headers: asHeaders(headers) }),
+    },
+    {
+      ...common,
+      name: "got",
+      follows: true,
+      send: (url, headers) => got(url, { agent: { http: plain, https: secure }, headers: asHeaders(headers) }).text(),
+    },
+    {
+      ...common,
+      name: "follow-redirects",
+      follows: true,
+      send: (url, headers) =>
+        answered(
+          followRedirects[url.startsWith("https:") ? "https" : "http"].request(url, {
+            agents: { http: plain, https: secure },
+            headers: asHeaders(headers),
+          }),
+        ),
     },
   ];
 
@@ -321,7 +363,7 @@ function httpClients(
         return new Response();
       }),
     );
-  const fetching = { ...common, blind: !SHOWS_DESTINATION, shapes: FETCH_SHAPES } as const;
+  const fetching = { ...common, shapes: FETCH_SHAPES } as const;
   const wrapped: readonly Omit<Client, "wrapped">[] = [
     { ...fetching, name: "http.request, wrapped", send: over(request("request"), Object.fromEntries) },
     { ...fetching, name: "http.get, wrapped", send: over(request("get"), Object.fromEntries) },
@@ -363,7 +405,7 @@ function httpClients(
   return [...unwrapped, ...wrapped.map((client) => ({ ...client, wrapped: true }))];
 }
 
-function answered(request: http.ClientRequest): Promise<void> {
+function answered(request: Pick<http.ClientRequest, "on" | "end">): Promise<void> {
   return new Promise((resolve, reject) => {
     request.on("response", (response) => response.resume().on("end", resolve).on("error", reject));
     request.on("error", reject);

@@ -4,6 +4,7 @@ import { context, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import { createExperiments, type Scope } from "otel-experiments";
 import type { ExperimentsHandle } from "otel-experiments/adapter";
 import { nodeExperiments } from "otel-experiments/node";
+import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../../testing/outbound/scoped-service.ts";
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
@@ -18,6 +19,8 @@ export interface EgressSetUp {
   readonly name: string;
   readonly before: readonly InstrumentationName[];
   readonly after: readonly InstrumentationName[];
+  /** Whether every client writes, and not the wrapped ones alone. */
+  readonly outgoing?: boolean;
 }
 
 const OWN = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
@@ -44,13 +47,15 @@ interface World {
   close(): Promise<void>;
 }
 
-async function startWorld({ before, after }: EgressSetUp): Promise<World> {
+async function startWorld({ before, after, outgoing = false }: EgressSetUp): Promise<World> {
   const exporter = before.length + after.length === 0 ? undefined : startTelemetry();
   const network = await startNetwork();
   before.forEach(enable);
   const propagateTo = namedDestinations(network);
   const trusting = createExperiments({ trustInbound: true, propagateTo });
   const wary = createExperiments({ experiments: REGISTRY, propagateTo });
+  // Twice, which is as if it were once.
+  if (outgoing) for (const each of [trusting, wary, trusting]) instrumentOutgoing(each);
   after.forEach(enable);
   // Required, and only now: instrumentation-http patches what is required, and not what is imported.
   const require = createRequire(import.meta.url);
@@ -129,7 +134,7 @@ async function check(
       const replaces = instrumented && client.over === "http";
       const callers = replaces && !client.late ? "" : form.kept;
       const added = instrumented && !(replaces && client.late && form.writes) ? FOREIGN : "";
-      const writes = side === world.trusting && client.wrapped && !client.blind && destination.hops[i] === true;
+      const writes = side === world.trusting && passesOn(setUp, client, i) && destination.hops[i] === true;
       // What the caller and OpenTelemetry both have stands there once.
       const parts = new Set([callers, added, writes ? OWN : ""]);
       faults.push(...faultsOf(hop, [...parts].filter((part) => part !== "").join(",")).map(inForm));
@@ -137,6 +142,11 @@ async function check(
     faults.push(...tunnelFaults(world.network).map(inForm));
   }
   return faults;
+}
+
+/** Whether a client passes variants on with its n-th hop, where they may go. */
+function passesOn({ outgoing = false }: EgressSetUp, client: Client, hop: number): boolean {
+  return !client.blind && (client.wrapped || (outgoing && !(client.hidesHops && hop > 0)));
 }
 
 /** What a service forwards that hands its caller's header on. */
@@ -151,8 +161,9 @@ export async function defineEgress(setUp: EgressSetUp): Promise<void> {
   const { trusting, wary, network } = world;
   const instrumented = [...setUp.before, ...setUp.after];
   const mangles = instrumented.includes("http");
-  // What goes past the instrumentations is as it is without them.
-  const concerns = ({ over }: Client): boolean => instrumented.length === 0 || instrumented.includes(over);
+  // What goes past the instrumentations is as it is without them, and a wrapped client as it is among others.
+  const concerns = ({ over, wrapped }: Client): boolean =>
+    (instrumented.length === 0 || instrumented.includes(over)) && !(wrapped && setUp.outgoing === true);
   const suitable = ({ arrays }: Client): boolean => !(arrays && mangles);
   const destinations = instrumented.length === 0 ? destinationsOf(network) : someDestinationsOf(network);
   const plan = (clients: readonly Client[], some: readonly Destination[]) =>
