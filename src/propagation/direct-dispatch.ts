@@ -29,8 +29,9 @@ const BUILT_IN_WAY: ReadonlySet<string> = new Set(["", "dispatch", "dispatchWith
 export function isDirectDispatch(folder: string): boolean {
   const frames = getCallSites(MAX_FRAMES, { sourceMap: false });
   const published = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
-  if (published === -1) return false;
-  for (const { scriptName, functionName } of frames.slice(published + 1)) {
+  const way = frames.slice(published + 1);
+  if (published === -1 || way[0]?.functionName !== "Request") return false;
+  for (const { scriptName, functionName } of way) {
     const script = pathOf(scriptName);
     if (script === BUILT_IN) {
       if (functionName === "httpNetworkFetch") return true;

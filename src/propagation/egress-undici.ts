@@ -1,3 +1,4 @@
+import { isClientSpanAwaited, tagClientSpan } from "../telemetry/client-span-tags.ts";
 import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { type HeaderPart, isName, linesOf } from "./header-parts.ts";
@@ -8,6 +9,11 @@ import { scopeOfUndiciRequest } from "./undici-context.ts";
 
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
 export const UNDICI_CREATE = "undici:request:create";
+
+const TRACE_PARENT = "traceparent";
+
+/** W3C Trace Context, 3.2: `00-` and 32 digits of the trace stand before it. */
+const SPAN_ID = { start: 36, end: 52 } as const;
 
 /** What we use of undici's request. It is the same in 6, 7 and 8; in 5 the headers are one text. */
 interface UndiciRequest {
@@ -35,6 +41,7 @@ export function guardUndiciRequest(message: unknown): void {
 
   const { addHeader } = request;
   request.addHeader = function addHeaderOnce(name, value) {
+    if (isName(name, TRACE_PARENT)) tagSpanIn(value, owner);
     if (!isName(name, "baggage")) return Reflect.apply(addHeader, request, [name, value]);
     const present: string[] = [];
     takeOff(request, present, []);
@@ -43,6 +50,25 @@ export function guardUndiciRequest(message: unknown): void {
     return request;
   };
   callOf(tickets)?.begin(request, destination);
+  tagSpansOf(request, owner);
+}
+
+/** OpenTelemetry's instrumentation may have seen the request before us, or sees it behind us and adds its header then. */
+function tagSpansOf({ headers }: UndiciRequest, owner: RequestOwner): void {
+  if (typeof headers === "string" || !isClientSpanAwaited()) return;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isName(headers[i], TRACE_PARENT)) tagSpanIn(headers[i + 1], owner);
+  }
+}
+
+/** The span that a `traceparent` names, if OpenTelemetry started it in whatever context undici runs in. */
+function tagSpanIn(value: HeaderPart, owner: RequestOwner): void {
+  for (const line of linesOf(value)) {
+    const spanId = line.slice(SPAN_ID.start, SPAN_ID.end);
+    if (!isClientSpanAwaited(spanId)) continue;
+    const { scope } = owner;
+    if (scope !== undefined) tagClientSpan(spanId, scope);
+  }
 }
 
 function requestOf(message: unknown): UndiciRequest {

@@ -25,6 +25,12 @@ export function forgetClientSpan(spanId: string): void {
   processState().clientSpans.delete(spanId);
 }
 
+/** Whether anybody waits to be told whose a span is, or any span at all. */
+export function isClientSpanAwaited(spanId?: string): boolean {
+  const { clientSpans } = processState();
+  return spanId === undefined ? clientSpans.size > 0 : clientSpans.has(spanId);
+}
+
 /**
  * Says whose request a client's span is. It gets the attributes of that scope, and of those around it, if an
  * `ExperimentSpanProcessor` is in place; else nothing happens.

@@ -2,9 +2,9 @@ import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes
 import { own } from "../service-stage.ts";
 
 /** The variants of the requests, six of them. */
-export const VARIANTS = ["a", "b", "c", "d", "e", "f"] as const;
+const VARIANTS = ["a", "b", "c", "d", "e", "f"] as const;
 
-export type Variant = (typeof VARIANTS)[number];
+type Variant = (typeof VARIANTS)[number];
 
 /** One way to ask a server, which is `startDisorderlyServer`'s. */
 export interface Way {
@@ -16,14 +16,14 @@ export interface Way {
   open(): OpenWay;
 }
 
-export interface OpenWay {
+interface OpenWay {
   /** Asks, and reads the answer to its end. */
   get(url: string): Promise<unknown>;
   close(): Promise<unknown>;
 }
 
 /** One call, made while a request of that variant is served. */
-export interface Call {
+interface Call {
   readonly way: Way;
   readonly variant: Variant;
   readonly url: string;
