@@ -1,6 +1,7 @@
 import { processState } from "../process-state.ts";
 import type { RequestScope } from "../scope.ts";
 import { noteScope } from "../scope-finding.ts";
+import { attempt } from "./diagnostics.ts";
 
 /** Requests under way at a time that a process is expected to have; of more, the oldest spans go without. */
 const MAX_CLIENT_SPANS = 4096;
@@ -40,5 +41,5 @@ export function isClientSpanAwaited(spanId?: string): boolean {
  */
 export function tagClientSpan(spanId: string, scope: RequestScope): void {
   const span = processState().clientSpans.get(spanId);
-  if (span !== undefined) noteScope(span, scope);
+  if (span !== undefined) attempt("span", "a client's span takes no note", () => noteScope(span, scope));
 }
