@@ -1,0 +1,124 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { SpanKind } from "@opentelemetry/api";
+import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
+import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
+import { createExperiments } from "otel-experiments";
+import { ExperimentSpanProcessor } from "otel-experiments/sdk";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
+import { processState } from "../../src/process-state.ts";
+import type { RequestScope } from "../../src/scope.ts";
+import { attachedScope } from "../../src/scope-finding.ts";
+import { tagClientSpan } from "../../src/telemetry/client-span-tags.ts";
+import { send } from "../../testing/wire/client.ts";
+import { startWireServer } from "../../testing/wire/server.ts";
+import { expressHarness } from "../inbound/harness/express.ts";
+import { requireExpress } from "../inbound/harness/frameworks.ts";
+import { startTracing } from "../inbound/harness/tracing.ts";
+import { type Undici, undiciMajors } from "../outbound/undici-majors.ts";
+
+const REQUESTS = 60;
+const CREATED = "undici:request:create";
+
+const tracing = startTracing([new HttpInstrumentation(), new UndiciInstrumentation()], undefined, [
+  new ExperimentSpanProcessor(),
+]);
+const harness = expressHarness("Express", requireExpress());
+
+beforeEach(() => tracing.clear());
+afterAll(() => tracing.stop());
+
+/** What stands for the channel's subscriber that knows whose request it is. */
+let told: ((message: unknown) => void) | undefined;
+afterEach(() => {
+  if (told !== undefined) unsubscribe(CREATED, told);
+  told = undefined;
+});
+
+/** Requests of six variants, each of which calls a service through one pool of two connections. */
+async function callThroughPool(
+  undici: Undici,
+  scopes: Map<string, RequestScope>,
+): Promise<readonly { readonly asked: string; readonly written: string }[]> {
+  const downstream = await startWireServer();
+  const pool = new undici.Pool(downstream.origin, { connections: 2 });
+  const experiments = createExperiments({ trustInbound: true });
+  const server = await harness.serve({
+    mount: [experiments],
+    async handler({ request, reply }) {
+      const scope = attachedScope(request);
+      const path = request.url ?? "/";
+      if (scope !== undefined) scopes.set(path, scope);
+      await new Promise((resolve) => setImmediate(resolve));
+      const { body } = await pool.request({ path, method: "GET" });
+      await body.text();
+      reply(200, "ok");
+    },
+  });
+  await Promise.all(
+    Array.from({ length: REQUESTS }, (_, i) =>
+      send(server.port, { path: `/${i}`, lines: [`baggage: experiment.checkout.variant=v${i % 6}`] }),
+    ),
+  );
+  await tracing.serverSpans(REQUESTS);
+  await server.close();
+  await pool.close();
+  await downstream.close();
+  await experiments.close();
+  const clients = tracing.spans().filter(({ kind }) => kind === SpanKind.CLIENT);
+  return clients.map(({ attributes }) => {
+    const { "url.path": path = "", "experiment.variant": written = "nothing" } = attributes;
+    return { asked: `v${Number(String(path).slice(1)) % 6}`, written: String(written) };
+  });
+}
+
+describe.each(undiciMajors)(
+  "the CLIENT spans of instrumentation-undici, $name on a pool of two connections",
+  ({ undici }) => {
+    test("CLS-01 never have another request's variant, where nobody says whose they are", async () => {
+      const spans = await callThroughPool(undici, new Map());
+      expect(spans).toHaveLength(REQUESTS);
+      expect(spans.filter(({ asked, written }) => written !== "nothing" && written !== asked)).toEqual([]);
+      expect(processState().clientSpans.size).toBe(0);
+    });
+
+    test("CLS-02 have their own request's where the channel says whose they are", async () => {
+      const scopes = new Map<string, RequestScope>();
+      told = (message) => {
+        // why: what undici publishes
+        const { request } = message as { readonly request: { readonly path: string; readonly headers: string[] } };
+        const traceparent = request.headers[request.headers.indexOf("traceparent") + 1] ?? "";
+        const scope = scopes.get(request.path);
+        if (scope !== undefined) tagClientSpan(traceparent.split("-")[2] ?? "", scope);
+      };
+      subscribe(CREATED, told);
+      const spans = await callThroughPool(undici, scopes);
+      expect(spans).toHaveLength(REQUESTS);
+      expect(spans.filter(({ asked, written }) => written !== asked)).toEqual([]);
+      expect(processState().clientSpans.size).toBe(0);
+    });
+  },
+);
+
+describe("spans that wait for somebody who knows", () => {
+  test("CLS-03 are bounded: of more than 4096 under way the oldest go without", () => {
+    const processor = new ExperimentSpanProcessor();
+    const spans = Array.from({ length: 5000 }, (_, i) => waitingSpan(i));
+    for (const span of spans) processor.onStart(span, EMPTY);
+    expect(processState().clientSpans.size).toBe(4096);
+    for (const span of spans) processor.onEnd(span);
+    expect(processState().clientSpans.size).toBe(0);
+    expect(() => tagClientSpan("f".repeat(16), {} as RequestScope)).not.toThrow(); // why: nobody looks at it
+  });
+});
+
+const EMPTY = { getValue: () => undefined, setValue: () => EMPTY, deleteValue: () => EMPTY };
+
+function waitingSpan(i: number) {
+  const spanId = i.toString(16).padStart(16, "0");
+  return {
+    kind: SpanKind.CLIENT,
+    attributes: {},
+    instrumentationScope: { name: "@opentelemetry/instrumentation-undici" },
+    spanContext: () => ({ traceId: "1".repeat(32), spanId, traceFlags: 1 }),
+  };
+}
