@@ -30,18 +30,25 @@ export function instrumentNames(given: unknown): ReadonlySet<string> {
     isInstrumentName,
     'the whole names of instruments, such as "orders.placed" (no pattern: it would select what belongs to no request)',
   );
-  if (names?.includes(CLIENT_DURATION) === true) throw clientDurationError("instruments holds");
+  if (names?.includes(CLIENT_DURATION) === true) {
+    throw clientDurationError(
+      "instruments holds",
+      "leave it out, and use experimentFetch or experimentInterceptor with spans: true, which measure it rightly",
+    );
+  }
   return new Set(names);
 }
 
 /**
  * instrumentation-undici records the client's duration in the async context of a pooled socket: the pair found there is
  * some other request's.
+ *
+ * @param mend what to do instead
  */
-export function clientDurationError(what: string): ExperimentConfigError {
+export function clientDurationError(what: string, mend: string): ExperimentConfigError {
   return new ExperimentConfigError(
     "ERR_OPTION_VALUE",
-    `${what} ${CLIENT_DURATION}, which undici's instrumentation measures in the context of another request; leave it out, and use experimentFetch or experimentInterceptor with spans: true, which measure it rightly`,
+    `${what} ${CLIENT_DURATION}, which undici's instrumentation measures in the context of another request; ${mend}`,
   );
 }
 

@@ -69,7 +69,7 @@ export class SecondViewSearch {
       if (doubled === undefined) return;
       advise(
         "views",
-        `another View selects ${doubled.name} too, so that all its measurements count twice; give that View to withExperiments() in place of ours, or narrow its instrumentName`,
+        `another View selects ${doubled.name} too, so that all its measurements count twice; give that View to withExperiments() in place of ours, or take ours away and wrap the MeterProvider: withExperiments(meterProvider)`,
       );
     } catch {
       // The SDK keeps its Views in another way than those we know.

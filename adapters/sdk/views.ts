@@ -59,7 +59,12 @@ export function experimentViews(options: ExperimentViewsOptions = {}): Experimen
 
 /** The given View with the pair added behind its other processors, so that a list of allowed attributes keeps it. */
 export function viewWithExperiments<V extends ViewLike>(view: V): V {
-  if (selectsClientDuration(view)) throw clientDurationError("the View selects");
+  if (selectsClientDuration(view)) {
+    throw clientDurationError(
+      "the View selects",
+      "narrow its instrumentName or its meterName, or leave the View as it is and wrap the MeterProvider: withExperiments(meterProvider)",
+    );
+  }
   const { attributesProcessors = [] } = view;
   if (!Array.isArray(attributesProcessors)) {
     throw new ExperimentConfigError(
