@@ -136,14 +136,3 @@ export function notedScope(span: object): RequestScope | undefined {
   if (origin === undefined) return undefined;
   return "scope" in origin ? origin.scope : scopeOfServed(origin.served);
 }
-
-/** The scope of the request whose server span a context has, whatever code runs. */
-export function scopeOfServerSpan(active?: Context): RequestScope | undefined {
-  try {
-    const span = getRPCMetadata(active ?? context.active())?.span;
-    return span === undefined ? undefined : attachedScope(span);
-  } catch (error) {
-    advise("span", "OpenTelemetry's server span could not be looked at", error);
-    return undefined;
-  }
-}

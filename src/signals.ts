@@ -2,12 +2,12 @@
  * The boundary between the core and what decorates OpenTelemetry's own signals: spans, log records, measurements,
  * carriers. Internal, unlike `adapter.ts`: what stands here changes with the package.
  */
-export { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
+export { ATTR_EXPERIMENT_ID, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export { takeRegistration } from "./process-state.ts";
 export type { RequestScope } from "./scope.ts";
-export { latestScope, notedScope, noteOrigin, scopeOfServerSpan } from "./scope-finding.ts";
+export { latestScope, notedScope, noteOrigin } from "./scope-finding.ts";
 export { show } from "./show.ts";
 export { awaitClientSpan, forgetClientSpan } from "./telemetry/client-span-tags.ts";
 export { advise, attempt } from "./telemetry/diagnostics.ts";

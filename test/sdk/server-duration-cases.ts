@@ -25,7 +25,7 @@ const REGISTRY = { checkout: { id: "checkout_1", variants: VARIANTS } };
 /** How a request comes by its variant, and how it ends. */
 const FATES = ["by its header", "by its handler", "by its header, and aborted", "none"] as const;
 
-export function harnesses(): readonly InboundHarness[] {
+function harnesses(): readonly InboundHarness[] {
   return [
     expressHarness("Express", requireExpress()),
     koaHarness("Koa", requireKoa()),
