@@ -8,7 +8,7 @@ import { methodAttributes, redactQuery } from "./http-attributes.ts";
 export interface DescribedRequest {
   readonly header: HeaderGetter;
   readonly peer: string | undefined;
-  /** The request target as it came in, where a framework cuts `request.url`. */
+  /** The request target as it came in, where a framework cuts `request.url`; or the whole URL. */
   readonly url?: string | undefined;
   readonly request: ArrivedRequest & {
     readonly headers?: object | undefined;
@@ -71,10 +71,11 @@ function first(header: HeaderGetter, name: string): string | undefined {
   return typeof received === "object" ? received[0] : received;
 }
 
-function schemeIn({ header, request }: DescribedRequest): "http" | "https" {
+function schemeIn({ header, url = "", request }: DescribedRequest): "http" | "https" {
   const named = readForwarded(first(header, "forwarded")).get("proto") ?? first(header, "x-forwarded-proto");
   const scheme = named?.split(",", 1)[0]?.trim().toLowerCase();
   if (scheme === "http" || scheme === "https") return scheme;
+  if (url.startsWith("https:")) return "https";
   const { socket } = request;
   return socket !== undefined && "encrypted" in socket && socket.encrypted === true ? "https" : "http";
 }
