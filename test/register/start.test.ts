@@ -1,4 +1,7 @@
 import { execFile } from "node:child_process";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
@@ -119,6 +122,19 @@ describe("beside OpenTelemetry", () => {
       ...OURS,
     ]);
     expect(silent.ended.stderr).toBe("");
+  });
+
+  test("REG-58 two copies of the package decorate once", async () => {
+    const again = join(shop.directory, "node_modules/otel-experiments-again");
+    await cp(join(shop.directory, "node_modules/otel-experiments"), again, { recursive: true });
+    const { ended, active } = await order({ OTEL_EXPERIMENTS_LOG_ATTRIBUTES: "all" }, [
+      "--import",
+      pathToFileURL(join(again, "dist/adapters/sdk/register.js")).href,
+      ...OURS,
+      ...OPENTELEMETRY,
+    ]);
+    expect(ended.stderr.match(/OTEL_EXPERIMENTS_LOG_ATTRIBUTES/g)).toHaveLength(1);
+    expect(active).toMatchObject({ "experiment.variant": "express" });
   });
 
   test("REG-55 disabled, it does nothing", async () => {
