@@ -4,8 +4,10 @@ import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "./assign
 import { UnregisteredAssignments } from "./assignment/unregistered.ts";
 import { ExperimentUsageError, type ExperimentUsageErrorCode } from "./errors.ts";
 import { type CompiledOptions, compileOptions } from "./options.ts";
+import { processState } from "./process-state.ts";
 import { type EgressHold, enforce } from "./propagation/egress.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
+import { writeEverywhere } from "./propagation/everywhere.ts";
 import { RequestScope, type ScopeOwner } from "./scope.ts";
 import { currentScope } from "./scope-finding.ts";
 import { show } from "./show.ts";
@@ -33,6 +35,7 @@ export class Instance implements ScopeOwner {
     this.#unregistered = new UnregisteredAssignments(this.options.reader.prefix);
     this.outside = new RequestScope(this, undefined);
     this.egress = enforce(this.options.policy);
+    if (processState().everywhereByDefault) this.beforeClose(writeEverywhere(this.options.policy));
   }
 
   get policy(): EgressPolicy {

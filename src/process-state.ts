@@ -15,6 +15,8 @@ export interface ProcessState {
   readonly policies: Set<EgressPolicy>;
   /** Those that write to the requests of every client, and how often they were let. */
   readonly everywhere: Map<EgressPolicy, number>;
+  /** Whether instances that are made from here on are among them. */
+  everywhereByDefault: boolean;
   /** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
   readonly tickets: Map<string, WeakRef<RequestScope>>;
   /** Calls of clients that make spans, by the ticket that their requests carry until they are written. */
@@ -71,6 +73,7 @@ export function processState(): ProcessState {
     measured: new Map(),
     policies: new Set(),
     everywhere: new Map(),
+    everywhereByDefault: false,
     tickets: new Map(),
     calls: new Map(),
     leavesSpansToOthers: false,

@@ -6,6 +6,7 @@ export { ATTR_EXPERIMENT_ID, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export { takeRegistration } from "./process-state.ts";
+export { writeEverywhereByDefault } from "./propagation/everywhere.ts";
 export type { RequestScope } from "./scope.ts";
 export { latestScope, notedScope, noteOrigin } from "./scope-finding.ts";
 export { show } from "./show.ts";

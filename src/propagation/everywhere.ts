@@ -17,3 +17,8 @@ export function writeEverywhere(policy: EgressPolicy): () => void {
     else everywhere.delete(policy);
   };
 }
+
+/** Lets every instance of the process do so that is made from here on. */
+export function writeEverywhereByDefault(): void {
+  processState().everywhereByDefault = true;
+}

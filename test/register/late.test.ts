@@ -88,8 +88,8 @@ test("REG-61 a span that is ended twice is the SDK's to complain of, once", () =
 
 test("REG-62 a logger that has been used already emits with the pair, and the caller's record stays as it is", () => {
   const exporter = new InMemoryLogRecordExporter();
-  // why: SDK 2.x takes the exporter itself, 3.x in options
-  const processor = new SimpleLogRecordProcessor(Object.assign(exporter, { exporter }) as never);
+  // SDK 2.x takes the exporter itself, 3.x in options.
+  const processor = new SimpleLogRecordProcessor(Object.assign(exporter, { exporter }));
   const provider = new LoggerProvider({ processors: [processor] });
   const early = logs.getLogger("early");
   logs.setGlobalLoggerProvider(provider);

@@ -10,6 +10,7 @@ import { type Received, startTelemetryReceiver, type TelemetryReceiver } from ".
 const EXPRESS = { "experiment.id": "checkout_1", "experiment.variant": "express" };
 const CONTROL = { "experiment.id": "checkout_1", "experiment.variant": "control" };
 const NONE = { "experiment.variant": "none" };
+const EXPRESS_MEMBERS = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
 const CONTROL_MEMBERS = "experiment.checkout.variant=control,experiment.checkout.id=checkout_1";
 /** OTLP's numbers of the kinds. */
 const [SERVER, CLIENT] = [2, 3];
@@ -38,6 +39,7 @@ describe.each(LAUNCHES)("$title:", (launch) => {
         DOWNSTREAM_ALLOWED: allowed.origin,
         DOWNSTREAM_REFUSED: refused.origin,
         OTEL_EXPERIMENTS_INSTRUMENTS: "orders.placed",
+        OTEL_EXPERIMENTS_OUTGOING: "true",
       },
     });
     await send(process.port, { path: "/order?assign=express" });
@@ -85,10 +87,26 @@ describe.each(LAUNCHES)("$title:", (launch) => {
     );
   });
 
-  test("REG-13 the CLIENT span of node:http has its request's flat pair", () => {
-    const isOfHttp = ({ kind, attributes }: Received): boolean =>
-      kind === CLIENT && String(attributes["url.full"]).endsWith("/http");
-    expect(pairs(receiver.spans, isOfHttp)).toEqual([[EXPRESS], [CONTROL], [{}]]);
+  test("REG-17 every client passes the variant on in one line, and to no destination that is not named", () => {
+    const clients = ["fetch", "wrapped", "http"];
+    const [express, control] = [EXPRESS_MEMBERS, CONTROL_MEMBERS].map((members) => clients.map(() => [members]));
+    expect(allowed.requests.map(({ start }) => start.split(" ")[1])).toEqual(
+      [1, 2, 3].flatMap(() => clients.map((client) => `/${client}`)),
+    );
+    expect(allowed.baggage()).toEqual([
+      ...(express ?? []),
+      ...(control ?? []).map(([members]) => [`foreign=1,${members}`]),
+      [],
+      [],
+      [],
+    ]);
+    expect(refused.baggage()).toEqual([[], [], [], ["foreign=1"], ["foreign=1"], ["foreign=1"], [], [], []]);
+  });
+
+  test.each(["fetch", "wrapped", "http"])("REG-13 the CLIENT span of %s has its request's flat pair", (client) => {
+    const isOfClient = ({ kind, attributes }: Received): boolean =>
+      kind === CLIENT && String(attributes["url.full"]).endsWith(`/${client}`);
+    expect(pairs(receiver.spans, isOfClient)).toEqual([[EXPRESS], [CONTROL], [{}]]);
   });
 
   test("REG-14 a log record of pino has its request's flat pair and its trace, and an event what it has itself", () => {

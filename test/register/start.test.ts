@@ -137,6 +137,18 @@ describe("beside OpenTelemetry", () => {
     expect(active).toMatchObject({ "experiment.variant": "express" });
   });
 
+  test("REG-59 without OTEL_EXPERIMENTS_OUTGOING the wrapped client alone passes the variant on", async () => {
+    const peer = await startWireServer();
+    await order({ DOWNSTREAM_ALLOWED: peer.origin });
+    const sent = peer.requests.map(({ start }, i) => [start.split(" ")[1], peer.baggage()[i]?.length]);
+    expect(sent).toEqual([
+      ["/fetch", 0],
+      ["/wrapped", 1],
+      ["/http", 0],
+    ]);
+    await peer.close();
+  });
+
   test("REG-55 disabled, it does nothing", async () => {
     const { ended, active } = await order({ OTEL_EXPERIMENTS_DISABLED: "true" });
     expect(ended.stderr).toBe("");
