@@ -8,7 +8,7 @@ import { type PackedPackage, packPackage, ROOT, run } from "./packed-package.ts"
 const PEERS = ["@opentelemetry/api", "@opentelemetry/core"];
 /** What npm installs with the package alone. */
 const INSTALLED = [...PEERS, "fastify-plugin"];
-const TYPES = ["@types/node", "@types/express", "@types/koa", "fastify", "express", "koa", "undici"];
+const TYPES = ["@types/node", "@types/express", "@types/koa", "fastify", "express", "koa", "hono", "undici"];
 
 const SPECIFIERS = Object.keys(entries).map((subpath) => subpath.replace(".", "otel-experiments"));
 /** Its import is what does something. */
@@ -185,6 +185,7 @@ describe("a consumer in TypeScript", () => {
     import http from "node:http";
     import express from "express";
     import fastify from "fastify";
+    import { Hono } from "hono";
     import Koa from "koa";
     import { Agent } from "undici";
     import { createExperiments, defineExperiments, ExperimentConfigError, type Scope } from "otel-experiments";
@@ -193,6 +194,7 @@ describe("a consumer in TypeScript", () => {
     import { expressExperiments } from "otel-experiments/express";
     import { fastifyExperiments } from "otel-experiments/fastify";
     import { experimentFetch } from "otel-experiments/fetch";
+    import { honoExperiments } from "otel-experiments/hono";
     import { koaExperiments } from "otel-experiments/koa";
     import { nodeExperiments } from "otel-experiments/node";
     import { inboundContract, type InboundHarness } from "otel-experiments/testing";
@@ -200,10 +202,12 @@ describe("a consumer in TypeScript", () => {
 
     const registry = defineExperiments({ checkout: { id: "checkout_1", variants: ["control", "express"] } });
     export const experiments = createExperiments({ experiments: registry, trustInbound: ["10.0.0.0/8"] });
-    express().use(expressExperiments(experiments));
-    new Koa().use(koaExperiments(experiments));
+    express().use(expressExperiments(experiments, { serverSpan: "create", route: (request) => request.url }));
+    express().use(expressExperiments(experiments, { route: (request: express.Request) => request.path }));
+    new Koa().use(koaExperiments(experiments, { serverSpan: "create", route: (ctx: Koa.Context) => ctx.path }));
+    new Hono().use(honoExperiments(experiments)).get("/", (c) => c.text(c.var.experiments.variant("checkout") ?? "none"));
     const app = fastify();
-    app.register(fastifyExperiments, { experiments });
+    app.register(fastifyExperiments, { experiments, serverSpan: "create", route: (request) => request.routeOptions.url });
     app.get("/", async (request) => request.experiments.variant("checkout") ?? "none");
     http.createServer(nodeExperiments(experiments, (_request, response) => response.end()));
     export const agent = new Agent().compose(experimentInterceptor(experiments));
