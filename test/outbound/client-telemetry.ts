@@ -1,9 +1,17 @@
-import { type Attributes, metrics, SpanKind, trace } from "@opentelemetry/api";
+import { type Attributes, context, metrics, propagation, SpanKind, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
-import type { InMemorySpanExporter, ReadableSpan } from "@opentelemetry/sdk-trace";
+import {
+  InMemorySpanExporter,
+  type ReadableSpan,
+  type Sampler,
+  SimpleSpanProcessor,
+  type SpanProcessor,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
 import { headerValues, type WireMessage } from "../../testing/wire/http-bytes.ts";
 import { PointReader } from "../core/point-reader.ts";
-import { startTelemetry } from "./egress/telemetry.ts";
 
 /** What OpenTelemetry's SDK has seen of this process's clients. */
 export interface ClientTelemetry {
@@ -18,9 +26,25 @@ export interface ClientTelemetry {
   durations(): Promise<readonly { readonly attributes: Attributes; readonly count: number }[]>;
 }
 
+/** What of OpenTelemetry's SDK is other than usual. */
+interface TelemetrySetUp {
+  readonly sampler?: Sampler;
+  readonly processors?: readonly SpanProcessor[];
+}
+
 /** Starts the SDK's tracing, propagation and metrics, as the ones of this process. */
-export function startClientTelemetry(): ClientTelemetry {
-  const exporter = startTelemetry();
+export function startClientTelemetry({ sampler, processors = [] }: TelemetrySetUp = {}): ClientTelemetry {
+  const exporter = new InMemorySpanExporter();
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(
+    new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
+  );
+  trace.setGlobalTracerProvider(
+    new TracerProvider({
+      ...(sampler === undefined ? {} : { sampler }),
+      spanProcessors: [...processors, new SimpleSpanProcessor({ exporter })],
+    }),
+  );
   const reader = new PointReader();
   metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
   const counted = new Map<string, number>();
