@@ -11,7 +11,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { headerValues, type WireMessage } from "../../testing/wire/http-bytes.ts";
-import { PointReader } from "../core/point-reader.ts";
+import { PointReader, pointsOf } from "../core/point-reader.ts";
 
 /** What OpenTelemetry's SDK has seen of this process's clients. */
 export interface ClientTelemetry {
@@ -67,11 +67,16 @@ export function startClientTelemetry({ sampler, processors = [] }: TelemetrySetU
         }
       }),
     async durations() {
-      const points = await reader.points("http.client.request.duration");
-      return points.flatMap(({ attributes, count }) => {
-        const id = JSON.stringify(attributes);
-        const news = count - (counted.get(id) ?? 0);
-        counted.set(id, count);
+      const { resourceMetrics } = await reader.collect();
+      const measured = resourceMetrics.scopeMetrics.flatMap(({ scope, metrics: instruments }) =>
+        instruments
+          .filter(({ descriptor }) => descriptor.name === "http.client.request.duration")
+          .flatMap((metric) => pointsOf(metric).map((point) => ({ ...point, id: [scope.name, point.attributes] }))),
+      );
+      return measured.flatMap(({ attributes, count, id }) => {
+        const key = JSON.stringify(id);
+        const news = count - (counted.get(key) ?? 0);
+        counted.set(key, count);
         return news === 0 ? [] : [{ attributes, count: news }];
       });
     },

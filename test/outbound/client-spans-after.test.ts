@@ -1,0 +1,3 @@
+import { defineBeside } from "./client-spans-beside.ts";
+
+defineBeside("after us");
