@@ -15,7 +15,7 @@ import {
   carriedFrom,
   type HeaderLines,
   headerLines,
-  linesNamed,
+  membersOf,
   putHeader,
   takeHeader,
   traceHeaderNames,
@@ -54,7 +54,7 @@ export class ClientCall implements OutgoingCall {
     this.#active = context.active();
     this.#latest = latestScope(this.#active);
     this.#scope = scopeOwnedBy(owner, this.#latest);
-    this.#given = linesNamed(traceHeaderNames(), header);
+    this.#given = membersOf(traceHeaderNames(), header);
     const outer = resending.getStore();
     const isAnew = identity !== undefined && outer?.identity === identity;
     this.#resending = isAnew ? outer : { identity, sends: 0 };
@@ -75,7 +75,7 @@ export class ClientCall implements OutgoingCall {
     if (processState().leavesSpansToOthers || !isUnwritten(request) || request.method === "CONNECT") return;
     attempt("client-span", "the CLIENT span of a request could not be started", () => {
       const names = traceHeaderNames();
-      if (hasOthers(linesNamed(names, headerLines(request)), this.#given)) leaveSpansToOthers();
+      if (hasOthers(membersOf(names, headerLines(request)), this.#given)) leaveSpansToOthers();
       else this.#start(request, names, destination?.url, resends);
     });
   }

@@ -19,9 +19,15 @@ export function traceHeaderNames(): readonly string[] {
     .filter((name) => name !== "baggage");
 }
 
-/** The lines of these headers, `name: value` each. */
-export function linesNamed(names: readonly string[], header: HeaderLines): readonly string[] {
-  return names.flatMap((name) => header(name).map((line) => `${name}: ${line}`));
+/** The members of these headers, with the name of each. Clients may join lines and trim them on their way. */
+export function membersOf(names: readonly string[], header: HeaderLines): readonly string[] {
+  return names.flatMap((name) =>
+    header(name)
+      .flatMap((line) => line.split(","))
+      .map((member) => member.trim())
+      .filter((member) => member !== "")
+      .map((member) => `${name}: ${member}`),
+  );
 }
 
 /** The lines of a request's header. */
