@@ -45,15 +45,15 @@ const resending = new AsyncLocalStorage<Resending>();
  */
 export class ClientCall implements OutgoingCall {
   readonly #active: Context;
-  readonly #latest: RequestScope | undefined;
-  readonly #scope: RequestScope | undefined;
+  readonly scope: RequestScope | undefined;
+  readonly #measured: RequestScope | undefined;
   readonly #given: readonly string[];
   readonly #resending: Resending;
 
   constructor(owner: ScopeOwner, { header, identity }: CalledRequest) {
     this.#active = context.active();
-    this.#latest = latestScope(this.#active);
-    this.#scope = scopeOwnedBy(owner, this.#latest);
+    this.scope = latestScope(this.#active);
+    this.#measured = scopeOwnedBy(owner, this.scope);
     this.#given = membersOf(traceHeaderNames(), header);
     const outer = resending.getStore();
     const isAnew = identity !== undefined && outer?.identity === identity;
@@ -66,7 +66,7 @@ export class ClientCall implements OutgoingCall {
   }
 
   #runInPlace<T>(fn: () => T): T {
-    return processState().scopes.run(this.#latest, () => context.with(this.#active, fn));
+    return processState().scopes.run(this.scope, () => context.with(this.#active, fn));
   }
 
   /** Starts the span of a request that undici has made and not yet written, and puts its trace context on it. */
@@ -90,7 +90,7 @@ export class ClientCall implements OutgoingCall {
     });
     const active = span === undefined ? this.#active : trace.setSpan(this.#active, span);
     const measured = { "http.request.method": methodOf(request.method), ...server };
-    const clientSpan = new ClientSpan({ span, active, scope: this.#scope, measured }, followRequests());
+    const clientSpan = new ClientSpan({ span, active, scope: this.#measured, measured }, followRequests());
     clientSpan.attachTo(request);
     if (span !== undefined) this.#inject(request, clientSpan, active, names);
   }

@@ -34,7 +34,8 @@ export function guardUndiciRequest(message: unknown): void {
   const tickets: string[] = [];
   takeOff(request, lines, tickets);
   const destination = destinationOf(request);
-  const owner = new RequestOwner(tickets, () => scopeOfUndiciRequest(request));
+  const call = callOf(tickets);
+  const owner = new RequestOwner(tickets, () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope));
   const baggage = outgoingLine(request, lines, tickets, owner, destination);
   put(request, baggage.text);
   baggage.recordSize();
@@ -49,7 +50,7 @@ export function guardUndiciRequest(message: unknown): void {
     put(request, baggage.text);
     return request;
   };
-  callOf(tickets)?.begin(request, destination);
+  call?.begin(request, destination);
   tagSpansOf(request, owner);
 }
 

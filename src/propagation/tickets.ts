@@ -26,6 +26,8 @@ const expired = new FinalizationRegistry<string>((ticket) => {
 
 /** A call of a client that makes spans: whoever sees a request of it being made lets it begin. */
 export interface OutgoingCall {
+  /** The latest scope of the code that called; undefined outside of a request. */
+  readonly scope: RequestScope | undefined;
   begin(request: object, destination: Destination | undefined): void;
 }
 

@@ -146,7 +146,7 @@ describe("trace context on the wire", () => {
   test.each(undiciMajors)(
     "CS-55 $name: the caller's is replaced where it stands, in every form",
     async ({ undici }) => {
-      const pairs = [...Object.entries({ "x-one": "1", ...OTHERS, "x-two": "2" })];
+      const pairs = Object.entries({ "x-one": "1", ...OTHERS, "x-two": "2" });
       const forms: readonly unknown[] = [
         Object.fromEntries(pairs),
         pairs.flat(),
@@ -341,8 +341,8 @@ test("CS-66 what the caller's code sees as active is its own span, in callbacks 
   for (const { undici } of undiciMajors) {
     const seen: unknown[] = [];
     await telemetry.within("call", async () => {
-      const own = trace.getActiveSpan()?.spanContext().spanId;
-      const note = (): void => void seen.push(trace.getActiveSpan()?.spanContext().spanId === own);
+      const call = trace.getActiveSpan()?.spanContext().spanId;
+      const note = (): void => void seen.push(trace.getActiveSpan()?.spanContext().spanId === call);
       const { body } = await undici.request(server.origin, { dispatcher: intercepted(undici) });
       note();
       body.on("end", note);
