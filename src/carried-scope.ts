@@ -1,12 +1,12 @@
 import type { Instance } from "./instance.ts";
 import { runInScope } from "./open-request.ts";
 import { processState } from "./process-state.ts";
-import { type Carrier, isCarrier, readEntry } from "./propagation/carrier.ts";
+import { type Carrier, isCarrier, readEntry, textOf } from "./propagation/carrier.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope } from "./scope.ts";
 import { show } from "./show.ts";
-import { claimConsumerSpan } from "./telemetry/consumer-span.ts";
+import { claimConsumerSpan } from "./telemetry/carried-span.ts";
 import { advise, attempt } from "./telemetry/diagnostics.ts";
 
 /** Who is believed. */
@@ -69,15 +69,24 @@ function openCarried(
   if (given === undefined && carrier !== undefined && carrier !== null) {
     instance.mistake("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
   }
-  const scope = new RequestScope(instance, processState().scopes.getStore());
-  if (given === undefined) return scope;
+  const outer = processState().scopes.getStore();
+  if (given === undefined) return new RequestScope(instance, outer);
+  return readCarried(instance, () => readEntry(given, "baggage").lines.join(","), headerOf(given), outer, trusts);
+}
+
+/** Opens a scope and adds what a carrier brings. Never throws. */
+export function readCarried(
+  instance: Instance,
+  baggage: () => string,
+  header: HeaderGetter,
+  outer: RequestScope | undefined,
+  trusts?: () => boolean,
+): RequestScope {
+  const scope = new RequestScope(instance, outer);
   try {
     instance.refreshMeters();
-    const { lines } = readEntry(given, "baggage");
-    if (lines.length > 0) {
-      const caller = { header: headerOf(given), peer: undefined };
-      scope.add(readAssignments(instance, lines.join(","), caller, trusts));
-    }
+    const line = baggage();
+    if (line !== "") scope.add(readAssignments(instance, line, { header, peer: undefined }, trusts));
   } catch (error) {
     advise("carrier", "a message could not be read, so it has no variant from its sender", error);
   }
@@ -96,7 +105,7 @@ function trustOf(instance: Instance, trusted: unknown): (() => boolean) | undefi
 /** As a request's headers are asked for: by lower-case name, as text. */
 function headerOf(carrier: Carrier): HeaderGetter {
   return (name) => {
-    const values = readEntry(carrier, name.toLowerCase()).lines.map((line) => Buffer.from(line, "latin1").toString());
+    const values = readEntry(carrier, name.toLowerCase()).lines.map(textOf);
     return values.length < 2 ? values[0] : values;
   };
 }

@@ -1,9 +1,10 @@
 import type { Meter } from "@opentelemetry/api";
 import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
-import { type RunEachOptions, type RunOptions, runCarried, runEachCarried } from "./carried-scope.ts";
+import { type RunEachOptions, type RunOptions, readCarried, runCarried, runEachCarried } from "./carried-scope.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import type { ExperimentsOptions } from "./options.ts";
+import { type CarrierOpener, processState } from "./process-state.ts";
 import { type InjectOptions, injectBaggage } from "./propagation/carrier-baggage.ts";
 import type { Verdict } from "./propagation/destinations.ts";
 import type { Scope } from "./scope.ts";
@@ -76,6 +77,8 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
  */
 export function createExperiments<const R extends Registry = Registry>(options: ExperimentsOptions<R>): Experiments<R> {
   const instance = new Instance(options);
+  const opener: CarrierOpener = (baggage, header, outer) => readCarried(instance, () => baggage, header, outer);
+  processState().openers.add(opener);
   const experiments: Experiments = {
     [INSTANCE]: instance,
     variant: (key) => instance.current().variant(key),
@@ -87,7 +90,10 @@ export function createExperiments<const R extends Registry = Registry>(options: 
     run: (carrier, fn, runOptions) => runCarried(instance, carrier, fn, runOptions),
     runEach: (messages, runOptions, fn) => runEachCarried(instance, messages, runOptions, fn),
     explain: (url) => explain(instance, url),
-    close: async () => instance.close(),
+    close: async () => {
+      processState().openers.delete(opener);
+      instance.close();
+    },
   };
   // why: the registry's types are for the compiler; at run time its keys and variants are strings
   return Object.freeze(experiments) as unknown as Experiments<R>;

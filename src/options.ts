@@ -52,7 +52,7 @@ const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
   "strict",
 ];
 
-const DEFAULT_PREFIX = "experiment.";
+export const DEFAULT_PREFIX = "experiment.";
 
 /** @throws ExperimentConfigError */
 export function compileOptions(options: unknown): CompiledOptions {

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Socket } from "node:net";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import type { OutgoingCall } from "./propagation/tickets.ts";
+import type { HeaderGetter } from "./propagation/trust.ts";
 import type { RequestScope } from "./scope.ts";
 
 /**
@@ -17,6 +18,10 @@ export interface ProcessState {
   readonly everywhere: Map<EgressPolicy, number>;
   /** Whether instances that are made from here on are among them. */
   everywhereByDefault: boolean;
+  /** What opens a scope for a carrier that our propagator read, of each instance that is not closed. */
+  readonly openers: Set<CarrierOpener>;
+  /** Whether our propagator has read a carrier, so that contexts are worth asking. */
+  extracts: boolean;
   /** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
   readonly tickets: Map<string, WeakRef<RequestScope>>;
   /** Calls of clients that make spans, by the ticket that their requests carry until they are written. */
@@ -34,6 +39,9 @@ export interface ProcessState {
   /** Whether `otel-experiments/register` has decorated OpenTelemetry. */
   registered: boolean;
 }
+
+/** Opens one instance's scope by the `baggage` of a carrier, which `trustInbound` judges by the other headers. */
+export type CarrierOpener = (baggage: string, header: HeaderGetter, outer: RequestScope | undefined) => RequestScope;
 
 /**
  * A request that may arrive in the process that makes it, as an integration test's does. What its author wrote by hand
@@ -74,6 +82,8 @@ export function processState(): ProcessState {
     policies: new Set(),
     everywhere: new Map(),
     everywhereByDefault: false,
+    openers: new Set(),
+    extracts: false,
     tickets: new Map(),
     calls: new Map(),
     leavesSpansToOthers: false,

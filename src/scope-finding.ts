@@ -1,8 +1,9 @@
 import { type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
+import { extractedScope } from "./extraction.ts";
 import { processState } from "./process-state.ts";
 import type { RequestScope, ScopeOwner } from "./scope.ts";
-import { advise } from "./telemetry/diagnostics.ts";
+import { advise, attempt } from "./telemetry/diagnostics.ts";
 
 /** Where a scope is noted on a request and on the server span, to be found again where async context is gone. */
 const SCOPE = Symbol.for("otel-experiments.scope.v1");
@@ -55,7 +56,12 @@ export function currentScope(owner: ScopeOwner, active?: Context): RequestScope 
  * says `startSpan(name, {}, context)` means that request, and instrumentations of pooled connections bind it back.
  */
 export function latestScope(active?: Context): RequestScope | undefined {
-  const here = processState().scopes.getStore();
+  const { scopes, extracts } = processState();
+  const here = scopes.getStore();
+  const extracted = extracts
+    ? attempt("carrier", EXTRACTED_FAILS, () => extractedScope(active ?? context.active(), here))
+    : undefined;
+  if (extracted !== undefined) return extracted;
   if (here === undefined) return scopeOfContext(active ?? context.active());
   return active === undefined || !isOfAnother(active, here) ? here : scopeOfContext(active);
 }
@@ -136,3 +142,5 @@ export function notedScope(span: object): RequestScope | undefined {
   if (origin === undefined) return undefined;
   return "scope" in origin ? origin.scope : scopeOfServed(origin.served);
 }
+
+const EXTRACTED_FAILS = "what a carrier brought could not be looked at";

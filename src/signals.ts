@@ -4,12 +4,15 @@
  */
 export { ATTR_EXPERIMENT_ID, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
+export { extractCarrier, injectCarrier } from "./carrier-propagation.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export { takeRegistration } from "./process-state.ts";
 export { writeEverywhereByDefault } from "./propagation/everywhere.ts";
+export { holds } from "./propagation/predicate.ts";
 export type { RequestScope } from "./scope.ts";
 export { latestScope, notedScope, noteOrigin } from "./scope-finding.ts";
 export { show } from "./show.ts";
+export { claimExtracted } from "./telemetry/carried-span.ts";
 export { awaitClientSpan, forgetClientSpan } from "./telemetry/client-span-tags.ts";
 export { advise, attempt } from "./telemetry/diagnostics.ts";
 export { withPair } from "./telemetry/meter.ts";

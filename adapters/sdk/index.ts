@@ -5,6 +5,7 @@
 export type { AttributeOptions, AttributeTarget } from "./attribute-choice.ts";
 export { ExperimentLogRecordProcessor, type ExperimentLogRecordProcessorOptions } from "./log-record-processor.ts";
 export type { MeterProviderOptions } from "./meter-provider.ts";
+export { ExperimentPropagator, type ExperimentPropagatorOptions } from "./propagator.ts";
 export { ExperimentSpanProcessor, type ExperimentSpanProcessorOptions } from "./span-processor.ts";
 export {
   type AttributesProcessor,

@@ -1,6 +1,13 @@
 import { type Attributes, type Context, type SpanContext, SpanKind } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise, awaitClientSpan, forgetClientSpan, notedScope, noteOrigin } from "../../src/signals.ts";
+import {
+  advise,
+  awaitClientSpan,
+  claimExtracted,
+  forgetClientSpan,
+  notedScope,
+  noteOrigin,
+} from "../../src/signals.ts";
 import {
   ATTRIBUTE_OPTION_NAMES,
   AttributeChoice,
@@ -66,7 +73,8 @@ export class ExperimentSpanProcessor {
 
   onStart(span: SdkSpan, parentContext: Context): void {
     try {
-      if (span.kind === SpanKind.SERVER || isTracingSuppressed(parentContext)) return;
+      if (isTracingSuppressed(parentContext) || claimExtracted(span, parentContext)) return;
+      if (span.kind === SpanKind.SERVER) return;
       if (isOfPooledClient(span)) awaitClientSpan(span.spanContext().spanId, span);
       else noteOrigin(span, parentContext);
     } catch (error) {

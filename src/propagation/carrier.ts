@@ -37,7 +37,7 @@ export function readEntry(carrier: Carrier | null | undefined, name: string): Ca
   const values = names.flatMap((one) => valuesOf(access.get(one)));
   return {
     names,
-    lines: values.map((value) => (typeof value === "string" ? bytesOf(value) : latin1(value))),
+    lines: linesIn(values),
     isBytes: values.some((value) => typeof value !== "string"),
   };
 }
@@ -52,6 +52,11 @@ export function writeEntry(carrier: Carrier, name: string, entry: CarrierEntry, 
 /** A value that a carrier or OpenTelemetry's getter gives, one character for each byte. */
 export function linesIn(value: unknown): readonly string[] {
   return valuesOf(value).map((one) => (typeof one === "string" ? bytesOf(one) : latin1(one)));
+}
+
+/** The text that the bytes of a line are, in UTF-8. */
+export function textOf(line: string): string {
+  return isAscii(line) ? line : Buffer.from(line, "latin1").toString();
 }
 
 interface Access {
@@ -116,7 +121,7 @@ function valuesOf(value: unknown): readonly (string | Uint8Array)[] {
   return Array.isArray(value) ? value.flatMap((one) => (Array.isArray(one) ? [] : valuesOf(one))) : [];
 }
 
-function isAscii(text: string): boolean {
+export function isAscii(text: string): boolean {
   return !/[^\0-\x7f]/.test(text);
 }
 

@@ -94,7 +94,7 @@ interface SeparatedList {
 }
 
 /** Takes the members out of a list that are own to one of the policies. */
-function separate(line: string, policies: Iterable<EgressPolicy>): SeparatedList {
+export function separate(line: string, policies: Iterable<Pick<EgressPolicy, "reader">>): SeparatedList {
   let foreign = line;
   const own: string[] = [];
   for (const { reader } of policies) {

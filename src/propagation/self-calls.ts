@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { type ClientSide, processState, type SelfCall } from "../process-state.ts";
+import { latestScope } from "../scope-finding.ts";
 import { mention } from "../telemetry/diagnostics.ts";
 
 /** More at a time are not remembered; the oldest go. */
@@ -41,9 +42,8 @@ export function expectSelfCall(request: ClientSide, members: readonly string[]):
 }
 
 function isWelcome(): boolean {
-  const { scopes, policies } = processState();
-  if (scopes.getStore() !== undefined || getRPCMetadata(context.active()) !== undefined) return false;
-  return [...policies].some(({ takesSelfCalls }) => takesSelfCalls);
+  if (latestScope() !== undefined || getRPCMetadata(context.active()) !== undefined) return false;
+  return [...processState().policies].some(({ takesSelfCalls }) => takesSelfCalls);
 }
 
 function isOver({ destroyed, completed, aborted }: ClientSide): boolean {

@@ -1,0 +1,52 @@
+import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
+import { ExperimentConfigError, extractCarrier, holds, injectCarrier, show } from "../../src/signals.ts";
+import { checkOptions } from "./option-checks.ts";
+
+/** What the propagator takes. */
+export interface ExperimentPropagatorOptions {
+  /**
+   * Whether own members go into carriers: `true` (default), `false`, or a synchronous predicate over the carrier. A
+   * propagator does not know where a carrier goes. HTTP requests of fetch, undici and node:http are stopped in any case
+   * where `propagateTo` does not name their destination.
+   */
+  readonly inject?: boolean | ((carrier: unknown) => boolean);
+}
+
+/**
+ * A TextMapPropagator for SDK 2.x and 3.x in the place of `W3CBaggagePropagator`, for carriers that OpenTelemetry's
+ * instrumentations fill and read: gRPC, AMQP, Kafka. What comes in is believed as `trustInbound` says, and makes the scope
+ * of the code that runs in the extracted context; what goes out has the current scope's own members. The others' baggage
+ * passes as it came. Nothing here throws after set-up.
+ *
+ * @example new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new ExperimentPropagator()] })
+ */
+export class ExperimentPropagator implements TextMapPropagator {
+  readonly #passes: (carrier: unknown) => boolean;
+
+  /** @throws ExperimentConfigError */
+  constructor(options: ExperimentPropagatorOptions = {}) {
+    const { inject = true } = checkOptions("ExperimentPropagator", options, ["inject"]);
+    if (typeof inject === "boolean") this.#passes = () => inject;
+    else if (typeof inject === "function") {
+      this.#passes = (carrier) =>
+        holds("inject", "destination-predicate", () => Reflect.apply(inject, undefined, [carrier]));
+    } else {
+      throw new ExperimentConfigError(
+        "ERR_OPTION_VALUE",
+        `inject is ${show(inject)}; write true, false or (carrier) => boolean`,
+      );
+    }
+  }
+
+  inject(active: Context, carrier: unknown, setter: TextMapSetter): void {
+    injectCarrier(active, carrier, setter, () => this.#passes(carrier));
+  }
+
+  extract(active: Context, carrier: unknown, getter: TextMapGetter): Context {
+    return extractCarrier(active, carrier, getter);
+  }
+
+  fields(): string[] {
+    return ["baggage"];
+  }
+}

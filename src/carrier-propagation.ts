@@ -1,0 +1,143 @@
+import { type Context, propagation, type TextMapGetter, type TextMapSetter } from "@opentelemetry/api";
+import { isTracingSuppressed } from "@opentelemetry/core";
+import { MAX_HEADER_BYTES } from "./baggage/limits.ts";
+import { memberKey, splitMembers } from "./baggage/merge.ts";
+import { OwnMemberReader } from "./baggage/own.ts";
+import { ExtractedCarrier } from "./extracted-carrier.ts";
+import { extractionIn, withExtraction } from "./extraction.ts";
+import { DEFAULT_PREFIX } from "./options.ts";
+import { processState } from "./process-state.ts";
+import {
+  type CarrierEntry,
+  isAscii,
+  isCarrier,
+  linesIn,
+  readEntry,
+  textOf,
+  writeEntry,
+} from "./propagation/carrier.ts";
+import { formatEntries, membersWithin, withoutOwnEntries } from "./propagation/context-baggage.ts";
+import { compileDestinations } from "./propagation/destinations.ts";
+import type { EgressPolicy } from "./propagation/egress-policy.ts";
+import { OutgoingBaggage, separate } from "./propagation/outgoing-baggage.ts";
+import type { HeaderGetter } from "./propagation/trust.ts";
+import { latestScope, scopesInForce } from "./scope-finding.ts";
+import { attempt } from "./telemetry/diagnostics.ts";
+
+/** The header that carries all of it. */
+const BAGGAGE = "baggage";
+
+/**
+ * Reads a carrier as OpenTelemetry's propagator does, but keeps own members out of OpenTelemetry's baggage: they wait in
+ * the context until somebody asks for the scope, and are judged by `trustInbound` then. Never throws.
+ */
+export function extractCarrier(active: Context, carrier: unknown, getter: TextMapGetter): Context {
+  const extracted = attempt("carrier", "a carrier could not be read, so that nothing is taken from it", () => {
+    processState().extracts = true;
+    const header = headerOf(carrier, getter);
+    const received = header(BAGGAGE) ?? "";
+    const line = typeof received === "string" ? received : received.join(",");
+    const { foreign, own } = separate(line, policiesInForce());
+    const extraction = new ExtractedCarrier(active, foreign, own, isOfHttp(carrier, header) ? undefined : header);
+    const noted = withExtraction(active, extraction);
+    const { baggage } = extraction.foreign;
+    return baggage === undefined ? withoutOwnEntries(noted, isOwnKey) : propagation.setBaggage(noted, baggage);
+  });
+  return extracted ?? active;
+}
+
+/**
+ * Merges into a carrier, as one line: what stands there, what OpenTelemetry's baggage has, and the own members of the
+ * context's scope. Never throws.
+ *
+ * @param mayPass whether own members may go where the carrier goes, asked only if there are some
+ */
+export function injectCarrier(active: Context, carrier: unknown, setter: TextMapSetter, mayPass: () => boolean): void {
+  attempt("carrier", "a carrier could not be filled", () => {
+    if (isTracingSuppressed(active)) return;
+    const { policies } = processState();
+    const scopes = scopesInForce(latestScope(active)).filter(({ owner }) => policies.has(owner.policy));
+    const passes = scopes.some(({ own }) => own.text !== "") && mayPass();
+    const outgoing = new OutgoingBaggage(policiesInForce(), scopes, { allowedBy: () => passes });
+    const entry = isCarrier(carrier) ? readEntry(carrier, BAGGAGE) : readEntry(undefined, BAGGAGE);
+    for (const member of foreignFor(active, entry)) outgoing.add(member);
+    put(carrier, setter, entry, outgoing.text);
+    outgoing.recordSize();
+  });
+}
+
+/** The others' members: those of the carrier, then those of the context that it has not, each whole or not at all. */
+function foreignFor(active: Context, entry: CarrierEntry): readonly string[] {
+  const present = entry.lines.flatMap(splitMembers);
+  const keys = new Set(present.map(memberKey));
+  const added = membersIn(active).filter((member) => !keys.has(memberKey(member)));
+  return membersWithin([...present, ...added], MAX_HEADER_BYTES);
+}
+
+function membersIn(active: Context): readonly string[] {
+  // What somebody put there by hand comes from no scope.
+  const baggage = propagation.getBaggage(withoutOwnEntries(active, isOwnKey));
+  if (baggage === undefined) return [];
+  const extraction = extractionIn(active);
+  return extraction instanceof ExtractedCarrier ? extraction.foreign.textsFor(baggage) : formatEntries(baggage);
+}
+
+function put(carrier: unknown, setter: TextMapSetter, entry: CarrierEntry, text: string): void {
+  const isAlone = entry.names.length === 1 && entry.names[0] === BAGGAGE && entry.lines.length === 1;
+  if (text === "" ? entry.names.length === 0 : isAlone && entry.lines[0] === text) return;
+  // A setter takes text alone, and cannot remove.
+  const isOurs = isCarrier(carrier) && (text === "" || (entry.isBytes && !isAscii(text)));
+  if (isOurs) return writeEntry(carrier, BAGGAGE, entry, text);
+  if (text === "") return;
+  try {
+    setter.set(carrier, BAGGAGE, textOf(text));
+  } catch (error) {
+    // gRPC's Metadata throws at a tab, and at what is no ASCII.
+    const printable = printableMembers(text);
+    if (printable === "" || printable === text) throw error;
+    setter.set(carrier, BAGGAGE, printable);
+  }
+  const others = { ...entry, names: entry.names.filter((name) => name !== BAGGAGE) };
+  if (isCarrier(carrier)) writeEntry(carrier, BAGGAGE, others, "");
+}
+
+function printableMembers(text: string): string {
+  const members = splitMembers(text).map((member) => member.trim());
+  return members.filter((member) => !/[^\x20-\x7e]/.test(member)).join(",");
+}
+
+/** Headers as OpenTelemetry's getter gives them; in whatever case they stand, where it finds none. */
+function headerOf(carrier: unknown, getter: TextMapGetter): HeaderGetter {
+  return (name) => {
+    const given = linesIn(getter.get(carrier, name));
+    const lines = given.length === 0 && isCarrier(carrier) ? readEntry(carrier, name.toLowerCase()).lines : given;
+    return lines.length < 2 ? lines.map(textOf)[0] : lines.map(textOf);
+  };
+}
+
+/** What each request of HTTP/1.1 has (RFC 9112, section 3.2), and what those of HTTP/2 show in Node. */
+const HTTP_HEADERS = ["host", ":authority", ":method"] as const;
+
+/** gRPC runs over HTTP/2 too, but no adapter serves it. */
+function isOfHttp(carrier: unknown, header: HeaderGetter): boolean {
+  if (isCarrier(carrier) && typeof Reflect.get(carrier, "getMap") === "function") return false;
+  return HTTP_HEADERS.some((name) => header(name) !== undefined);
+}
+
+/** Without an instance nobody is trusted, and what has the prefix that most have is not passed on. */
+const NOBODY: EgressPolicy = {
+  reader: new OwnMemberReader(DEFAULT_PREFIX),
+  destinations: compileDestinations([]),
+  foreignBaggage: "everywhere",
+  takesSelfCalls: false,
+};
+
+function policiesInForce(): Iterable<EgressPolicy> {
+  const { policies } = processState();
+  return policies.size === 0 ? [NOBODY] : policies;
+}
+
+function isOwnKey(key: string): boolean {
+  for (const { reader } of policiesInForce()) if (reader.owns(key)) return true;
+  return false;
+}

@@ -1,0 +1,40 @@
+import type { Context, Span } from "@opentelemetry/api";
+import { getRPCMetadata } from "@opentelemetry/core";
+import type { Extraction } from "./extraction.ts";
+import { type CarrierOpener, processState } from "./process-state.ts";
+import { ForeignMembers } from "./propagation/context-baggage.ts";
+import type { HeaderGetter } from "./propagation/trust.ts";
+import type { RequestScope } from "./scope.ts";
+
+/** A carrier that our propagator has read, kept in the context until somebody asks whose request that is. */
+export class ExtractedCarrier implements Extraction {
+  readonly during: RequestScope | undefined = processState().scopes.getStore();
+  readonly served: Span | undefined;
+  readonly foreign: ForeignMembers;
+  readonly #own: string;
+  readonly #header: HeaderGetter | undefined;
+  readonly #asked = new Set<CarrierOpener>();
+  #scope: RequestScope | undefined;
+
+  /** @param header undefined for an HTTP request, which has its scope from an adapter */
+  constructor(active: Context, foreign: string, own: readonly string[], header: HeaderGetter | undefined) {
+    this.served = getRPCMetadata(active)?.span;
+    this.foreign = new ForeignMembers(foreign);
+    this.#own = own.join(",");
+    // Within a request, a carrier that says nothing of experiments may only continue a trace.
+    const isWithinRequest = this.during !== undefined || this.served !== undefined;
+    this.#header = isWithinRequest && own.length === 0 ? undefined : header;
+  }
+
+  /** Opens a scope of each instance, also of one that is made later. */
+  scope(): RequestScope | undefined {
+    const header = this.#header;
+    if (header === undefined) return undefined;
+    for (const open of processState().openers) {
+      if (this.#asked.has(open)) continue;
+      this.#asked.add(open); // First, since a trust predicate may ask for the scope too.
+      this.#scope = open(this.#own, header, this.#scope);
+    }
+    return this.#scope;
+  }
+}
