@@ -13,7 +13,7 @@ import { currentScope } from "./scope-finding.ts";
 import { show } from "./show.ts";
 import { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
-import { emitEvaluation } from "./telemetry/events.ts";
+import { emitEvaluation } from "./telemetry/evaluation-event.ts";
 import type { MeterIdentity } from "./telemetry/late-instrument.ts";
 import { AttributedMeter, type Attribution } from "./telemetry/meter.ts";
 
