@@ -2,16 +2,17 @@ import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 export const ROOT: string = join(import.meta.dirname, "../..");
 
-const BIN = join(ROOT, "node_modules/.bin");
+/** First the Node that runs the tests, then the project's tools. */
+const PATH = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), process.env["PATH"]].join(delimiter);
 
 /** What a tool wrote. One that fails rejects, with both outputs in the message. */
 export async function run(directory: string, command: string, ...args: readonly string[]): Promise<string> {
-  const env = { ...process.env, PATH: `${BIN}:${process.env["PATH"]}`, NO_COLOR: "1", FORCE_COLOR: "0" };
+  const env = { ...process.env, PATH, NO_COLOR: "1", FORCE_COLOR: "0" };
   try {
     const { stdout } = await promisify(execFile)(command, args, { cwd: directory, env, maxBuffer: 1 << 26 });
     return stdout;

@@ -1,0 +1,115 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { removeOnExit, runCommand } from "./command.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** Packages that are installed together, beside the project's own: which exactly, their committed lock file says. */
+export interface PackageSet {
+  readonly name: string;
+  /** The lock file, from the project's root. */
+  readonly lock: string;
+  /** What npm has to find beside the lock file: the text of each file, by its path. */
+  files(): { readonly [path: string]: string };
+  /** From which lock file a new one is made, so that what need not differ from it does not. */
+  readonly basis?: string;
+}
+
+/** The Nodes that the matrix adds to the pinned one. */
+export const nodes: PackageSet = {
+  name: "nodes",
+  lock: "test/matrix/nodes/package-lock.json",
+  files: () => ({ ".npmrc": read(".npmrc"), "package.json": read("test/matrix/nodes/package.json") }),
+};
+
+/** The packages of the project with another line of OpenTelemetry's, which is all in which the set differs. */
+export const sdk2: PackageSet = {
+  name: "sdk-2",
+  lock: "test/matrix/sdk-2/package-lock.json",
+  files() {
+    const { devDependencies, ...rest } = project();
+    const { node: _, ...others } = devDependencies; // On which Node the set runs is not its own affair.
+    const line = JSON.parse(read("test/matrix/sdk-2/opentelemetry.json")) as Versions; // why: versions by name
+    const files: { [path: string]: string } = {
+      ".npmrc": read(".npmrc"),
+      "package.json": asText({ ...rest, devDependencies: { ...others, ...line } }),
+    };
+    for (const workspace of workspaces()) {
+      const path = `${workspace}/package.json`;
+      files[path] = read(path);
+    }
+    return files;
+  },
+  basis: "package-lock.json",
+};
+
+interface Versions {
+  readonly [name: string]: string;
+}
+
+/** What is read of the project's package.json. */
+interface Project {
+  readonly workspaces: readonly string[];
+  readonly devDependencies: Versions;
+}
+
+function project(): Project {
+  return JSON.parse(read("package.json")) as Project; // why: the project's own file
+}
+
+/** The folders of the project that have packages of their own. */
+export function workspaces(): readonly string[] {
+  return project().workspaces;
+}
+
+/** The folder where the set is installed: the one in the cache, if it is there, and else one that is made. */
+export async function installed(set: PackageSet, cache: string): Promise<string> {
+  const files = { ...set.files(), "package-lock.json": read(set.lock) };
+  const key = createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 16);
+  const folder = join(cache, `${set.name}-${key}`);
+  if (existsSync(folder)) return folder;
+  // Whoever finds the folder finds all of it: it gets its name when it is done.
+  const unfinished = `${folder}-${process.pid}`;
+  removeOnExit(unfinished);
+  write(unfinished, files);
+  await npm(unfinished, "ci");
+  try {
+    renameSync(unfinished, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error; // Else another run was faster.
+  }
+  return folder;
+}
+
+/** Makes the set's lock file anew, with the newest versions that its package.json lets in, and nothing else changed. */
+export async function relock(set: PackageSet, scratch: string): Promise<void> {
+  // Without node_modules: npm would leave out what is not for this machine.
+  const folder = join(scratch, `lock-${set.name}`);
+  write(folder, { ...set.files(), "package-lock.json": read(set.basis ?? set.lock) });
+  await npm(folder, "install", "--package-lock-only");
+  writeFileSync(join(ROOT, set.lock), readFileSync(join(folder, "package-lock.json")));
+  rmSync(folder, { recursive: true });
+}
+
+async function npm(folder: string, ...args: readonly string[]): Promise<void> {
+  // Stopped at once: it would work on for a while, and write where nothing is any more.
+  const options = { cwd: folder, stopBy: "SIGKILL" } as const;
+  const code = await runCommand(["npm", ...args, "--no-fund", "--no-audit", "--loglevel=error"], options);
+  if (code !== 0) throw new Error(`npm ${args.join(" ")} ended with ${code}. Is the npm registry reachable?`);
+}
+
+function write(folder: string, files: { readonly [path: string]: string }): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+function asText(json: object): string {
+  return `${JSON.stringify(json, undefined, 2)}\n`;
+}

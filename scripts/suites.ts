@@ -1,0 +1,62 @@
+import { readFileSync } from "node:fs";
+import { relative } from "node:path";
+import { ONE_FAILED, type Tally } from "./tally.ts";
+
+/** What the suites came to. */
+export interface SuitesResult {
+  readonly tally: Tally;
+  /** A line for each failure, for whoever does not want to look for them in the report. */
+  readonly failures: readonly string[];
+  readonly tests: readonly { readonly title: string; readonly status: string }[];
+}
+
+/** What is read here of that which vitest's JSON reporter writes. */
+interface VitestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly success: boolean;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly { readonly title: string; readonly status: string }[];
+  }[];
+}
+
+/** The arguments with which vitest shows its progress and writes the file that {@link resultOf} reads. */
+export function reportingTo(file: string): readonly string[] {
+  return ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
+}
+
+/** Reads what vitest has written of a run in `folder`. One that ended badly has a failure, whatever its report says. */
+export function resultOf(file: string, exitCode: number, folder: string): SuitesResult {
+  const report = readReport(file);
+  if (report === undefined) return { tally: ONE_FAILED, failures: ["the suites ended without a report"], tests: [] };
+  const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, success, testResults } = report;
+  const failures: string[] = [];
+  for (const { name, status, message, assertionResults } of testResults) {
+    const path = relative(folder, name);
+    const failed = assertionResults.filter((test) => test.status === "failed");
+    for (const { title } of failed) failures.push(`${title} (${path})`);
+    // A file that does not load fails without a test of its own.
+    if (status === "failed" && failed.length === 0) failures.push(`${path}: ${message.split("\n", 1)[0]}`);
+  }
+  if (failures.length === 0 && (exitCode !== 0 || !success)) failures.push(`vitest ended with ${exitCode}`);
+  const failed = Math.max(numFailedTests, failures.length);
+  return {
+    tally: { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests },
+    failures,
+    tests: testResults.flatMap(({ assertionResults }) => assertionResults),
+  };
+}
+
+function readReport(file: string): VitestReport | undefined {
+  try {
+    // why: the reporter's documented form
+    return JSON.parse(readFileSync(file, "utf8")) as VitestReport;
+  } catch {
+    return undefined;
+  }
+}
