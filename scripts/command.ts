@@ -15,6 +15,7 @@ export interface CommandOptions {
 }
 
 const running = new Map<ChildProcess, NodeJS.Signals | undefined>();
+let stopping = false;
 
 /**
  * Runs a command, with its output where ours goes, and gives its exit code. It has a process group of its own, so that
@@ -34,19 +35,25 @@ export async function runCommand(
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", reject);
-      child.once("close", (code) => resolve(code ?? 1));
+      // Whoever waits for a command that is stopped waits for our own end, and starts nothing else.
+      child.once("close", (code) => stopping || resolve(code ?? 1));
     });
   } finally {
     running.delete(child);
   }
 }
 
-/** From here on, SIGINT, SIGTERM and SIGHUP end first the commands that run, and then this process, by its `exit`. */
+/**
+ * From here on, SIGINT, SIGTERM and SIGHUP end first the commands that run, and then this process, by its `exit`. Whoever
+ * repeats the signal does not want to wait: then they are killed.
+ */
 export function stopOnSignals(): void {
   // why: these are the keys that stand above
   for (const signal of Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[]) {
     process.on(signal, () => {
-      const ending = [...running].map(([child, stopBy]) => stop(child, stopBy ?? signal));
+      const urgent = stopping;
+      stopping = true;
+      const ending = [...running].map(([child, stopBy]) => stop(child, urgent ? "SIGKILL" : (stopBy ?? signal)));
       void Promise.all(ending).then(() => process.exit(EXIT_CODES[signal]));
     });
   }

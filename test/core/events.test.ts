@@ -1,4 +1,4 @@
-import { context, diag, logs, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import { context, diag, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { logs as apiLogs } from "@opentelemetry/api-logs";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { RPCType, setRPCMetadata } from "@opentelemetry/core";
@@ -12,6 +12,7 @@ import {
 import { TracerProvider } from "@opentelemetry/sdk-trace";
 import { createExperiments, type Experiments } from "otel-experiments";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { logs } from "../matrix/logs-api.ts";
 import { type DiagLog, recordDiag } from "./diag-log.ts";
 import { openRequest } from "./opened-request.ts";
 

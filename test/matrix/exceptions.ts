@@ -10,7 +10,9 @@ export interface Exception {
 }
 
 /** The one list of them. Where a test of the list passes, the run fails: then its entry can go. */
-const exceptions: readonly Exception[] = [];
+const exceptions: readonly Exception[] = [
+  { id: "EV-10", sdk: 2, reason: "It has both logs APIs beside each other, and SDK 2 has one." },
+];
 
 /** Those that count for one set, by the id of their test. */
 export function exceptionsOf(sdk: number, node: number): ReadonlyMap<string, Exception> {

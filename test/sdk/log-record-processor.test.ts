@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import { Writable } from "node:stream";
-import { type Attributes, context, logs, ROOT_CONTEXT } from "@opentelemetry/api";
+import { type Attributes, context, ROOT_CONTEXT } from "@opentelemetry/api";
 import { logs as frozenLogs } from "@opentelemetry/api-logs";
 import { suppressTracing } from "@opentelemetry/core";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
@@ -24,6 +24,7 @@ import { openRequest } from "../core/opened-request.ts";
 import { expressHarness } from "../inbound/harness/express.ts";
 import { requireExpress } from "../inbound/harness/frameworks.ts";
 import { experimentAttributes, startTracing } from "../inbound/harness/tracing.ts";
+import { logs } from "../matrix/logs-api.ts";
 
 const REGISTRY = {
   checkout: { id: "checkout_1", variants: ["control", "express"] },
