@@ -2,7 +2,7 @@
 // under whatever Node is outside; everything after it runs on the pinned one.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const STAMP = "node_modules/.installed-lock";
@@ -14,6 +14,11 @@ const installed = existsSync(STAMP) ? readFileSync(STAMP, "utf8") : "";
 if (installed !== lock) await install();
 
 async function install() {
+  if (lstatSync("node_modules", { throwIfNoEntry: false })?.isSymbolicLink()) {
+    // npm ci would first empty the folder that it leads to, which others may be working with.
+    console.error("node_modules is a link, and what it leads to is not what package-lock.json says: install there.");
+    process.exit(1);
+  }
   console.log("Installing dependencies, which takes about a minute; only when package-lock.json has changed …");
   // In a process group of its own: npm would work on for a while after Ctrl-C, and the next install would meet it.
   const npm = spawn("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], {

@@ -20,13 +20,17 @@ interface Versions {
   readonly [name: string]: string;
 }
 
-function parse<T>(text: string): T {
-  return JSON.parse(text) as T; // why: npm's own forms
+interface Lock {
+  readonly packages: Packages;
 }
 
 /** The packages of a lock file, each by its folder. */
-function packagesIn(lock: string): { readonly [folder: string]: Package } {
-  return parse<{ packages: { readonly [folder: string]: Package } }>(readFileSync(join(ROOT, lock), "utf8")).packages;
+interface Packages {
+  readonly [folder: string]: Package;
+}
+
+function packagesIn(lock: string): Packages {
+  return (JSON.parse(readFileSync(join(ROOT, lock), "utf8")) as Lock).packages; // why: npm's own form
 }
 
 /** What a package.json asks for. */
@@ -45,7 +49,7 @@ test.each(SETS)("MX-01 the lock file is that of the package.json beside which it
   for (const [path, text] of Object.entries(set.files())) {
     if (!path.endsWith("package.json")) continue;
     const folder = path.slice(0, -"/package.json".length);
-    expect(wishesOf(locked[folder] ?? {})).toEqual(wishesOf(parse<Package>(text)));
+    expect(wishesOf(locked[folder] ?? {})).toEqual(wishesOf(JSON.parse(text) as Package)); // why: npm's own form
   }
 });
 
@@ -78,7 +82,7 @@ test("MX-04 everything else that the project asks for is the same in both lines"
     .filter(([folder]) => !folder.includes("node_modules/"))
     .flatMap(([, { dependencies, devDependencies }]) => Object.keys({ ...dependencies, ...devDependencies }));
   const names = new Set(wishes.filter((name) => !name.startsWith("@opentelemetry/") && name !== "node"));
-  const versions = (packages: typeof ours): readonly string[] =>
+  const versions = (packages: Packages): readonly string[] =>
     Object.entries(packages)
       .filter(([folder]) => names.has(nameOf(folder)))
       .map(([folder, { version }]) => `${folder} ${version}`)
