@@ -27,7 +27,7 @@ async function install() {
   });
   const stop = (signal) => {
     try {
-      process.kill(-npm.pid, "SIGKILL");
+      if (npm.pid !== undefined) process.kill(-npm.pid, "SIGKILL");
     } catch {
       // It has ended already.
     }
