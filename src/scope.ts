@@ -48,9 +48,6 @@ export interface ScopeOwner {
   record(scope: RequestScope, key: string, variant: string): string | undefined;
 }
 
-/** Open spans that a request is expected to have at a time; a batch job may have any number. */
-const MAX_FOLLOWERS = 128;
-
 /** The scope of one request and one instance. Several instances on one request form a chain, the latest first. */
 export class RequestScope implements Scope {
   readonly #owner: ScopeOwner;
@@ -63,7 +60,6 @@ export class RequestScope implements Scope {
   #serverSpan: Span | undefined;
   #tagged = 0;
   #own: OwnMembersText | undefined = OWN_NOTHING;
-  #followers: Set<() => void> | undefined;
   #served: ServedRequest | undefined;
   /** Whether there was nothing to claim when the request came in; it may come later. */
   lacksServerSpan = false;
@@ -153,17 +149,6 @@ export class RequestScope implements Scope {
     this.#own = undefined;
     this.#flat ??= this.#chooseFlat();
     this.tag();
-    for (const follower of this.#followers ?? []) follower();
-  }
-
-  /**
-   * Calls a function after each later assignment, until the result is called. It must not throw. A scope has at most
-   * `MAX_FOLLOWERS`: one more is not called.
-   */
-  follow(follower: () => void): () => void {
-    const followers = (this.#followers ??= new Set());
-    if (followers.size < MAX_FOLLOWERS) followers.add(follower);
-    return () => followers.delete(follower);
   }
 
   /** The assignment whose pair stands alone, as decided. */

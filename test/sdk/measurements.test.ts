@@ -366,8 +366,33 @@ describe("set-up", () => {
     const frozen = withExperiments(Object.freeze({ getMeter: () => inner.getMeter("x"), close: () => 7 }));
     expect(frozen.close()).toBe(7);
     expect(frozen.getMeter()).not.toBe(inner.getMeter("x"));
+    const own = withExperiments(new OwnProvider(inner.getMeter("x")));
+    own.close();
+    expect([own.closed, own instanceof OwnProvider, "closed" in own]).toEqual([true, true, true]);
   });
 });
+
+/** A provider with fields that only its own methods reach. */
+class OwnProvider {
+  readonly #meter: Meter;
+  #closed = false;
+
+  constructor(meter: Meter) {
+    this.#meter = meter;
+  }
+
+  getMeter(): Meter {
+    return this.#meter;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+}
 
 /** A value that the types forbid. */
 function never(value: unknown): never {

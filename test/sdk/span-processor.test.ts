@@ -137,6 +137,32 @@ describe("the spans of a request", () => {
     for (let i = 0; i < 300; i++) expect(spans.get(`open ${i}`)).toEqual(EXPRESS_PAIR);
   });
 
+  test("SDP-08 that were started before our middleware, and are still open behind it, have it too", async () => {
+    const around = expressHarness("Express", requireExpress(), (app) => {
+      app.use((_request, response, next) => {
+        const span = tracer.startSpan("around");
+        response.on("finish", () => span.end());
+        next();
+      });
+    });
+    const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
+    const server = await around.serve({ mount: [experiments], handler: ({ reply }) => reply(200, "ok") });
+    await send(server.port, { lines: [EXPRESS] });
+    await tracing.serverSpans(1);
+    await server.close();
+    await experiments.close();
+    expect(tracing.spans().find(({ name }) => name === "around")?.attributes).toEqual(EXPRESS_PAIR);
+  });
+
+  test("SDP-09 are no server spans that start within it: these are another request's", async () => {
+    const spans = await serveOne([EXPRESS], () => {
+      const server = tracer.startSpan("another's", { kind: SpanKind.SERVER });
+      tracer.startSpan("below it", {}, trace.setSpan(ROOT_CONTEXT, server)).end();
+      server.end();
+    });
+    expect([spans.get("another's"), spans.get("below it")]).toEqual([{}, {}]);
+  });
+
   test("SDP-04 have none without an assignment, and none outside a request", async () => {
     const spans = await serveOne(["x-no: baggage"], () => tracer.startSpan("in").end());
     expect(spans.get("in")).toEqual({});
@@ -265,7 +291,14 @@ describe("whose request a span is", () => {
     const contexts = new Map<string, PromiseWithResolvers<Context>>(
       ["/0", "/1"].map((path) => [path, Promise.withResolvers<Context>()]),
     );
-    const spans = await serve([[EXPRESS], ["baggage: experiment.checkout.variant=control"]], async (_, path) => {
+    // Both of one trace, whose id says nothing.
+    const traced = `traceparent: 00-${"3".repeat(32)}-${"4".repeat(16)}-01`;
+    const control = "baggage: experiment.checkout.variant=control";
+    const requests = [
+      [EXPRESS, traced],
+      [control, traced],
+    ];
+    const spans = await serve(requests, async (_, path) => {
       contexts.get(path)?.resolve(context.active());
       const other = await (contexts.get(path === "/0" ? "/1" : "/0")?.promise ?? ROOT_CONTEXT);
       tracer.startSpan(`of the other, from ${path}`, {}, other).end();
