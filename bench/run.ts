@@ -7,10 +7,11 @@ import { inboundPath } from "./inbound-path.ts";
 import { linearity } from "./linearity.ts";
 import { reading } from "./reading.ts";
 import type { Row } from "./row.ts";
+import { spans } from "./spans.ts";
 import { writing } from "./writing.ts";
 
 const rows: Row[] = [];
-for (const benchmark of [reading, writing, inboundPath, linearity]) {
+for (const benchmark of [reading, writing, inboundPath, linearity, spans]) {
   for (const row of benchmark()) {
     rows.push(row);
     const verdict = row.holds ? "ok" : "MISSED";
