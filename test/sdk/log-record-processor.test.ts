@@ -12,6 +12,7 @@ import {
   type LogRecordProcessor,
   SimpleLogRecordProcessor,
 } from "@opentelemetry/sdk-logs";
+import { OpenTelemetryTransportV3 } from "@opentelemetry/winston-transport";
 import { createExperiments, ExperimentConfigError, type Experiments } from "otel-experiments";
 import { ExperimentLogRecordProcessor, type ExperimentLogRecordProcessorOptions } from "otel-experiments/sdk";
 import type * as Pino from "pino";
@@ -35,7 +36,8 @@ const EXPRESS_KEYED: Attributes = { "experiment.checkout.id": "checkout_1", "exp
 const SEMANTIC_KEYED: Attributes = { "experiment.search.id": "search_1", "experiment.search.variant": "semantic" };
 
 const exporter = new InMemoryLogRecordExporter();
-const tracing = startTracing([new HttpInstrumentation(), new PinoInstrumentation(), new WinstonInstrumentation()]);
+const winstonInstrumentation = new WinstonInstrumentation();
+const tracing = startTracing([new HttpInstrumentation(), new PinoInstrumentation(), winstonInstrumentation]);
 const provider = new LoggerProvider({
   processors: [new ExperimentLogRecordProcessor(), new SimpleLogRecordProcessor({ exporter })],
 });
@@ -183,6 +185,16 @@ describe("log records of a request", () => {
     frozenLogs.setGlobalLoggerProvider(provider);
     log();
     expect(written()).toEqual([EXPRESS_PAIR]);
+  });
+
+  test("LGP-12 have it by winston's transport alone, which an application adds itself", async () => {
+    winstonInstrumentation.setConfig({ disableLogSending: true });
+    // why: what the package exports to require(), where instrumentations patch it
+    const winston = require("winston") as typeof Winston;
+    const logger = winston.createLogger({ transports: [new OpenTelemetryTransportV3()] });
+    await serveTwo((_, path) => logger.info(`served ${path}`, { path }));
+    winstonInstrumentation.setConfig({});
+    expect(logged()).toEqual(BOTH_LOGGED);
   });
 
   test("LGP-04 have none without an assignment, and none outside a request", () => {
