@@ -7,12 +7,15 @@ export type ArrivalDetails = Pick<Arrival, "native" | "route" | "serverSpan" | "
 /** node:http's request as an adapter tells of it. Nothing is read before it is asked for. */
 export function arrivalOf(request: IncomingMessage, response: ServerResponse, details?: ArrivalDetails): Arrival {
   return {
-    ...details,
     header: (name) => (Object.hasOwn(request.headers, name) ? request.headers[name] : undefined),
     get peer() {
       return request.socket?.remoteAddress;
     },
     request,
     response,
+    url: details?.url,
+    native: details?.native,
+    route: details?.route,
+    serverSpan: details?.serverSpan,
   };
 }

@@ -28,11 +28,11 @@ export interface Arrival extends DescribedRequest {
   /** Its `finish` ends a server span of ours, its `close` the scope too. */
   readonly response: Emitter & AnsweringResponse;
   /** What the framework hands to its handlers, where it has no request as `req` or `raw`: the scope is found by it too. */
-  readonly native?: object;
+  readonly native?: object | undefined;
   /** The framework's route, asked for when the response is over. A template such as `/users/:id`, never a path. */
-  readonly route?: () => string | undefined;
+  readonly route?: (() => string | undefined) | undefined;
   /** For frameworks whose plugin makes the server span itself. */
-  readonly serverSpan?: SpanFinder;
+  readonly serverSpan?: SpanFinder | undefined;
 }
 
 /** What we ask of a response that is over. */

@@ -1,4 +1,4 @@
-import { context, type Span } from "@opentelemetry/api";
+import { context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import type { RequestScope } from "../scope.ts";
 import { attachedScope, attachScope } from "../scope-finding.ts";
@@ -15,15 +15,17 @@ export type SpanSource = "instrumentation" | "framework" | "another request";
 
 /**
  * Finds the server span of a request: the one in OpenTelemetry's RPC metadata, which is not the active span behind a
- * framework's instrumentation; else the framework plugin's own. A span that another live request has claimed stays its.
+ * framework's instrumentation; else the framework plugin's own; else the active one, where somebody made it a SERVER span
+ * without saying so to others. A span that another live request has claimed stays its.
  */
 export function claimServerSpan(scope: RequestScope, frameworkSpan: SpanFinder | undefined): SpanSource | undefined {
   try {
     const metadata = getRPCMetadata(context.active());
-    const span = metadata === undefined ? frameworkSpan?.() : metadata.span;
-    if (span === undefined || span === null) return undefined;
+    const plugins = metadata === undefined ? frameworkSpan?.() : undefined;
+    const span = metadata?.span ?? plugins ?? activeServerSpan();
+    if (span === undefined) return undefined;
     if (!claimSpan(scope, span)) return "another request";
-    return metadata === undefined ? "framework" : "instrumentation";
+    return span === plugins ? "framework" : "instrumentation";
   } catch (error) {
     advise("span", "the server span could not be found", error);
     return undefined;
@@ -37,6 +39,11 @@ export function claimSpan(scope: RequestScope, span: Span): boolean {
   attachScope(span, scope);
   scope.claim(span);
   return true;
+}
+
+function activeServerSpan(): Span | undefined {
+  const active: (Span & { readonly kind?: SpanKind }) | undefined = trace.getActiveSpan();
+  return active?.kind === SpanKind.SERVER && active.isRecording() ? active : undefined;
 }
 
 function isOuterOf(candidate: RequestScope, scope: RequestScope): boolean {

@@ -1,5 +1,13 @@
 import { createServer } from "node:http";
-import { context, createContextKey, metrics, propagation, type TextMapPropagator, trace } from "@opentelemetry/api";
+import {
+  context,
+  createContextKey,
+  metrics,
+  propagation,
+  SpanKind,
+  type TextMapPropagator,
+  trace,
+} from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
@@ -182,6 +190,32 @@ describe("the context of a created server span", () => {
     expect(tracing.spans()).toEqual([]);
     expect(await counts()).toEqual([]);
   });
+});
+
+describe("a SERVER span that is active, and of which nobody tells", () => {
+  test.each([undefined, create])(
+    "CSE-12 is the request's, and no other is made, with the options %j",
+    async (options) => {
+      const serve = nodeExperiments(experiments, (_request, response) => response.end("ok"), options);
+      const server = await listen(
+        createServer((request, response) => {
+          trace.getTracer("ours").startActiveSpan("own", { kind: SpanKind.SERVER }, (span) => {
+            response.on("close", () => span.end());
+            serve(request, response);
+          });
+        }),
+      );
+      await send(server.port, { lines: [VARIANT] });
+      const spans = await tracing.serverSpans(1);
+      await server.close();
+      expect(spans.map(({ name, attributes }) => [name, attributes["experiment.variant"]])).toEqual([
+        ["own", "express"],
+      ]);
+      // Who makes the span may measure too.
+      expect(await counts()).toEqual([]);
+      expect(diagnostics.take()).toEqual([]);
+    },
+  );
 });
 
 describe("an adapter that ends its requests by itself", () => {
