@@ -1,13 +1,14 @@
 import { globSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { logs, metrics, trace } from "@opentelemetry/api";
+import { metrics, trace } from "@opentelemetry/api";
 import { createExperiments } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import { afterAll, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { requireHttp } from "../inbound/harness/frameworks.ts";
 import { listen } from "../inbound/harness/listening.ts";
+import { logs } from "../matrix/logs-api.ts";
 import { logExporter, metricReader, traceExporter } from "./telemetry/exporters.ts";
 import { sdk } from "./telemetry/node-sdk.ts";
 import * as wrapping from "./telemetry/provider.ts";
