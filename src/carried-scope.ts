@@ -1,3 +1,5 @@
+import { context } from "@opentelemetry/api";
+import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
 import type { Instance } from "./instance.ts";
 import { runInScope } from "./open-request.ts";
 import { processState } from "./process-state.ts";
@@ -5,6 +7,7 @@ import { type Carrier, isCarrier, readEntry, textOf } from "./propagation/carrie
 import { readAssignments } from "./propagation/read-assignments.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope } from "./scope.ts";
+import { scopesOf } from "./scope-finding.ts";
 import { show } from "./show.ts";
 import { claimConsumerSpan } from "./telemetry/carried-span.ts";
 import { advise, attempt } from "./telemetry/diagnostics.ts";
@@ -59,6 +62,22 @@ export async function runEachCarried<M>(
   }
 }
 
+/** The scope of a message or a job. */
+class CarriedScope extends RequestScope {
+  readonly isCarried = true;
+}
+
+/**
+ * Several instances may run one message, each within the other, as they may be mounted on one request. Whatever else is
+ * under way, a request or another message, is not what this one belongs to.
+ */
+function outerFor(instance: Instance): RequestScope | undefined {
+  const here = processState().scopes.getStore();
+  // Not by the class, of which another copy of this package has its own.
+  if (here === undefined || !("isCarried" in here)) return undefined;
+  return scopesOf(here).some(({ owner }) => owner === instance) ? undefined : here;
+}
+
 function openCarried(
   instance: Instance,
   carrier: Carrier | null | undefined,
@@ -69,8 +88,8 @@ function openCarried(
   if (given === undefined && carrier !== undefined && carrier !== null) {
     instance.mistake("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
   }
-  const outer = processState().scopes.getStore();
-  if (given === undefined) return new RequestScope(instance, outer);
+  const outer = outerFor(instance);
+  if (given === undefined) return new CarriedScope(instance, outer);
   return readCarried(instance, () => readEntry(given, "baggage").lines.join(","), headerOf(given), outer, trusts);
 }
 
@@ -82,7 +101,7 @@ export function readCarried(
   outer: RequestScope | undefined,
   trusts?: () => boolean,
 ): RequestScope {
-  const scope = new RequestScope(instance, outer);
+  const scope = new CarriedScope(instance, outer);
   try {
     instance.refreshMeters();
     const line = baggage();
@@ -113,7 +132,7 @@ function headerOf(carrier: Carrier): HeaderGetter {
 function runToEnd<T>(scope: RequestScope, fn: () => T): T {
   let result: T;
   try {
-    result = runInScope(scope, fn);
+    result = runApart(scope, fn);
   } catch (error) {
     scope.end();
     throw error;
@@ -123,8 +142,16 @@ function runToEnd<T>(scope: RequestScope, fn: () => T): T {
     return result;
   }
   // A query that starts when it is awaited starts here, in the scope.
-  const settled = runInScope(scope, () => Promise.resolve(result).finally(() => scope.end()));
+  const settled = runApart(scope, () => Promise.resolve(result).finally(() => scope.end()));
   return settled as T; // why: it settles as the function's own promise does
+}
+
+/** Without the RPC metadata of a request around it, since whatever has those is taken for that request's. */
+function runApart<T>(scope: RequestScope, fn: () => T): T {
+  const active = context.active();
+  return getRPCMetadata(active) === undefined
+    ? runInScope(scope, fn)
+    : context.with(deleteRPCMetadata(active), () => runInScope(scope, fn));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

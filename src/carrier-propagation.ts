@@ -21,7 +21,7 @@ import { compileDestinations } from "./propagation/destinations.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { OutgoingBaggage, separate } from "./propagation/outgoing-baggage.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
-import { latestScope, scopesInForce } from "./scope-finding.ts";
+import { latestScope, scopesOf } from "./scope-finding.ts";
 import { attempt } from "./telemetry/diagnostics.ts";
 
 /** The header that carries all of it. */
@@ -56,7 +56,7 @@ export function injectCarrier(active: Context, carrier: unknown, setter: TextMap
   attempt("carrier", "a carrier could not be filled", () => {
     if (isTracingSuppressed(active)) return;
     const { policies } = processState();
-    const scopes = scopesInForce(latestScope(active)).filter(({ owner }) => policies.has(owner.policy));
+    const scopes = scopesOf(latestScope(active)).filter(({ owner }) => policies.has(owner.policy));
     const passes = scopes.some(({ own }) => own.text !== "") && mayPass();
     const outgoing = new OutgoingBaggage(policiesInForce(), scopes, { allowedBy: () => passes });
     const entry = isCarrier(carrier) ? readEntry(carrier, BAGGAGE) : readEntry(undefined, BAGGAGE);

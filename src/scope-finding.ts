@@ -35,13 +35,10 @@ export function scopeOwnedBy(owner: ScopeOwner, scope: RequestScope | undefined)
   return candidate;
 }
 
-/** The scopes of a chain that count, the latest first: of two of one instance the later one hides the other. */
-export function scopesInForce(latest: RequestScope | undefined): readonly RequestScope[] {
+/** The scopes of a chain, the latest first; each is another instance's. */
+export function scopesOf(latest: RequestScope | undefined): readonly RequestScope[] {
   const scopes: RequestScope[] = [];
-  for (let scope = latest; scope !== undefined; scope = scope.outer) {
-    const { owner } = scope;
-    if (scopes.every((later) => later.owner !== owner)) scopes.push(scope);
-  }
+  for (let scope = latest; scope !== undefined; scope = scope.outer) scopes.push(scope);
   return scopes;
 }
 

@@ -2,7 +2,7 @@ import { writableMembers } from "../baggage/merge.ts";
 import type { Instance } from "../instance.ts";
 import { processState } from "../process-state.ts";
 import type { RequestScope } from "../scope.ts";
-import { latestScope, scopesInForce } from "../scope-finding.ts";
+import { latestScope, scopesOf } from "../scope-finding.ts";
 import { show } from "../show.ts";
 import { attempt, mention } from "../telemetry/diagnostics.ts";
 import { type Carrier, isCarrier, readEntry, writeEntry } from "./carrier.ts";
@@ -70,5 +70,5 @@ const BAGGAGE = "baggage";
 /** The scopes that may write: those of instances that are not closed. */
 function writersIn(latest: RequestScope | undefined): readonly RequestScope[] {
   const { policies } = processState();
-  return scopesInForce(latest).filter(({ owner }) => policies.has(owner.policy));
+  return scopesOf(latest).filter(({ owner }) => policies.has(owner.policy));
 }

@@ -1,7 +1,7 @@
 import { type Attributes, type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { extractionIn } from "../extraction.ts";
 import type { RequestScope } from "../scope.ts";
-import { scopesInForce } from "../scope-finding.ts";
+import { noteScope, scopesOf } from "../scope-finding.ts";
 import { attempt } from "./diagnostics.ts";
 import { claimSpan } from "./server-span.ts";
 
@@ -18,8 +18,9 @@ const BATCH_SIZE = "messaging.batch.message_count";
 export function claimConsumerSpan(scope: RequestScope): void {
   attempt("span", "the consumer span could not be found", () => {
     const span: (Span & ReadableSpan) | undefined = trace.getActiveSpan();
-    if (span === undefined || !isOf(span, SpanKind.CONSUMER) || isOfOuterMessage(span, scope)) return;
-    claimSpan(scope, span);
+    if (span === undefined || !isOf(span, SpanKind.CONSUMER)) return;
+    // It may have started as a span of the request around it.
+    if (claimSpan(scope, span)) noteScope(span, scope);
   });
 }
 
@@ -29,7 +30,7 @@ export function claimConsumerSpan(scope: RequestScope): void {
  */
 export function claimExtracted(span: ReadableSpan, parent: Context): boolean {
   if (!isOf(span, SpanKind.SERVER) && !isOf(span, SpanKind.CONSUMER)) return false;
-  const scopes = scopesInForce(extractionIn(parent)?.scope());
+  const scopes = scopesOf(extractionIn(parent)?.scope());
   for (const scope of scopes.toReversed()) {
     if (scope.serverSpan === undefined) claimSpan(scope, span as Span); // why: what an SDK starts is a span of the API
   }
@@ -38,12 +39,4 @@ export function claimExtracted(span: ReadableSpan, parent: Context): boolean {
 
 function isOf(span: ReadableSpan, kind: SpanKind): boolean {
   return span.kind === kind && span.attributes?.[BATCH_SIZE] === undefined;
-}
-
-/** Within the work on a message another one may be run, whose span it is not. */
-function isOfOuterMessage(span: Span, scope: RequestScope): boolean {
-  for (let { outer } = scope; outer !== undefined; outer = outer.outer) {
-    if (outer.owner === scope.owner && outer.serverSpan === span) return true;
-  }
-  return false;
 }

@@ -1,7 +1,7 @@
 import { context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import type { RequestScope } from "../scope.ts";
-import { attachedScope, attachScope } from "../scope-finding.ts";
+import { attachedScope, attachScope, scopesOf } from "../scope-finding.ts";
 import { advise } from "./diagnostics.ts";
 
 /** How a framework's plugin shows the server span that it made itself, where no HTTP instrumentation did. */
@@ -32,10 +32,10 @@ export function claimServerSpan(scope: RequestScope, frameworkSpan: SpanFinder |
   }
 }
 
-/** Makes a span the one that stands for a scope, unless another live one has it. */
+/** Makes a span the one that stands for a scope, unless a live one of another request has it. */
 export function claimSpan(scope: RequestScope, span: Span): boolean {
-  const claimant = attachedScope(span);
-  if (claimant !== undefined && !claimant.ended && !isOuterOf(claimant, scope)) return false;
+  const isTaken = scopesOf(attachedScope(span)).some((claimant) => !claimant.ended && !isOuterOf(claimant, scope));
+  if (isTaken) return false;
   attachScope(span, scope);
   scope.claim(span);
   return true;

@@ -14,6 +14,7 @@ import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
 import { createExperiments, type Experiments, type ExperimentsOptions, type Registry } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
+import { ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 import { type DiagLog, recordDiag } from "../core/diag-log.ts";
@@ -202,23 +203,44 @@ describe("run", () => {
     expect(experiments.current().assignments).toEqual([]);
   });
 
-  test("RUN-08 keeps the scopes of other instances, and opens one of each that is asked", () => {
+  test("RUN-08 is of each instance that runs the message, and has nothing of the request around it", () => {
     const [shop, engine] = [create(), create()];
     openRequest(engine).run(() => {
       engine.record("search", "semantic");
       shop.run(
         message(),
         () => {
-          expect(shop.variant("checkout")).toBe("express");
-          expect(engine.variant("search")).toBe("semantic");
+          expect(engine.variant("search")).toBeUndefined();
           engine.run({}, () => {
-            expect(engine.variant("search")).toBeUndefined();
+            expect(engine.record("search", "control")).toBe("control");
             expect(shop.variant("checkout")).toBe("express");
+            shop.run({}, () => {
+              expect(shop.variant("checkout")).toBeUndefined();
+              expect(engine.variant("search")).toBeUndefined();
+            });
           });
         },
         TRUSTED,
       );
+      expect(engine.variant("search")).toBe("semantic");
     });
+  });
+
+  test("RUN-14 lends nothing of the request to the spans and the calls within, where the message has no variant", async () => {
+    const experiments = create({ propagateTo: [downstream.origin, "queue:orders"] });
+    const spans = new TracerProvider({ spanProcessors: [new ExperimentSpanProcessor()] }).getTracer("test");
+    const wrapped = experimentFetch(experiments);
+    await openRequest(experiments).run(async () => {
+      experiments.record("checkout", "control");
+      await experiments.run({}, async () => {
+        const span = spans.startSpan("work");
+        span.end();
+        expect(attributesOf(span)).toEqual({});
+        await wrapped(downstream.origin);
+        expect(experiments.inject({}, { to: "queue:orders" })).toEqual({});
+      });
+    });
+    expect(downstream.baggage()).toEqual([[]]);
   });
 
   test("RUN-09 lets record, meters and wrapped clients work as in a request", async () => {
@@ -300,6 +322,10 @@ describe("run", () => {
   });
 });
 
+function attributesOf(span: Span): SpanAttributes {
+  return (span as Span & { readonly attributes: SpanAttributes }).attributes; // why: the SDK's spans show them
+}
+
 async function rejected(reason: string): Promise<number> {
   const points = await reader.points("experiment.baggage.rejections");
   return points.find(({ attributes }) => attributes["reason"] === reason)?.value ?? 0;
@@ -309,10 +335,6 @@ describe("the consumer span", () => {
   /** What an instrumentation makes of a message. */
   function consumerSpan(attributes: SpanAttributes = {}, kind = SpanKind.CONSUMER): Span {
     return tracer.startSpan("process orders", { kind, attributes }, ROOT_CONTEXT);
-  }
-
-  function attributesOf(span: Span): SpanAttributes {
-    return (span as Span & { readonly attributes: SpanAttributes }).attributes; // why: the SDK's spans show them
   }
 
   function inSpan<T>(span: Span, fn: () => T): T {
@@ -381,6 +403,45 @@ describe("the consumer span", () => {
     const internal = consumerSpan({}, SpanKind.INTERNAL);
     inSpan(internal, () => experiments.run(message(), () => undefined, TRUSTED));
     expect(attributesOf(internal)).toEqual({});
+  });
+
+  test("RUN-24 that starts within a request is the message's, and so are its children and measurements", async () => {
+    const experiments = create();
+    const spans = new TracerProvider({ spanProcessors: [new ExperimentSpanProcessor()] }).getTracer("test");
+    const counter = experiments.meter("queries").createCounter("queries");
+    const server = spans.startSpan("GET /", { kind: SpanKind.SERVER });
+    const served = setRPCMetadata(trace.setSpan(ROOT_CONTEXT, server), { type: RPCType.HTTP, span: server });
+    const children: Span[] = [];
+    context.with(served, () =>
+      openRequest(experiments).run(() => {
+        experiments.record("checkout", "control");
+        for (const headers of [message(), {}]) {
+          const consumer = spans.startSpan("process", { kind: SpanKind.CONSUMER });
+          context.with(trace.setSpan(context.active(), consumer), () =>
+            experiments.run(
+              headers,
+              () => {
+                children.push(consumer, spans.startSpan("query"));
+                // A span that no processor of ours has seen, and a context that is given by name.
+                const unseen = trace.setSpan(context.active(), tracer.startSpan("unseen"));
+                counter.add(1, {}, unseen);
+              },
+              TRUSTED,
+            ),
+          );
+        }
+      }),
+    );
+    for (const span of children) span.end();
+    const measured = (await reader.points("queries")).map(({ attributes }) => attributes["experiment.variant"]);
+    expect(measured).toEqual(["express", "none"]);
+    expect(children.map((span) => attributesOf(span)["experiment.variant"])).toEqual([
+      "express",
+      "express",
+      undefined,
+      undefined,
+    ]);
+    expect(attributesOf(server)).toMatchObject({ "experiment.checkout.variant": "control" });
   });
 
   test("RUN-23 is the first live message's that took it, and of all instances that run it", () => {
