@@ -11,8 +11,11 @@ interface ReadableSpan {
   readonly attributes?: Attributes;
 }
 
-/** OpenTelemetry's conventions put it on spans that are of several messages, and on no other. */
-const BATCH_SIZE = "messaging.batch.message_count";
+/**
+ * By OpenTelemetry's conventions, what spans of several messages have, and what those of HTTP requests have when they
+ * start, today's and older ones; a request of HTTP/1.0 cannot be told by its headers.
+ */
+const NOT_OF_ONE_MESSAGE = ["messaging.batch.message_count", "http.request.method", "http.method"] as const;
 
 /** Claims the span that an instrumentation made of the one message that is processed, which is the active one. */
 export function claimConsumerSpan(scope: RequestScope): void {
@@ -37,6 +40,6 @@ export function claimExtracted(span: ReadableSpan, parent: Context): boolean {
   return scopes.length > 0;
 }
 
-function isOf(span: ReadableSpan, kind: SpanKind): boolean {
-  return span.kind === kind && span.attributes?.[BATCH_SIZE] === undefined;
+function isOf({ kind, attributes = {} }: ReadableSpan, wanted: SpanKind): boolean {
+  return kind === wanted && NOT_OF_ONE_MESSAGE.every((name) => attributes[name] === undefined);
 }

@@ -351,6 +351,9 @@ describe("the span of a call", () => {
     expect(attributesOf(second)).toEqual({});
     const request = tracer.startSpan("GET /", { kind: SpanKind.SERVER }, extract({ host: "a", baggage: OWN }));
     expect(attributesOf(request)).toEqual({});
+    const method = { "http.request.method": "GET" };
+    const old = tracer.startSpan("GET /", { kind: SpanKind.SERVER, attributes: method }, extract({ baggage: OWN }));
+    expect(attributesOf(old)).toEqual(method);
     const attributes = { "messaging.batch.message_count": 3 };
     const batch = tracer.startSpan("poll", { kind: SpanKind.CONSUMER, attributes }, extract({ baggage: OWN }));
     expect(attributesOf(batch)).toEqual(attributes);
