@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { send } from "../../testing/wire/client.ts";
+import { send, type WireRequest } from "../../testing/wire/client.ts";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
+import { SHOWS_DESTINATION } from "../outbound/node-http.ts";
 import { LAUNCHES } from "./launches.ts";
 import { type EndedShop, exportTo, type InstalledShop, installShop, ShopProcess } from "./shop-process.ts";
 import { type Received, startTelemetryReceiver, type TelemetryReceiver } from "./telemetry-receiver.ts";
@@ -11,9 +12,18 @@ const EXPRESS = { "experiment.id": "checkout_1", "experiment.variant": "express"
 const CONTROL = { "experiment.id": "checkout_1", "experiment.variant": "control" };
 const NONE = { "experiment.variant": "none" };
 const EXPRESS_MEMBERS = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
+/** OpenTelemetry's own propagator decodes it. */
+const LAUNDERED = "experiment%2Esearch.variant=semantic";
 const CONTROL_MEMBERS = "experiment.checkout.variant=control,experiment.checkout.id=checkout_1";
 /** OTLP's numbers of the kinds. */
 const [SERVER, CLIENT] = [2, 3];
+
+/** What the shop says of an order. */
+interface Answer {
+  readonly variant: string | null;
+  /** What OpenTelemetry's propagator made of one that had `carrier=1`. */
+  readonly carrier: { readonly baggage: string; readonly traceparent: string };
+}
 
 let shop: InstalledShop;
 
@@ -29,6 +39,7 @@ describe.each(LAUNCHES)("$title:", (launch) => {
   let refused: WireServer;
   let process: ShopProcess | undefined;
   let ended: EndedShop;
+  const answers: Answer[] = [];
 
   beforeAll(async () => {
     [receiver, allowed, refused] = await Promise.all([startTelemetryReceiver(), startWireServer(), startWireServer()]);
@@ -42,9 +53,15 @@ describe.each(LAUNCHES)("$title:", (launch) => {
         OTEL_EXPERIMENTS_OUTGOING: "true",
       },
     });
-    await send(process.port, { path: "/order?assign=express" });
-    await send(process.port, { path: "/order", lines: [`baggage: foreign=1,${CONTROL_MEMBERS}`] });
-    await send(process.port, { path: "/order" });
+    const orders: readonly WireRequest[] = [
+      { path: "/order?assign=express" },
+      { path: "/order", lines: [`baggage: foreign=1,${LAUNDERED},${CONTROL_MEMBERS}`] },
+      { path: "/order" },
+    ];
+    for (const order of orders) {
+      // why: what the shop answers
+      answers.push(JSON.parse((await send(process.port, order)).body) as Answer);
+    }
     ended = await process.end();
   });
 
@@ -88,19 +105,30 @@ describe.each(LAUNCHES)("$title:", (launch) => {
   });
 
   test("REG-17 every client passes the variant on in one line, and to no destination that is not named", () => {
-    const clients = ["fetch", "wrapped", "http"];
-    const [express, control] = [EXPRESS_MEMBERS, CONTROL_MEMBERS].map((members) => clients.map(() => [members]));
-    expect(allowed.requests.map(({ start }) => start.split(" ")[1])).toEqual(
-      [1, 2, 3].flatMap(() => clients.map((client) => `/${client}`)),
-    );
+    const paths = allowed.requests.map(({ start }) => start.split(" ")[1]);
+    expect(paths).toEqual([1, 2, 3].flatMap(() => ["/fetch", "/wrapped", "/http"]));
+    const inAll = (own: string, foreign: string): readonly string[][] => {
+      // Where this Node does not show where a request of node:http really goes, it carries nothing of ours.
+      const all = own === "" ? foreign : `${foreign},${own}`;
+      return [[all], [all], [SHOWS_DESTINATION ? all : foreign]];
+    };
     expect(allowed.baggage()).toEqual([
-      ...(express ?? []),
-      ...(control ?? []).map(([members]) => [`foreign=1,${members}`]),
-      [],
-      [],
-      [],
+      ...inAll(EXPRESS_MEMBERS, "caller=1"),
+      ...inAll(CONTROL_MEMBERS, "caller=1,foreign=1"),
+      ...inAll("", "caller=1"),
     ]);
-    expect(refused.baggage()).toEqual([[], [], [], ["foreign=1"], ["foreign=1"], ["foreign=1"], [], [], []]);
+    expect(refused.baggage()).toEqual([
+      ...inAll("", "caller=1"),
+      ...inAll("", "caller=1,foreign=1"),
+      ...inAll("", "caller=1"),
+    ]);
+  });
+
+  test("REG-18 a carrier whose destination is not known keeps its own baggage, and gets nothing of ours", () => {
+    expect(answers.map(({ variant }) => variant)).toEqual(["express", "control", null]);
+    expect(answers.map(({ carrier }) => carrier.baggage)).toEqual(["carrier=1", "carrier=1,foreign=1", "carrier=1"]);
+    const traces = receiver.spans.filter(({ kind }) => kind === SERVER).map(({ traceId }) => traceId);
+    expect(answers.map(({ carrier }) => carrier.traceparent.split("-")[1])).toEqual(traces);
   });
 
   test.each(["fetch", "wrapped", "http"])("REG-13 the CLIENT span of %s has its request's flat pair", (client) => {

@@ -40,11 +40,19 @@ async function run(preload: readonly string[], environment: { readonly [name: st
   return promisify(execFile)(process.execPath, [...preload, "plain.mjs"], options);
 }
 
-/** Serves one order, and gives the experiments' attributes of the span around it, with what was said meanwhile. */
+interface Ordered {
+  readonly ended: EndedShop;
+  /** The attributes of a span of the shop's own. */
+  readonly active: object | undefined;
+  /** What OpenTelemetry's propagator made of a carrier with `carrier=1`. */
+  readonly carrier: { readonly baggage: string };
+}
+
+/** Serves one order, and gives what is left of it. */
 async function order(
   environment: { readonly [name: string]: string },
   preload: readonly string[] = [...OURS, ...OPENTELEMETRY],
-): Promise<{ readonly ended: EndedShop; readonly active: object | undefined }> {
+): Promise<Ordered> {
   const receiver = await startTelemetryReceiver();
   const environments = {
     ...exportTo(receiver),
@@ -54,12 +62,13 @@ async function order(
   };
   const process = await ShopProcess.start(shop.directory, { preload, app: "app.cjs", environment: environments });
   try {
-    const answer = await send(process.port, { path: "/order?assign=express&search=semantic" });
-    expect(answer.status).toBe(200);
+    const path = "/order?assign=express&search=semantic";
+    const { body } = await send(process.port, { path, lines: ["baggage: foreign=1"] });
+    const { carrier } = JSON.parse(body) as Ordered; // why: what the shop answers
     const ended = await process.end();
     expect(ended.code).toBe(0);
     const active = receiver.spans.find(({ name }) => name === "active");
-    return { ended, active: active?.attributes };
+    return { ended, active: active?.attributes, carrier };
   } finally {
     process.kill();
     receiver.close();
@@ -140,13 +149,32 @@ describe("beside OpenTelemetry", () => {
   test("REG-59 without OTEL_EXPERIMENTS_OUTGOING the wrapped client alone passes the variant on", async () => {
     const peer = await startWireServer();
     await order({ DOWNSTREAM_ALLOWED: peer.origin });
-    const sent = peer.requests.map(({ start }, i) => [start.split(" ")[1], peer.baggage()[i]?.length]);
-    expect(sent).toEqual([
-      ["/fetch", 0],
-      ["/wrapped", 1],
-      ["/http", 0],
-    ]);
+    expect(peer.requests.map(({ start }) => start.split(" ")[1])).toEqual(["/fetch", "/wrapped", "/http"]);
+    expect(peer.baggage().map((lines) => lines.join().includes("experiment."))).toEqual([false, true, false]);
     await peer.close();
+  });
+
+  test("REG-70 OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS lets own members go where no destination is known", async () => {
+    const { carrier } = await order({ OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS: "true" });
+    expect(carrier.baggage).toBe(
+      "carrier=1,foreign=1,experiment.checkout.variant=express,experiment.checkout.id=checkout_1,experiment.search.variant=semantic,experiment.search.id=search_1",
+    );
+  });
+
+  test("REG-71 OTEL_EXPERIMENTS_PROPAGATOR=false leaves OpenTelemetry's propagator as it is", async () => {
+    const { carrier } = await order({ OTEL_EXPERIMENTS_PROPAGATOR: "false" });
+    expect(carrier.baggage).toBe("foreign=1");
+  });
+
+  test("REG-72 where OTEL_PROPAGATORS has no baggage none is passed on, and who wants ours to be is told", async () => {
+    const { carrier, ended } = await order({
+      OTEL_PROPAGATORS: "tracecontext",
+      OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS: "true",
+    });
+    expect(carrier.baggage).toBe("carrier=1");
+    expect(ended.stderr).toBe(
+      "otel-experiments: OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS needs baggage among OTEL_PROPAGATORS.\n",
+    );
   });
 
   test("REG-55 disabled, it does nothing", async () => {

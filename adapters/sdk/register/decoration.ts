@@ -2,11 +2,13 @@ import { type MeterProvider, SpanKind } from "@opentelemetry/api";
 import type { AttributeOptions } from "../attribute-choice.ts";
 import { SERVER_DURATION } from "../instruments.ts";
 import { ExperimentLogRecordProcessor } from "../log-record-processor.ts";
+import { ExperimentPropagator } from "../propagator.ts";
 import { ExperimentSpanProcessor } from "../span-processor.ts";
 import { withExperiments } from "../with-experiments.ts";
 import { announce } from "./announcement.ts";
 import { type Decorate, decorateApiGlobals } from "./api-globals.ts";
 import { decorateLogging } from "./decorated-loggers.ts";
+import { carriesBaggage, DecoratedPropagator, isPropagator } from "./decorated-propagator.ts";
 import { decorateTracing } from "./decorated-tracers.ts";
 import { attributeMadeInstruments } from "./made-instruments.ts";
 import type { Attribution, Settings, SpanKindName } from "./settings.ts";
@@ -25,7 +27,7 @@ export function decorateOpenTelemetry(settings: Settings): void {
     trace: tracing(settings),
     metrics: metering(settings),
     logs: logging(settings),
-    propagation: undefined,
+    propagation: propagating(settings),
   });
 }
 
@@ -59,6 +61,17 @@ function metering({ instruments }: Settings): Decorate | undefined {
     if (wasThere && !attributeMadeInstruments(provider, names)) announceUnreached("instruments");
     // why: the API takes nothing else for metrics
     return withExperiments(provider as MeterProvider, instruments.length === 0 ? {} : { instruments });
+  };
+}
+
+function propagating({ propagator, propagateToCarriers }: Settings): Decorate | undefined {
+  if (!propagator) return undefined;
+  const baggage = new ExperimentPropagator({ inject: propagateToCarriers });
+  return (registered) => {
+    if (registered instanceof DecoratedPropagator || !isPropagator(registered)) return registered;
+    if (carriesBaggage(registered)) return new DecoratedPropagator(registered, baggage);
+    if (propagateToCarriers) announce("OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS needs baggage among OTEL_PROPAGATORS.");
+    return registered;
   };
 }
 

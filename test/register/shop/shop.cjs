@@ -43,15 +43,16 @@ exports.openShop = function openShop({
     const meter = metrics.getMeter("shop");
     meter.createCounter("orders.placed").add(1, { currency: "EUR" });
     meter.createHistogram("cart.value").record(12);
+    const headers = { baggage: "caller=1" };
     for (const url of [process.env.DOWNSTREAM_ALLOWED, process.env.DOWNSTREAM_REFUSED]) {
-      await (await fetch(`${url}/fetch`)).text();
-      await (await send(`${url}/wrapped`)).text();
+      await (await fetch(`${url}/fetch`, { headers })).text();
+      await (await send(`${url}/wrapped`, { headers })).text();
       await new Promise((resolve, reject) => {
-        http.get(`${url}/http`, (answer) => answer.resume().on("end", resolve)).on("error", reject);
+        http.get(`${url}/http`, { headers }, (answer) => answer.resume().on("end", resolve)).on("error", reject);
       });
     }
     // As an instrumentation of a queue does: the carrier's destination is not known.
-    const carrier = { baggage: "foreign=1" };
+    const carrier = { baggage: "carrier=1" };
     propagation.inject(context.active(), carrier);
     response.json({ carrier, variant: experiments.variant("checkout") ?? null });
   });
