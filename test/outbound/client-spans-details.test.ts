@@ -293,6 +293,29 @@ describe("what others do wrong", () => {
     expect(server.requests.flatMap(({ lines }) => lines).filter((line) => /evil|no header/.test(line))).toEqual([]);
   });
 
+  test("CS-67 a propagator that cannot say its fields costs a request its span, and no header", async () => {
+    const { W3CTraceContextPropagator } = await import("@opentelemetry/core");
+    propagation.disable();
+    propagation.setGlobalPropagator({
+      inject: () => undefined,
+      extract: (active) => active,
+      fields: () => {
+        throw new Error("a propagator's own");
+      },
+    });
+    // An iterator can be read once.
+    const once = () => new Map([["x-one", "1"]]).entries() as unknown as Record<string, string>; // why: fetch takes it
+    await (await fetchWithSpans(server.origin, { headers: once() })).text();
+    for (const { undici } of undiciMajors) {
+      const dispatcher = intercepted(undici);
+      await (await undici.request(server.origin, { dispatcher, headers: once() })).body.dump();
+    }
+    propagation.disable();
+    propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+    expect(server.requests.map(({ lines }) => headerValues(lines, "x-one"))).toEqual([["1"], ["1"], ["1"], ["1"]]);
+    expect(telemetry.clients()).toEqual([]);
+  });
+
   test("CS-62 ignoreExperimentRequests takes anything", () => {
     for (const request of [{}, { headers: 1 }, { headers: "host: x", method: "GET", addHeader: () => undefined }]) {
       expect(ignoreExperimentRequests(request)).toBe(false);

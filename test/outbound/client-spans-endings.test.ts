@@ -7,6 +7,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { processState } from "../../src/process-state.ts";
 import { startClientTelemetry } from "./client-telemetry.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
@@ -239,6 +240,22 @@ describe("the end of a CLIENT span", () => {
       await client.destroy();
       expect(spans.map(({ attributes }) => attributes["http.response.status_code"])).toEqual([200]);
     }
+  });
+});
+
+describe("the ticket of a call", () => {
+  test("CS-46 is withdrawn when the request is over, however it ends", async () => {
+    const before = processState().calls.size;
+    for (const open of clients) {
+      for (const { act } of endings) {
+        const client = open();
+        await act(client).catch(() => undefined);
+        await client.destroy();
+      }
+    }
+    await telemetry.ended(clients.length * endings.length);
+    expect(telemetry.clients()).toHaveLength(clients.length * endings.length);
+    expect(processState().calls.size).toBe(before);
   });
 });
 

@@ -1,3 +1,4 @@
+import type { ClientOptions } from "otel-experiments/adapter";
 import type { OutboundHarness } from "otel-experiments/testing";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
@@ -17,7 +18,11 @@ export interface UndiciSetUp {
 }
 
 /** `request` of one major of undici over a dispatcher that our interceptor is composed into. */
-export function undiciHarness({ name, undici }: UndiciMajor, setUp: UndiciSetUp): OutboundHarness {
+export function undiciHarness(
+  { name, undici }: UndiciMajor,
+  setUp: UndiciSetUp,
+  options?: ClientOptions,
+): OutboundHarness {
   return {
     name: `${name}, ${setUp.name}`,
     ...(setUp.lacks === undefined ? {} : { lacks: setUp.lacks }),
@@ -27,7 +32,7 @@ export function undiciHarness({ name, undici }: UndiciMajor, setUp: UndiciSetUp)
         const known = dispatchers.get(origin);
         if (known !== undefined) return known.composed;
         const plain = setUp.dispatcher(undici, origin);
-        const composed = plain.compose(setUp.compose(undici, experimentInterceptor(experiments)));
+        const composed = plain.compose(setUp.compose(undici, experimentInterceptor(experiments, options)));
         dispatchers.set(origin, { plain, composed });
         return composed;
       };
