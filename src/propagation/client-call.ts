@@ -72,7 +72,7 @@ export class ClientCall implements OutgoingCall {
   /** Starts the span of a request that undici has made and not yet written, and puts its trace context on it. */
   begin(request: object, destination: Destination | undefined): void {
     const resends = this.#resending.sends++;
-    if (processState().leavesSpansToOthers || !isUnwritten(request) || request.method === "CONNECT") return;
+    if (processState().leavesSpansToOthers || !isUnwritten(request)) return;
     attempt("client-span", "the CLIENT span of a request could not be started", () => {
       const names = traceHeaderNames();
       if (hasOthers(membersOf(names, headerLines(request)), this.#given)) leaveSpansToOthers();

@@ -65,7 +65,7 @@ export class ClientSpan {
 
   /** @param protocol the connection's, as ALPN has agreed on it; HTTP/1 agrees on nothing */
   written(protocol: unknown): void {
-    this.#beginning.span?.setAttribute("network.protocol.version", protocol === "h2" ? "2" : "1.1");
+    if (!this.#over) this.#beginning.span?.setAttribute("network.protocol.version", protocol === "h2" ? "2" : "1.1");
   }
 
   /** An interim answer is none yet, but that to an upgrade is the last. */

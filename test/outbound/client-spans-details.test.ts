@@ -1,3 +1,5 @@
+import { createServer } from "node:http";
+import { connect } from "node:net";
 import {
   baggageEntryMetadataFromString,
   type Context,
@@ -12,13 +14,16 @@ import {
 import { suppressTracing } from "@opentelemetry/core";
 import { createExperiments } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
+import { nodeExperiments } from "otel-experiments/node";
 import { experimentInterceptor, ignoreExperimentRequests } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
 import { recordDiag } from "../core/diag-log.ts";
+import { listen } from "../inbound/harness/listening.ts";
 import { startClientTelemetry, traceparentOf, traceparents } from "./client-telemetry.ts";
+import { rawHandler } from "./raw-handler.ts";
 import { openStage, own } from "./service-stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
@@ -100,8 +105,6 @@ describe("what a CLIENT span says of its request", () => {
   });
 
   test.each(undiciMajors)("CS-53 $name: a tunnel has none, what goes through it has one", async ({ undici }) => {
-    const { createServer } = await import("node:http");
-    const { connect } = await import("node:net");
     const proxy = createServer().on("connect", (_request, socket) => {
       const upstream = connect(server.port, "127.0.0.1", () => {
         socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -197,6 +200,22 @@ describe("trace context on the wire", () => {
         expect(names.filter((name) => /^(x-|traceparent)/.test(name))).toEqual(["x-b", "traceparent", "x-a"]);
         expect(traceparents(server.requests)).toEqual([[span === undefined ? "" : traceparentOf(span)]]);
       }
+    }
+  });
+
+  test("CS-68 two of the caller's are one of ours, however a fetch joins them", async () => {
+    const twice: [string, string][] = [
+      ["traceparent", OTHERS.traceparent],
+      ["Traceparent", ` ${OTHERS.traceparent} `],
+      ["tracestate", "a=1 "],
+      ["tracestate", "b=2"],
+    ];
+    for (const headers of [twice, new Headers(twice)]) {
+      server.clear();
+      telemetry.exporter.reset();
+      await (await fetchWithSpans(server.origin, { headers })).text();
+      const [span] = await telemetry.ended(1);
+      expect(traceparents(server.requests)).toEqual([[span === undefined ? "" : traceparentOf(span)]]);
     }
   });
 
@@ -358,6 +377,40 @@ describe("the options of a client", () => {
     const wrapped: typeof small = experimentFetch(experiments, small, { spans: true });
     expect([builtIn, explicit, wrapped].map((each) => typeof each)).toEqual(["function", "function", "function"]);
   });
+});
+
+test.each(undiciMajors)("CS-69 $name: what a handler asks for is a call of its own", async (major) => {
+  const dispatcher = intercepted(major.undici);
+  const second = Promise.withResolvers<unknown>();
+  const handler = rawHandler(major, {
+    onEnd() {
+      const answer = major.undici.request(`${server.origin}/second`, { dispatcher });
+      answer.then(({ body }) => second.resolve(body.dump()), second.reject);
+    },
+    onError: second.reject,
+  });
+  dispatcher.dispatch({ origin: server.origin, path: "/first", method: "GET" }, handler);
+  await second.promise;
+  const spans = await telemetry.ended(2);
+  expect(spans.map(({ attributes }) => attributes["http.request.resend_count"])).toEqual([undefined, undefined]);
+});
+
+test("CS-70 what a test writes by hand reaches a server of its own process, as without spans", async () => {
+  const service = await listen(
+    createServer(
+      nodeExperiments(experiments, (_request, response) => response.end(experiments.variant("checkout") ?? "none")),
+    ),
+  );
+  const origin = `http://127.0.0.1:${service.port}`;
+  const headers = { baggage: own("express") };
+  const ofFetch = await (await fetchWithSpans(origin, { headers })).text();
+  const ofRequests: string[] = [];
+  for (const { undici } of undiciMajors) {
+    const { body } = await undici.request(origin, { dispatcher: intercepted(undici), headers });
+    ofRequests.push(await body.text());
+  }
+  await service.close();
+  expect([ofFetch, ...ofRequests]).toEqual(["express", "express", "express", "express"]);
 });
 
 test("CS-66 what the caller's code sees as active is its own span, in callbacks of undici too", async () => {

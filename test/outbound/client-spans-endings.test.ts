@@ -9,6 +9,7 @@ import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { processState } from "../../src/process-state.ts";
 import { startClientTelemetry } from "./client-telemetry.ts";
+import { rawHandler } from "./raw-handler.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
 const telemetry = startClientTelemetry();
@@ -37,6 +38,11 @@ async function startMoodyServer() {
         socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", () => setImmediate(() => socket.destroy()));
       } else if (start.includes("/upgrade")) {
         socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: any\r\n\r\n");
+      } else if (start.includes("/hints")) {
+        socket.write("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", () => setImmediate(() => socket.destroy()));
+      } else if (start.includes("/half-503")) {
+        const head = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\nhalf";
+        socket.write(head, () => setImmediate(() => socket.destroy()));
       } else if (start.includes("/interim")) {
         socket.write("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n");
         answer("200 OK", "answer");
@@ -155,6 +161,16 @@ const endings: readonly Ending[] = [
     expected: { errorType: /^(AbortError|UND_ERR_ABORTED)$/, status: 200 },
   },
   {
+    name: "the server breaks off behind an interim answer",
+    act: async (client) => (await client.begin(`${server.origin}/hints`)).read(),
+    expected: { errorType: /^(UND_ERR_SOCKET|ECONNRESET)$/ },
+  },
+  {
+    name: "the server breaks off within an error",
+    act: async (client) => (await client.begin(`${server.origin}/half-503`)).read(),
+    expected: { errorType: /^503$/, status: 503 },
+  },
+  {
     name: "the status is an error",
     act: async (client) => (await client.begin(`${server.origin}/503`)).read(),
     expected: { errorType: /^503$/, status: 503 },
@@ -229,6 +245,23 @@ describe("the end of a CLIENT span", () => {
     expect(others).toEqual([]);
     expect(span?.attributes["http.response.status_code"]).toBe(101);
     expect(span?.status.code).toBe(SpanStatusCode.UNSET);
+  });
+
+  test.each(undiciMajors)("CS-47 $name: at the end of the answer, also if whoever asked throws then", async (major) => {
+    await telemetry.durations();
+    const dispatcher = new major.undici.Agent();
+    const composed = dispatcher.compose(experimentInterceptor(experiments, { spans: true }));
+    const failed = Promise.withResolvers<unknown>();
+    const onEnd = (): never => {
+      throw new Error("a handler's own");
+    };
+    const handler = rawHandler(major, { onEnd, onError: failed.resolve });
+    composed.dispatch({ origin: server.origin, path: "/", method: "GET" }, handler);
+    await failed.promise;
+    const spans = await telemetry.ended(1);
+    await dispatcher.destroy();
+    expect(spans.map(({ status }) => status.code)).toEqual([SpanStatusCode.UNSET]);
+    expect((await telemetry.durations()).map(({ count }) => count)).toEqual([1]);
   });
 
   test("CS-44 interim answers are none", async () => {

@@ -35,7 +35,7 @@ async function callAll(url: string): Promise<void> {
 
 // The tests add to the SDK one by one, in this order.
 
-test("CS-70 without an SDK variants are passed on, and nothing of OpenTelemetry's is on the wire", async () => {
+test("CS-80 without an SDK variants are passed on, and nothing of OpenTelemetry's is on the wire", async () => {
   await serve(own("express"), () => callAll(server.origin));
   await callAll(server.origin);
   const ours = dispatchers.length + 1;
@@ -48,7 +48,7 @@ test("CS-70 without an SDK variants are passed on, and nothing of OpenTelemetry'
   expect(seen.take()).toEqual([]);
 });
 
-test("CS-71 without a tracer provider a caller's trace goes on, and durations are measured", async () => {
+test("CS-81 without a tracer provider a caller's trace goes on, and durations are measured", async () => {
   const reader = new PointReader();
   metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());

@@ -24,7 +24,7 @@ afterAll(async () => {
   await server.close();
 });
 
-test("CS-72 unsampled requests pass their trace and their variant on, and are measured, as sampled ones do", async () => {
+test("CS-82 unsampled requests pass their trace and their variant on, and are measured, as sampled ones do", async () => {
   const fetchWithSpans = experimentFetch(experiments, { spans: true });
   const url = `${server.origin}${go(307, `${server.origin}/there`)}`;
   await serve(own("express"), async () => {
