@@ -12,6 +12,7 @@ import { suppressTracing } from "@opentelemetry/core";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import express from "express";
+import Koa from "koa";
 import { createExperiments, ExperimentConfigError, type Experiments } from "otel-experiments";
 import { type Arrival, arrivalOf, type InboundOptions, inbound } from "otel-experiments/adapter";
 import { expressExperiments } from "otel-experiments/express";
@@ -172,6 +173,21 @@ describe("the context of a created server span", () => {
     });
     expect((await send(server.port)).body).toBe("acme");
     await server.close();
+  });
+
+  test("CSE-13 knows the path that was asked for where Koa's middleware has rewritten it", async () => {
+    const app = new Koa();
+    app.use((ctx, next) => {
+      ctx.url = "/rewritten";
+      return next();
+    });
+    app.use(koaExperiments(experiments, create)).use((ctx) => void (ctx.body = ctx.url));
+    const serve = app.callback();
+    const server = await listen(createServer((request, response) => void serve(request, response)));
+    expect((await send(server.port, { path: "/asked?for=1" })).body).toBe("/rewritten");
+    const [span] = await tracing.serverSpans(1);
+    await server.close();
+    expect(span?.attributes).toMatchObject({ "url.path": "/asked", "url.query": "for=1" });
   });
 
   test("CSE-07 is none where tracing is suppressed, and nothing is measured", async () => {
