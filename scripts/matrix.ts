@@ -53,6 +53,8 @@ interface Result extends Combination {
 stopOnSignals();
 const { values: options, positionals: files } = readArguments();
 const scratch = scratchFolder();
+// What a tool leaves behind in the folder for temporary files goes with ours.
+process.env["TMPDIR"] = scratch;
 const cache = resolve(options.cache ?? join(ROOT, "node_modules/.cache/matrix"));
 try {
   if (options.lock === true) await lock();
@@ -202,7 +204,7 @@ function environmentOf(folder: string, binary: string): { readonly [name: string
   // Before 22.18 Node runs TypeScript only if it is told to, and our tests start files of it.
   const stripping = "--experimental-strip-types --disable-warning=ExperimentalWarning";
   const nodeOptions = [process.env["NODE_OPTIONS"], typescript === "false" ? stripping : undefined];
-  return { PATH: path, TMPDIR: scratch, NODE_OPTIONS: nodeOptions.filter((text) => text !== undefined).join(" ") };
+  return { PATH: path, NODE_OPTIONS: nodeOptions.filter((text) => text !== undefined).join(" ") };
 }
 
 /** Says what is done, and how long it took. */
