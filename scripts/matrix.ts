@@ -34,6 +34,8 @@ Examples: npm run test:matrix -- --sdk 2 --node 22
           npm run test:matrix -- --sdk 2 test/inbound`;
 
 const ROOT = join(import.meta.dirname, "..");
+/** The Node of `devDependencies`. */
+const PINNED = join(ROOT, "node_modules/node/bin/node");
 
 interface Combination {
   readonly sdk: number;
@@ -132,13 +134,12 @@ async function runAll(combinations: readonly Combination[]): Promise<void> {
   if (total.failed > 0) process.exitCode = 1;
 }
 
-/** The file of each Node that is needed, by its major version. The pinned one is that which runs this. */
+/** The file of each Node that is needed, by its major version. */
 async function nodesFor(combinations: readonly Combination[]): Promise<ReadonlyMap<number, string>> {
-  const pinned = major(process.versions.node);
-  const others = NODES.filter((node) => node !== pinned && combinations.some((one) => one.node === node));
+  const others = NODES.filter((node) => node !== CURRENT.node && combinations.some((one) => one.node === node));
   const folder = others.length === 0 ? "" : await install(nodes);
   return new Map([
-    [pinned, process.execPath],
+    [CURRENT.node, PINNED],
     ...others.map((node) => [node, join(folder, `node_modules/node-${node}/bin/node`)] as const),
   ]);
 }
@@ -158,7 +159,7 @@ async function standOf(sdk: number): Promise<string> {
       const modules = join(packages, workspace, "node_modules");
       if (existsSync(modules)) await symlink(modules, join(folder, workspace, "node_modules"));
     }
-    const code = await runCommand(["tsdown"], { cwd: folder, env: environmentOf(folder, process.execPath) });
+    const code = await runCommand(["tsdown"], { cwd: folder, env: environmentOf(folder, PINNED) });
     if (code !== 0) throw new Error(`The build with SDK ${sdk} ended with ${code}.`);
   });
   const [api, core] = ["@opentelemetry/api", "@opentelemetry/core"].map((name) => versionIn(folder, name));
