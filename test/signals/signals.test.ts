@@ -36,11 +36,14 @@ afterAll(async () => {
 const observations: Observation[] = [];
 const cases = setUps.flatMap((setUp) => moduleForms.map((modules) => ({ setUp, modules, name: setUp.name })));
 
-test.each(cases)("SIG-01 with $name, by $modules, the service answers and writes nothing to the console", async (one) => {
-  const seen = await observe({ setUp: one.setUp, modules: one.modules, database: folder });
-  observations.push({ setUp: one.setUp, modules: one.modules, seen });
-  expect([...seen.calls.keys()].toSorted()).toEqual(["assigned", "inbound"]);
-});
+test.each(cases)(
+  "SIG-01 with $name, by $modules, the service answers and writes nothing to the console",
+  async (one) => {
+    const seen = await observe({ setUp: one.setUp, modules: one.modules, database: folder });
+    observations.push({ setUp: one.setUp, modules: one.modules, seen });
+    expect([...seen.calls.keys()].toSorted()).toEqual(["assigned", "inbound"]);
+  },
+);
 
 test("SIG-02 the documentation says of each signal and set-up what is so", () => {
   const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : "";

@@ -46,7 +46,11 @@ interface Exported {
   readonly resourceSpans?: readonly {
     readonly scopeSpans: readonly {
       readonly scope?: { readonly name: string };
-      readonly spans: readonly { readonly name: string; readonly kind: number; readonly attributes?: OtlpAttribute[] }[];
+      readonly spans: readonly {
+        readonly name: string;
+        readonly kind: number;
+        readonly attributes?: OtlpAttribute[];
+      }[];
     }[];
   }[];
   readonly resourceLogs?: readonly {

@@ -30,8 +30,7 @@ export const signals: readonly Signal[] = [
   { name: "database span", find: spans(({ scope }) => scope === "@opentelemetry/instrumentation-pg") },
   {
     name: "log record",
-    find: ({ records }) =>
-      records.filter(({ body }) => body?.startsWith("served")).map(({ attributes }) => attributes),
+    find: ({ records }) => records.filter(({ body }) => body?.startsWith("served")).map(({ attributes }) => attributes),
   },
   { name: "own meter", find: points("signals.orders") },
   { name: "`http.server.request.duration`", find: points("http.server.request.duration") },
@@ -47,13 +46,15 @@ export function cellOf(signal: Signal, seen: Seen): string {
   if (found.length === 0) return "–";
   const shown = Object.entries(VARIANTS).filter(([, variant]) => found.includes(variant));
   if (shown.length === 0) return "no";
+  if (found.some((variant) => variant !== VARIANTS.inbound && variant !== VARIANTS.assigned)) return "partly";
   return shown.length === 2 ? "yes" : `${shown[0]?.[0]} only`;
 }
 
 /** Whether the call that each request made for itself carried its own variant. */
 export function passedOn({ calls }: Seen): string {
   const right = Object.entries(VARIANTS).filter(
-    ([request, variant]) => calls.get(request) === `experiment.checkout.variant=${variant},experiment.checkout.id=checkout_1`,
+    ([request, variant]) =>
+      calls.get(request) === `experiment.checkout.variant=${variant},experiment.checkout.id=checkout_1`,
   );
   return right.length === 2 ? "yes" : `no: ${[...calls.values()].join(" ")}`;
 }
@@ -69,7 +70,10 @@ export interface Observation {
 export function tableOf(observations: readonly Observation[]): string {
   const row = (texts: readonly string[]): string => `| ${texts.join(" | ")} |`;
   const head = ["set-up", "modules", ...signals.map(({ name }) => name), "passed on"];
-  const rows = new Map<string, { readonly name: string; readonly forms: string[]; readonly cells: readonly string[] }>();
+  const rows = new Map<
+    string,
+    { readonly name: string; readonly forms: string[]; readonly cells: readonly string[] }
+  >();
   for (const { setUp, modules, seen } of observations) {
     const cells = [...signals.map((signal) => cellOf(signal, seen)), passedOn(seen)];
     const key = JSON.stringify([setUp.name, cells]);

@@ -2,14 +2,15 @@
 // then assigns itself.
 import type { RequestListener, Server } from "node:http";
 import { createRequire } from "node:module";
-import * as api from "@opentelemetry/api";
 import { FastifyOtelInstrumentation } from "@fastify/otel";
+import { metrics, trace } from "@opentelemetry/api";
 import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { experimentFetch } from "otel-experiments/fetch";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
+import { logs } from "../../matrix/logs-api.ts";
 import { commission } from "./commission.ts";
 
 const { setUp, modules, sink, database } = commission;
@@ -38,19 +39,14 @@ const pool = new pg.Pool({ host: database, user: "postgres", database: "postgres
 /** What a handler does: something of each kind of signal. */
 async function handle(path: string): Promise<string> {
   if (path === "/assigned") experiments.record("checkout", "control");
-  return api.trace.getTracer("signals").startActiveSpan("child", async (span) => {
+  return trace.getTracer("signals").startActiveSpan("child", async (span) => {
     await pool.query("SELECT 1");
-    logs()?.getLogger("signals").emit({ body: `served ${path}` });
+    logs.getLogger("signals").emit({ body: `served ${path}` });
     orders.add(1, { path });
     await (await call(`${sink}/next?from=${path.slice(1)}`)).text();
     span.end();
     return "served";
   });
-}
-
-/** Absent in the API's versions before 1.10. */
-function logs(): typeof api.logs | undefined {
-  return "logs" in api ? api.logs : undefined;
 }
 
 async function serve(): Promise<Server> {
@@ -97,16 +93,12 @@ process.on("message", async () => {
   server.closeAllConnections();
   server.close();
   await pool.end();
-  for (const provider of [api.trace.getTracerProvider(), api.metrics.getMeterProvider(), logsProvider()]) {
+  for (const provider of [trace.getTracerProvider(), metrics.getMeterProvider(), logs.getLoggerProvider()]) {
     await flush(provider);
   }
   await experiments.close();
   process.disconnect();
 });
-
-function logsProvider(): unknown {
-  return logs()?.getLoggerProvider();
-}
 
 /** SDKs have it, and proxies have an SDK behind them. */
 async function flush(provider: unknown): Promise<void> {

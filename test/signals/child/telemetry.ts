@@ -1,6 +1,5 @@
 // Loaded by `--import`, before the service: what its author would start OpenTelemetry with.
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
-import * as api from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { CompositePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { OTLPLogExporter } from "@opentelemetry/exporter-logs-otlp-http";
@@ -20,6 +19,7 @@ import {
   ExperimentSpanProcessor,
   experimentViews,
 } from "otel-experiments/sdk";
+import { logs } from "../../matrix/logs-api.ts";
 import { commission } from "./commission.ts";
 
 const { setUp, sink } = commission;
@@ -36,7 +36,7 @@ if (setUp.base === "sdk") {
   const spans = new SimpleSpanProcessor({ exporter: new OTLPTraceExporter({ url: `${sink}/v1/traces` }) });
   trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [new ExperimentSpanProcessor(), spans] }));
   const records = new SimpleLogRecordProcessor({ exporter: new OTLPLogExporter({ url: `${sink}/v1/logs` }) });
-  api.logs.setGlobalLoggerProvider(new LoggerProvider({ processors: [new ExperimentLogRecordProcessor(), records] }));
+  logs.setGlobalLoggerProvider(new LoggerProvider({ processors: [new ExperimentLogRecordProcessor(), records] }));
   const reader = new PeriodicExportingMetricReader({
     exporter: new OTLPMetricExporter({ url: `${sink}/v1/metrics` }),
     exportIntervalMillis: 3_600_000,
