@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** An attribute of OTLP/JSON, as far as we read it. */
@@ -112,7 +112,7 @@ export async function openSink(): Promise<Sink> {
       }
     }
   };
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "", "http://sink");
     const chunks: Buffer[] = [];
     // why: a request without an encoding set gives buffers
@@ -121,7 +121,8 @@ export async function openSink(): Promise<Sink> {
     if (url.pathname.startsWith("/v1/")) take(JSON.parse(Buffer.concat(chunks).toString()) as Exported);
     else calls.set(url.searchParams.get("from") ?? "", request.headers["baggage"]?.toString());
     response.setHeader("content-type", "application/json").end("{}");
-  });
+  };
+  const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   // why: a server on a TCP port has an address of this form
   const { port } = server.address() as AddressInfo;

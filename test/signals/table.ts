@@ -34,7 +34,12 @@ export const signals: readonly Signal[] = [
   },
   { name: "own meter", find: points("signals.orders") },
   { name: "`http.server.request.duration`", find: points("http.server.request.duration") },
-  { name: "`http.client.request.duration`", find: points("http.client.request.duration") },
+  {
+    name: "`http.client.request.duration`",
+    // What exporters send is measured by instrumentation-http too, and belongs to nobody's request.
+    find: (seen) =>
+      points("http.client.request.duration")(seen).filter((of) => of.get("http.request.method") === "GET"),
+  },
 ];
 
 /** The variant that each of the two requests has, by how it got it. */

@@ -1,15 +1,20 @@
 // A service with everything that has signals. It is asked twice: with a variant in the header, and without one, which it
 // then assigns itself.
-import type { RequestListener, Server } from "node:http";
+import type nodeHttp from "node:http";
+import type { Server } from "node:http";
 import { createRequire } from "node:module";
 import { FastifyOtelInstrumentation } from "@fastify/otel";
 import { metrics, trace } from "@opentelemetry/api";
+import type expressModule from "express";
+import type { fastify as fastifyModule } from "fastify";
+import type koaModule from "koa";
 import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { experimentFetch } from "otel-experiments/fetch";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
+import type pgModule from "pg";
 import { logs } from "../../matrix/logs-api.ts";
 import { commission } from "./commission.ts";
 
@@ -32,8 +37,8 @@ const load = async (name: string): Promise<never> => {
   return (typeof loaded === "object" && loaded !== null && "default" in loaded ? loaded.default : loaded) as never;
 };
 
-const http: typeof import("node:http") = await load("node:http");
-const pg: typeof import("pg") = await load("pg");
+const http: typeof nodeHttp = await load("node:http");
+const pg: typeof pgModule = await load("pg");
 const pool = new pg.Pool({ host: database, user: "postgres", database: "postgres", max: 1 });
 
 /** What a handler does: something of each kind of signal. */
@@ -53,27 +58,32 @@ async function serve(): Promise<Server> {
   const options = setUp.createsServerSpan ? ({ serverSpan: "create" } as const) : {};
   switch (setUp.framework) {
     case "node:http": {
-      const handler: RequestListener = async (request, response) => response.end(await handle(request.url ?? ""));
-      return http.createServer(nodeExperiments(experiments, handler, options));
+      const serveOne = nodeExperiments(
+        experiments,
+        async (request, response) => void response.end(await handle(request.url ?? "")),
+        options,
+      );
+      return http.createServer((request, response) => void serveOne(request, response));
     }
     case "Express": {
-      const express: typeof import("express") = await load("express");
+      const express: typeof expressModule = await load("express");
       const app = express();
       app.use(expressExperiments(experiments, options));
       app.get("/:kind", async (request, response) => response.send(await handle(request.path)));
       return http.createServer(app);
     }
     case "Koa": {
-      const Koa: typeof import("koa") = await load("koa");
+      const Koa: typeof koaModule = await load("koa");
       const app = new Koa();
       app.use(koaExperiments(experiments, options));
       app.use(async (context) => {
         context.body = await handle(context.path);
       });
-      return http.createServer(app.callback());
+      const serveOne = app.callback();
+      return http.createServer((request, response) => void serveOne(request, response));
     }
     case "Fastify": {
-      const { fastify }: typeof import("fastify") = await load("fastify");
+      const fastify: typeof fastifyModule = await load("fastify");
       const app = fastify();
       if (setUp.fastifyOtel) await app.register(new FastifyOtelInstrumentation().plugin());
       await app.register(fastifyExperiments, { experiments, ...options });
@@ -81,6 +91,8 @@ async function serve(): Promise<Server> {
       await app.ready();
       return app.server;
     }
+    default:
+      throw new Error("there is no such framework");
   }
 }
 
@@ -89,7 +101,9 @@ server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   process.send?.({ port: typeof address === "object" ? address?.port : undefined });
 });
-process.on("message", async () => {
+process.on("message", () => void end());
+
+async function end(): Promise<void> {
   server.closeAllConnections();
   server.close();
   await pool.end();
@@ -98,7 +112,7 @@ process.on("message", async () => {
   }
   await experiments.close();
   process.disconnect();
-});
+}
 
 /** SDKs have it, and proxies have an SDK behind them. */
 async function flush(provider: unknown): Promise<void> {
