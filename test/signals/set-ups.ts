@@ -1,5 +1,5 @@
 /** What serves the requests. */
-export type FrameworkName = "node:http" | "Express" | "Koa" | "Fastify";
+type FrameworkName = "node:http" | "Express" | "Koa" | "Fastify";
 
 /** How the service loads its modules: `require`, `import`, or `import` behind OpenTelemetry's loader hook. */
 export type ModuleForm = "CommonJS" | "ES modules" | "ES modules, loader hook";

@@ -17,12 +17,12 @@ export interface SeenSpan {
   readonly attributes: Attributes;
 }
 
-export interface SeenRecord {
+interface SeenRecord {
   readonly body: string | undefined;
   readonly attributes: Attributes;
 }
 
-export interface SeenPoint {
+interface SeenPoint {
   readonly instrument: string;
   readonly count: number;
   readonly attributes: Attributes;

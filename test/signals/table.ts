@@ -24,7 +24,7 @@ const points =
       .filter(({ instrument }) => instrument === name)
       .flatMap(({ attributes, count }) => Array.from({ length: count }, () => attributes));
 
-export const signals: readonly Signal[] = [
+const signals: readonly Signal[] = [
   { name: "server span", find: spans(({ kind }) => kind === SERVER) },
   { name: "child span", find: spans(({ kind, name }) => kind === INTERNAL && name === "child") },
   { name: "database span", find: spans(({ scope }) => scope === "@opentelemetry/instrumentation-pg") },
@@ -43,10 +43,10 @@ export const signals: readonly Signal[] = [
 ];
 
 /** The variant that each of the two requests has, by how it got it. */
-export const VARIANTS = { inbound: "express", assigned: "control" } as const;
+const VARIANTS = { inbound: "express", assigned: "control" } as const;
 
 /** Which of the two requests show their variant in a signal; a dash where the set-up does not have the signal at all. */
-export function cellOf(signal: Signal, seen: Seen): string {
+function cellOf(signal: Signal, seen: Seen): string {
   const found = signal.find(seen).map((attributes) => attributes.get("experiment.variant"));
   if (found.length === 0) return "–";
   const shown = Object.entries(VARIANTS).filter(([, variant]) => found.includes(variant));
@@ -56,7 +56,7 @@ export function cellOf(signal: Signal, seen: Seen): string {
 }
 
 /** Whether the call that each request made for itself carried its own variant. */
-export function passedOn({ calls }: Seen): string {
+function passedOn({ calls }: Seen): string {
   const right = Object.entries(VARIANTS).filter(
     ([request, variant]) =>
       calls.get(request) === `experiment.checkout.variant=${variant},experiment.checkout.id=checkout_1`,
