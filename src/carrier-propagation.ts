@@ -50,19 +50,19 @@ export function extractCarrier(active: Context, carrier: unknown, getter: TextMa
  * Merges into a carrier, as one line: what stands there, what OpenTelemetry's baggage has, and the own members of the
  * context's scope. Never throws.
  *
- * @param mayPass whether own members may go where the carrier goes, asked only if there are some
+ * @param mayPass whether own members may go where the carrier goes, asked once, if a scope is there
  */
 export function injectCarrier(active: Context, carrier: unknown, setter: TextMapSetter, mayPass: () => boolean): void {
   attempt("carrier", "a carrier could not be filled", () => {
     if (isTracingSuppressed(active)) return;
     const { policies } = processState();
     const scopes = scopesOf(latestScope(active)).filter(({ owner }) => policies.has(owner.policy));
-    const passes = scopes.some(({ own }) => own.text !== "") && mayPass();
-    const outgoing = new OutgoingBaggage(policiesInForce(), scopes, { allowedBy: () => passes });
+    let passes: boolean | undefined;
+    const outgoing = new OutgoingBaggage(policiesInForce(), scopes, { allowedBy: () => (passes ??= mayPass()) });
     const entry = isCarrier(carrier) ? readEntry(carrier, BAGGAGE) : readEntry(undefined, BAGGAGE);
     for (const member of foreignFor(active, entry)) outgoing.add(member);
+    // Not measured: what goes into an HTTP request here is taken off again before it leaves.
     put(carrier, setter, entry, outgoing.text);
-    outgoing.recordSize();
   });
 }
 

@@ -104,10 +104,16 @@ describe.each(clients)("with the propagator on, $name", ({ send }) => {
 
 test("PROH-02 a wrapped client writes one line to the destination that is named, and none of ours elsewhere", async () => {
   const wrapped = experimentFetch(experiments);
+  const reader = new PointReader();
+  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
   await service.serve([`baggage: user=%41,${OWN}`], async () => {
     await wrapped(allowed.origin, { headers: { baggage: "tenant=2" } });
     await wrapped(stranger.origin);
   });
+  expect((await reader.points("experiment.baggage.size")).map(({ count, value }) => [count, value])).toEqual([
+    [1, OWN.length],
+  ]);
+  metrics.disable();
   expect(stranger.baggage()).toEqual([["user=%41"]]);
   expect(allowed.baggage().map((lines) => lines.map((line) => line.split(",").sort()))).toEqual([
     [["tenant=2", "user=%41", ...OWN.split(",")].sort()],

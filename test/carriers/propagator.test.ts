@@ -460,6 +460,7 @@ describe("inject", () => {
     const active = extract({ baggage: `user=1,${OWN}` });
     expect(inject(active, {})).toEqual({ baggage: `user=1,${OWN}` });
     expect(inject(active, {}, { inject: false })).toEqual({});
+    expect(inject(extract({ baggage: "user=1" }), {})).toEqual({ baggage: "user=1" });
     await strict.close();
     await experiments.close();
     expect(inject(active, {})).toEqual({ baggage: "user=1" });
