@@ -11,13 +11,21 @@ export interface Comparison {
   readonly peer: number;
   /** Median over the rounds of peer's time divided by ours. */
   readonly ratio: number;
+  /** Nanoseconds per operation, ours less peer's: median over the quarter of the rounds that was disturbed least. */
+  readonly difference: number;
 }
 
 const WARM_UP = 15;
 
+/** What one round took. */
+export interface Times {
+  readonly ours: number;
+  readonly peer: number;
+}
+
 /** Which of the two is first alternates, so that neither always finds a warm cache or pays for the other's garbage. */
 export function compare<A, B>(ours: Subject<A>, peer: Subject<B>, operations: number, rounds: number): Comparison {
-  const times: { readonly ours: number; readonly peer: number }[] = [];
+  const times: Times[] = [];
   for (let round = -WARM_UP; round < rounds; round++) {
     const oursFirst = round % 2 === 0;
     const first = oursFirst ? time(ours, round) : time(peer, round);
@@ -28,6 +36,7 @@ export function compare<A, B>(ours: Subject<A>, peer: Subject<B>, operations: nu
     ours: (median(times.map((pair) => pair.ours)) * 1e6) / operations,
     peer: (median(times.map((pair) => pair.peer)) * 1e6) / operations,
     ratio: median(times.map((pair) => pair.peer / pair.ours)),
+    difference: (leastDisturbed(times).difference * 1e6) / operations,
   };
 }
 
@@ -38,6 +47,17 @@ function time<Input>({ prepare, work }: Subject<Input>, round: number): number {
   const start = performance.now();
   work(input);
   return performance.now() - start;
+}
+
+/** The medians of the quarter of the rounds that took least, ours and peer's together. */
+export function leastDisturbed(times: readonly Times[]): Times & { readonly difference: number } {
+  const sorted = times.toSorted((a, b) => a.ours + a.peer - b.ours - b.peer);
+  const quarter = sorted.slice(0, Math.ceil(sorted.length / 4));
+  return {
+    ours: median(quarter.map(({ ours }) => ours)),
+    peer: median(quarter.map(({ peer }) => peer)),
+    difference: median(quarter.map(({ ours, peer }) => ours - peer)),
+  };
 }
 
 function median(values: readonly number[]): number {

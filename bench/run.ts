@@ -5,14 +5,16 @@
  */
 import { inboundPath } from "./inbound-path.ts";
 import { linearity } from "./linearity.ts";
+import { outgoing } from "./outgoing.ts";
+import { outgoingCall } from "./outgoing-call.ts";
 import { reading } from "./reading.ts";
 import type { Row } from "./row.ts";
 import { spans } from "./spans.ts";
 import { writing } from "./writing.ts";
 
 const rows: Row[] = [];
-for (const benchmark of [reading, writing, inboundPath, linearity, spans]) {
-  for (const row of benchmark()) {
+for (const benchmark of [reading, writing, inboundPath, outgoing, outgoingCall, linearity, spans]) {
+  for await (const row of benchmark()) {
     rows.push(row);
     const verdict = row.holds ? "ok" : "MISSED";
     console.log(`${row.name.padEnd(58)} ${row.figure.padStart(34)}   ${row.bound.padEnd(18)} ${verdict}`);

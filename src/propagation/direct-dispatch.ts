@@ -2,7 +2,7 @@ import { getCallSites } from "node:util";
 import { BUILT_IN, pathOf } from "./undici-build.ts";
 
 /** From our own frames to the call of undici's API, with room for some interceptors. */
-const MAX_FRAMES = 32;
+const MAX_FRAMES = 40;
 
 const CHANNEL_SCRIPT = "node:diagnostics_channel";
 

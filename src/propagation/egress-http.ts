@@ -98,21 +98,23 @@ function leadsElsewhere(agent: unknown, protocol: string): boolean {
   if (typeof agent !== "object" || agent === null) return false;
   const options: unknown = Reflect.get(agent, "options");
   if (typeof options === "object" && options !== null) {
-    const { host, port, socketPath }: Readonly<Record<"host" | "port" | "socketPath", unknown>> = {
-      host: undefined,
-      port: undefined,
-      socketPath: undefined,
-      ...options,
-    };
-    if ([host, port, socketPath].some((value) => value !== undefined && value !== null)) return true;
+    if (isGiven(options, "host") || isGiven(options, "port") || isGiven(options, "socketPath")) return true;
   }
   // A proxy's agent may compute it in a getter, for itself alone.
   if (!Object.hasOwn(agent, "defaultPort")) return false;
   return Number(Reflect.get(agent, "defaultPort")) !== (protocol === "https:" ? 443 : 80);
 }
 
+function isGiven(options: object, name: string): boolean {
+  const value: unknown = Reflect.get(options, name);
+  return value !== undefined && value !== null;
+}
+
+let authorityKey: symbol | undefined;
+
 function authorityOf(request: ClientRequest): string | undefined {
-  const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === "kAuthority");
-  const authority: unknown = symbol === undefined ? undefined : Reflect.get(request, symbol);
+  // It is the same for all requests, once there was one that has it.
+  authorityKey ??= Object.getOwnPropertySymbols(request).find(({ description }) => description === "kAuthority");
+  const authority: unknown = authorityKey === undefined ? undefined : Reflect.get(request, authorityKey);
   return typeof authority === "string" && authority !== "" ? authority : undefined;
 }

@@ -19,8 +19,8 @@ export interface UndiciBuild {
 /** The script of Node's own undici. */
 export const BUILT_IN = "node:internal/deps/undici/undici";
 
-/** Our own frames, and the two in which a request is published. */
-const MAX_FRAMES = 16;
+/** More than lie between here and the constructor of the request, which publishes it. */
+const MAX_FRAMES = 64;
 
 const CHANNEL_SCRIPT = "node:diagnostics_channel";
 const REQUEST_FILE = "lib/core/request.js";
