@@ -1,12 +1,12 @@
 import { getCallSites } from "node:util";
-import { BUILT_IN, pathOf } from "./undici-build.ts";
+import { BUILT_IN, packageOf } from "./undici-package.ts";
 
 /** From our own frames to the call of undici's API, with room for some interceptors. */
 const MAX_FRAMES = 40;
 
 const CHANNEL_SCRIPT = "node:diagnostics_channel";
 
-/** What undici's API calls to dispatch, in the async context of its caller. */
+/** What undici's API dispatches from, in the async context of its caller. */
 const ENTRIES: ReadonlySet<string> = new Set([
   "lib/web/fetch/index.js httpNetworkFetch",
   "lib/api/api-request.js request",
@@ -14,34 +14,38 @@ const ENTRIES: ReadonlySet<string> = new Set([
   "lib/api/api-pipeline.js pipeline",
 ]);
 
-/** What lies between Node's fetch and the dispatcher that it was given. */
-const BUILT_IN_WAY: ReadonlySet<string> = new Set(["", "dispatch", "dispatchWithProtocolPreference"]);
+/** The functions of Node's own undici, which is one file, between its fetch and a request that waits for nothing. */
+const BUILT_IN_WAY: ReadonlySet<string> = new Set([
+  "",
+  "Request",
+  "Intercept",
+  "[Intercepted Dispatch]",
+  "[dispatch]",
+  "dispatch",
+  "dispatchWithProtocolPreference",
+]);
 
 /**
  * Whether the request that is being published was dispatched by a call of undici's API that is still on the stack, and
  * not by a pool that had let it wait, or by a handler that tries again. Only such a call proves it: any frame that does
- * not belong on the way means no.
+ * not belong on the way means no. A dispatcher of one version may be called by another one's API.
  *
- * It walks the stack, which costs several microseconds.
- *
- * @param folder of the package whose request it is, ending with a slash
+ * It walks the stack, which costs some tens of microseconds.
  */
-export function isDirectDispatch(folder: string): boolean {
+export function isDirectDispatch(): boolean {
   const frames = getCallSites(MAX_FRAMES, { sourceMap: false });
   const published = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
   const way = frames.slice(published + 1);
   if (published === -1 || way[0]?.functionName !== "Request") return false;
   for (const { scriptName, functionName } of way) {
-    const script = pathOf(scriptName);
-    if (script === BUILT_IN) {
+    if (scriptName === BUILT_IN) {
       if (functionName === "httpNetworkFetch") return true;
       if (!BUILT_IN_WAY.has(functionName)) return false;
       continue;
     }
-    if (!script.startsWith(folder)) return false;
-    const file = script.slice(folder.length);
+    const file = packageOf(scriptName)?.file;
+    if (file === undefined || file.startsWith("lib/handler/")) return false;
     if (ENTRIES.has(`${file} ${functionName}`)) return true;
-    if (file.startsWith("lib/handler/")) return false;
     if (file === "lib/dispatcher/pool-base.js" && functionName !== "[dispatch]") return false;
   }
   return false;

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { getCallSites } from "node:util";
+import { BUILT_IN, packageOf } from "./undici-package.ts";
 
 /**
  * What is known of the copy of undici that made a request: a process may hold several, Node's own among them, and they
@@ -10,20 +10,14 @@ export interface UndiciBuild {
   readonly handlerKey: symbol | undefined;
   /** `unknown` is what a bundler has merged into other files. */
   readonly kind: "built-in" | "package" | "unknown";
-  /** Of a package: its folder, ending with a slash. */
-  readonly folder: string;
   /** Of a package: whether a request that waited for a connection is made in the context that it was dispatched in. */
   readonly bindsQueue: boolean;
 }
-
-/** The script of Node's own undici. */
-export const BUILT_IN = "node:internal/deps/undici/undici";
 
 /** More than lie between here and the constructor of the request, which publishes it. */
 const MAX_FRAMES = 64;
 
 const CHANNEL_SCRIPT = "node:diagnostics_channel";
-const REQUEST_FILE = "lib/core/request.js";
 
 /** The first version whose pools bind the requests that wait in them (`QueuedRequest` in lib/dispatcher/pool-base.js). */
 const BINDING_VERSION = [8, 12, 3] as const;
@@ -47,13 +41,10 @@ export function buildOf(request: object): UndiciBuild {
 function classify(request: object): UndiciBuild {
   const handlerKey = Object.getOwnPropertySymbols(request).find(({ description }) => description === "handler");
   const script = publishingScript();
-  if (script === BUILT_IN) return { handlerKey, kind: "built-in", folder: "", bindsQueue: false };
-  const folder = script?.endsWith(`/${REQUEST_FILE}`) === true ? script.slice(0, -REQUEST_FILE.length) : undefined;
-  const version = folder === undefined ? undefined : versionIn(folder);
-  if (folder === undefined || version === undefined) {
-    return { handlerKey, kind: "unknown", folder: "", bindsQueue: false };
-  }
-  return { handlerKey, kind: "package", folder, bindsQueue: isAtLeast(version, BINDING_VERSION) };
+  if (script === BUILT_IN) return { handlerKey, kind: "built-in", bindsQueue: false };
+  const origin = script === undefined ? undefined : packageOf(script);
+  if (origin?.file !== "lib/core/request.js") return { handlerKey, kind: "unknown", bindsQueue: false };
+  return { handlerKey, kind: "package", bindsQueue: isAtLeast(origin.version, BINDING_VERSION) };
 }
 
 /** The script of the constructor that publishes, whose caller is `publish`. */
@@ -62,26 +53,7 @@ function publishingScript(): string | undefined {
   const frames = getCallSites(MAX_FRAMES, { sourceMap: false });
   const at = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
   const frame = at === -1 ? undefined : frames[at + 1];
-  return frame?.functionName === "Request" ? pathOf(frame.scriptName) : undefined;
-}
-
-/** A script's path with slashes, also on Windows. */
-export function pathOf(scriptName: string): string {
-  return scriptName.replaceAll("\\", "/");
-}
-
-/** The version of the package in a folder; undefined where it is not undici. */
-function versionIn(folder: string): string | undefined {
-  try {
-    const manifest: unknown = JSON.parse(readFileSync(`${folder}package.json`, "utf8"));
-    if (typeof manifest !== "object" || manifest === null || !("name" in manifest && "version" in manifest)) {
-      return undefined;
-    }
-    return manifest.name === "undici" && typeof manifest.version === "string" ? manifest.version : undefined;
-  } catch {
-    // Without a manifest it is nothing that we know.
-    return undefined;
-  }
+  return frame?.functionName === "Request" ? frame.scriptName : undefined;
 }
 
 function isAtLeast(version: string, least: readonly number[]): boolean {

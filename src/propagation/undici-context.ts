@@ -40,7 +40,7 @@ function isInCallersContext(build: UndiciBuild, handlers: readonly object[]): bo
   if (keepsContext(build) && isOfFetch(innermost) && handlers.every((each) => each === innermost || isFresh(each))) {
     return true;
   }
-  return build.kind === "package" && isDirectDispatch(build.folder);
+  return build.kind !== "unknown" && isDirectDispatch();
 }
 
 /** The handler of a request and those inside of it, as far as they show; an async resource is the last one. */
