@@ -32,7 +32,7 @@ export function expectSelfCall(request: ClientSide, members: readonly string[]):
   if (members.length > 0) {
     mention(
       "taken-off",
-      "members of ours were taken off an outgoing request; experimentFetch and experimentInterceptor write them",
+      "members of ours were taken off an outgoing request; experimentFetch, experimentInterceptor and instrumentOutgoing write them",
     );
   }
   const others = state.selfCalls.filter((call) => call.request !== request && !isOver(call.request));
