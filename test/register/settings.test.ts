@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readSettings, type Settings } from "../../adapters/sdk/register/settings.ts";
+import { readSettings, type Settings, VARIABLES } from "../../adapters/sdk/register/settings.ts";
 
 const DEFAULTS: Settings = {
   disabled: false,
@@ -15,12 +17,7 @@ const DEFAULTS: Settings = {
 
 test("REG-01 no variable gives the defaults, and so does an empty one", () => {
   expect(readSettings({ PATH: "/bin", OTEL_SERVICE_NAME: "x" })).toEqual({ settings: DEFAULTS, problems: [] });
-  const empty = Object.fromEntries(
-    ["DISABLED", "SPAN_ATTRIBUTES", "SPAN_KINDS", "LOG_ATTRIBUTES", "KEYS", "INSTRUMENTS", "PROPAGATOR"].map((name) => [
-      `OTEL_EXPERIMENTS_${name}`,
-      " ",
-    ]),
-  );
+  const empty = Object.fromEntries(VARIABLES.map((name) => [name, " "]));
   expect(readSettings(empty)).toEqual({ settings: DEFAULTS, problems: [] });
 });
 
@@ -102,4 +99,11 @@ test.each([
   const { settings, problems } = readSettings({ [name]: "true" });
   expect(settings).toEqual(DEFAULTS);
   expect(problems).toEqual([`there is no ${name}; did you mean ${nearest}?`]);
+});
+
+test("REG-07 the documentation lists every variable, in order, and what it shows of messages is what is said", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../docs/register.md"), "utf8");
+  expect([...text.matchAll(/^\| `(OTEL_EXPERIMENTS_\w+)` \|/gm)].map(([, name]) => name)).toEqual(VARIABLES);
+  const { problems } = readSettings({ OTEL_EXPERIMENTS_SPAN_KINDS: "servr", OTEL_EXPERIMENTS_SPAN_KIND: "server" });
+  expect(text).toContain(problems.map((problem) => `otel-experiments: ${problem}\n`).join(""));
 });

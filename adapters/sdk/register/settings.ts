@@ -29,7 +29,8 @@ export interface ReadSettings {
 }
 
 const PREFIX = "OTEL_EXPERIMENTS_";
-const NAMES = [
+/** All that there are. */
+export const VARIABLES = [
   "OTEL_EXPERIMENTS_DISABLED",
   "OTEL_EXPERIMENTS_SPAN_ATTRIBUTES",
   "OTEL_EXPERIMENTS_SPAN_KINDS",
@@ -40,7 +41,7 @@ const NAMES = [
   "OTEL_EXPERIMENTS_PROPAGATE_TO_CARRIERS",
   "OTEL_EXPERIMENTS_OUTGOING",
 ] as const;
-type Name = (typeof NAMES)[number];
+type Name = (typeof VARIABLES)[number];
 
 const ATTRIBUTIONS = ["flat", "keyed", "both", "none"] as const;
 const SPAN_KINDS = ["internal", "server", "client", "producer", "consumer"] as const;
@@ -121,10 +122,10 @@ function parseInstruments(text: string): { readonly names: readonly string[] | u
 }
 
 function unknownNames(environment: Environment): readonly string[] {
-  const known: ReadonlySet<string> = new Set(NAMES);
+  const known: ReadonlySet<string> = new Set(VARIABLES);
   const unknown = Object.keys(environment).filter((name) => name.startsWith(PREFIX) && !known.has(name));
   return unknown.map(
     (name) =>
-      `there is no ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}; did you mean ${nearestName(name, NAMES)}?`,
+      `there is no ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}; did you mean ${nearestName(name, VARIABLES)}?`,
   );
 }
