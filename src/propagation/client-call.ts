@@ -112,7 +112,7 @@ export class ClientCall implements OutgoingCall {
     for (const [name, value] of traceHeaders) putHeader(request, name, value);
     // Of the caller's trace context nothing is left, such as a tracestate without its traceparent.
     if (written.size > 0) for (const name of names) if (!written.has(name)) takeHeader(request, name);
-    // The one line is kept one, and free of own members, by what guards each request.
+    // The one line is kept one, free of own members and of what cannot stand in it, by what guards each request.
     if (baggage !== undefined) request.addHeader("baggage", baggage);
 
     const { addHeader } = request;

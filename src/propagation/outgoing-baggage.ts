@@ -1,6 +1,6 @@
 import { appendMember } from "../baggage/format.ts";
 import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
-import { memberKey, splitMembers } from "../baggage/merge.ts";
+import { memberKey, splitMembers, writableMembers } from "../baggage/merge.ts";
 import type { OwnMemberReader } from "../baggage/own.ts";
 import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope.ts";
 import type { Target } from "./destination.ts";
@@ -42,9 +42,12 @@ export class OutgoingBaggage {
     this.#keepsForeign = letsForeignGo(judges, destination);
   }
 
-  /** Adds a line that somebody wrote. A member that is there already, to the letter, is not repeated. */
-  add(line: string): void {
-    const { foreign, own } = separate(line, this.#policies);
+  /**
+   * Adds a line that somebody wrote. A member that is there already, to the letter, is not repeated, and one that cannot
+   * stand in a header is left out: OpenTelemetry writes a member's properties as they are.
+   */
+  add(written: string): void {
+    const { foreign, own } = separate(writableMembers(written), this.#policies);
     this.removed.push(...own);
     if (!this.#keepsForeign) return;
     if (this.#foreign === "") {

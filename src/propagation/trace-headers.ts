@@ -51,15 +51,11 @@ export function carriedFrom(active: Context): CarriedContext {
   propagation.inject(active, undefined, {
     set(_carrier, name, value) {
       if (name.toLowerCase() !== "baggage") trace.push([name, value]);
-      // A property of OpenTelemetry's baggage is written as it is, whatever it is.
-      else if (!CONTROL.test(value)) baggage = value;
+      else baggage = value;
     },
   });
   return { trace, baggage };
 }
-
-/** RFC 9110, section 5.5: what cannot stand in a header. */
-const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /** Puts a header in the place of what has its name, else at the end. @throws what undici throws for a bad value */
 export function putHeader(request: UnwrittenRequest, name: string, value: string): void {

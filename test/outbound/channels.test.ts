@@ -119,6 +119,25 @@ function add(value: string): (message: unknown) => void {
 
 describe("others that add headers on the channel", () => {
   test.each(undiciMajors)(
+    "OUT-X20 $name: what would end the header and begin another is left out",
+    async ({ undici }) => {
+      const agent = new undici.Agent();
+      // Written as one byte each, the last two are a line's end.
+      const values = ["a=1,b=2;p=1\r\nx-evil: 1,c=3", "d=4;p=\0", "e=5;p=\u010d\u010ax-evil: 1"];
+      for (const headers of [{ baggage: "user=1" }, {}]) {
+        for (const adder of values.map(add)) {
+          created.subscribe(adder);
+          await (await undici.request(allowed.origin, { dispatcher: agent, headers })).body.dump();
+          created.unsubscribe(adder);
+        }
+      }
+      await agent.close();
+      expect(arrivals(allowed)).toEqual([["user=1,a=1,c=3"], ["user=1"], ["user=1"], ["a=1,c=3"], [], []]);
+      expect(allowed.requests.flatMap(({ lines }) => lines).filter((line) => line.includes("evil"))).toEqual([]);
+    },
+  );
+
+  test.each(undiciMajors)(
     "OUT-X5 $name: whatever baggage is added behind us, once or twice, there is one line",
     async (major) => {
       const { undici } = major;

@@ -13,7 +13,7 @@ export function rawHandler({ major }: UndiciMajor, { onEnd, onError }: Steps): D
   if (major === 6) {
     const handler = { onConnect: nothing, onHeaders: () => true, onData: () => true, onComplete: onEnd, onError };
     // why: the types are those of undici 8
-    return handler as object as Dispatcher.DispatchHandler;
+    return handler as Dispatcher.DispatchHandler;
   }
   return {
     onRequestStart: nothing,
