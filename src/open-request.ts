@@ -111,7 +111,7 @@ function bindEmitters({ request, response }: Arrival): void {
     bindEmitter(response, request, (event) => {
       if (event !== "finish" && event !== "close") return undefined;
       const scope = attachedScope(request);
-      if (scope === undefined) return undefined;
+      if (scope === undefined || (event === "finish" && scope.served === undefined)) return undefined;
       // Listeners of `close` may still answer, in vain.
       const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
       return () =>

@@ -23,9 +23,10 @@ export function serveRequest(scope: RequestScope, arrival: Arrival, options: Com
     return;
   }
   if (scope.hasServerSpan) return;
-  const source = claimServerSpan(scope, arrival.serverSpan);
+  const active = context.active();
+  const source = claimServerSpan(scope, arrival.serverSpan, active);
   // Who ignores a request suppresses the tracing of it.
-  if (source === "instrumentation" || isTracingSuppressed(context.active())) return;
+  if (source === "instrumentation" || isTracingSuppressed(active)) return;
   if (options.createsServerSpan) takeOver(scope, arrival, options, source === "another request");
   else if (source === undefined) scope.lacksServerSpan = true;
 }

@@ -1,4 +1,4 @@
-import { context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import type { RequestScope } from "../scope.ts";
 import { attachedScope, attachScope, scopesOf } from "../scope-finding.ts";
@@ -18,11 +18,15 @@ export type SpanSource = "instrumentation" | "framework" | "another request";
  * framework's instrumentation; else the framework plugin's own; else the active one, where somebody made it a SERVER span
  * without saying so to others. A span that another live request has claimed stays its.
  */
-export function claimServerSpan(scope: RequestScope, frameworkSpan: SpanFinder | undefined): SpanSource | undefined {
+export function claimServerSpan(
+  scope: RequestScope,
+  frameworkSpan: SpanFinder | undefined,
+  active: Context,
+): SpanSource | undefined {
   try {
-    const metadata = getRPCMetadata(context.active());
+    const metadata = getRPCMetadata(active);
     const plugins = metadata === undefined ? frameworkSpan?.() : undefined;
-    const span = metadata?.span ?? plugins ?? activeServerSpan();
+    const span = metadata?.span ?? plugins ?? activeServerSpan(active);
     if (span === undefined) return undefined;
     if (!claimSpan(scope, span)) return "another request";
     return span === plugins ? "framework" : "instrumentation";
@@ -41,9 +45,9 @@ export function claimSpan(scope: RequestScope, span: Span): boolean {
   return true;
 }
 
-function activeServerSpan(): Span | undefined {
-  const active: (Span & { readonly kind?: SpanKind }) | undefined = trace.getActiveSpan();
-  return active?.kind === SpanKind.SERVER && active.isRecording() ? active : undefined;
+function activeServerSpan(active: Context): Span | undefined {
+  const span: (Span & { readonly kind?: SpanKind }) | undefined = trace.getSpan(active);
+  return span?.kind === SpanKind.SERVER && span.isRecording() ? span : undefined;
 }
 
 function isOuterOf(candidate: RequestScope, scope: RequestScope): boolean {
