@@ -1,12 +1,14 @@
+import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { createExperiments } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { nodeExperiments } from "otel-experiments/node";
-import { ExperimentSpanProcessor } from "otel-experiments/sdk";
+import { ExperimentLogRecordProcessor, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, describe, expect, test } from "vitest";
 import { startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
+import { logs } from "../matrix/logs-api.ts";
 import { startClientTelemetry, traceparentOf } from "./client-telemetry.ts";
 import { startDisorderlyServer } from "./disorderly-server.ts";
 import type { Interceptor } from "./harness/undici.ts";
@@ -19,6 +21,13 @@ const CALLS_EACH = 4;
 const VARIANTS = ["a", "b", "c", "d", "e", "f"] as const;
 
 const telemetry = startClientTelemetry({ processors: [new ExperimentSpanProcessor()] });
+const records = new InMemoryLogRecordExporter();
+logs.setGlobalLoggerProvider(
+  new LoggerProvider({
+    processors: [new ExperimentLogRecordProcessor(), new SimpleLogRecordProcessor({ exporter: records })],
+  }),
+);
+const logger = logs.getLogger("test");
 const server = await startDisorderlyServer();
 const experiments = createExperiments({
   experiments: { checkout: { id: "checkout_1", variants: [...VARIANTS] } },
@@ -121,12 +130,13 @@ const setUps = [
   ...undiciMajors.slice(-1).map(({ undici }) => ({ major: "Node", undici, pooling: fetchesOfNode })),
 ];
 
-describe("CLIENT spans and durations under load", () => {
+describe("headers, CLIENT spans, log records and durations under load", () => {
   test.each(setUps)(
     "CS-20 $major, $pooling.name: each has its own call's parent and variant, none is wrong, none is missing",
     async ({ major, undici, pooling }) => {
       server.clear();
       telemetry.exporter.reset();
+      records.reset();
       await telemetry.durations();
       const { get, close } = pooling.open(undici);
       const hops = pooling.path === "/plain/" ? 1 : 2;
@@ -137,7 +147,10 @@ describe("CLIENT spans and durations under load", () => {
             const variant = VARIANTS[(caller + call) % VARIANTS.length] ?? "a";
             const target = `${variant}/${name}-${caller}-${call}`;
             await service.serve([`baggage: ${own(variant)}`], () =>
-              telemetry.within(target, () => get(`${server.origin}${pooling.path}${target}`)),
+              telemetry.within(target, async () => {
+                await get(`${server.origin}${pooling.path}${target}`);
+                logger.emit({ body: target });
+              }),
             );
           }
         }),
@@ -163,6 +176,14 @@ describe("CLIENT spans and durations under load", () => {
       }
       expect(tally).toEqual({ right: expected, wrong: 0 });
       expect(server.requests).toHaveLength(expected);
+      const carried = server.requests.filter(({ start, lines }) => {
+        const variant = /\/([a-f])\//.exec(start)?.[1] ?? "";
+        return headerValues(lines, "baggage").join("|") === own(variant);
+      });
+      expect(carried).toHaveLength(expected);
+      const logged = records.getFinishedLogRecords();
+      expect(logged).toHaveLength(CALLERS * CALLS_EACH);
+      expect(logged.filter(({ body, attributes }) => attributes["experiment.variant"] !== String(body)[0])).toEqual([]);
 
       const byVariant = new Map<unknown, number>();
       for (const { attributes, count } of await telemetry.durations()) {
