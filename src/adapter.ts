@@ -2,31 +2,31 @@
  * The boundary between the core and its adapters, those of this package and others'. Inbound: open a request, run the
  * rest of it. Outbound: depart with a request, and let the process-wide stop write it.
  */
+import { type CalledRequest, clientCall } from "./egress/client-call.ts";
+import { writeEverywhere } from "./egress/everywhere.ts";
+import { ticketOf, ticketOfCall, withdrawTicket } from "./egress/tickets.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { processState } from "./process-state.ts";
-import { type CalledRequest, clientCall } from "./propagation/client-call.ts";
 import { Destination } from "./propagation/destination.ts";
-import { writeEverywhere } from "./propagation/everywhere.ts";
 import { OutgoingBaggage } from "./propagation/outgoing-baggage.ts";
-import { ticketOf, ticketOfCall, withdrawTicket } from "./propagation/tickets.ts";
 import type { RequestScope, Scope } from "./scope.ts";
 import { show } from "./show.ts";
 import { followRequests } from "./telemetry/client-span-channels.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 
+export { type CalledRequest, ignoreExperimentRequests } from "./egress/client-call.ts";
+export type { ArrivedRequest } from "./egress/self-calls.ts";
+export { TICKET_HEADER } from "./egress/tickets.ts";
 export type { Emitter } from "./emitters.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
 export type { InboundOptions } from "./inbound-options.ts";
 export { type ArrivalDetails, arrivalOf } from "./node-arrival.ts";
 export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts";
-export { type CalledRequest, ignoreExperimentRequests } from "./propagation/client-call.ts";
-export type { ArrivedRequest } from "./propagation/self-calls.ts";
-export { TICKET_HEADER } from "./propagation/tickets.ts";
 export type { HeaderGetter } from "./propagation/trust.ts";
 export type { Scope } from "./scope.ts";
 export type { RequestOutcome } from "./telemetry/served-request.ts";

@@ -1,11 +1,17 @@
 import type { Meter } from "@opentelemetry/api";
 import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
-import { type RunEachOptions, type RunOptions, readCarried, runCarried, runEachCarried } from "./carried-scope.ts";
+import {
+  type RunEachOptions,
+  type RunOptions,
+  readCarried,
+  runCarried,
+  runEachCarried,
+} from "./carriers/carried-scope.ts";
+import { type InjectOptions, injectBaggage } from "./carriers/carrier-baggage.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import type { ExperimentsOptions } from "./options.ts";
 import { type CarrierOpener, processState } from "./process-state.ts";
-import { type InjectOptions, injectBaggage } from "./propagation/carrier-baggage.ts";
 import type { Verdict } from "./propagation/destinations.ts";
 import type { Scope } from "./scope.ts";
 import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";

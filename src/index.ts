@@ -6,7 +6,8 @@ export {
   type Registry,
   type VariantOf,
 } from "./assignment/registry.ts";
-export type { RunEachOptions, RunOptions } from "./carried-scope.ts";
+export type { RunEachOptions, RunOptions } from "./carriers/carried-scope.ts";
+export type { InjectOptions } from "./carriers/carrier-baggage.ts";
 export {
   ExperimentConfigError,
   type ExperimentConfigErrorCode,
@@ -20,7 +21,6 @@ export {
   type ExperimentsHandle,
 } from "./experiments.ts";
 export type { ExperimentsOptions } from "./options.ts";
-export type { InjectOptions } from "./propagation/carrier-baggage.ts";
 export type { PropagateTo, Verdict } from "./propagation/destinations.ts";
 export type { Caller, HeaderGetter, TrustInbound } from "./propagation/trust.ts";
 export type { Scope } from "./scope.ts";

@@ -1,12 +1,12 @@
 import { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
+import { takeSelfCall } from "./egress/self-calls.ts";
 import { bindEmitter, type Emitter } from "./emitters.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { processState } from "./process-state.ts";
 import { contextWithoutOwn } from "./propagation/own-context.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
-import { takeSelfCall } from "./propagation/self-calls.ts";
 import type { Caller, HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope, type Scope } from "./scope.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "./scope-finding.ts";

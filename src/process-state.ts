@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Socket } from "node:net";
+import type { OutgoingCall } from "./egress/tickets.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import type { OutgoingCall } from "./propagation/tickets.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
 import type { RequestScope } from "./scope.ts";
 

@@ -1,6 +1,6 @@
 import { type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { extractedScope } from "./extraction.ts";
+import { extractedScope } from "./carriers/extraction.ts";
 import { processState } from "./process-state.ts";
 import type { RequestScope, ScopeOwner } from "./scope.ts";
 import { advise, attempt } from "./telemetry/diagnostics.ts";

@@ -4,10 +4,10 @@
  */
 export { ATTR_EXPERIMENT_ID, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
-export { extractCarrier, injectCarrier } from "./carrier-propagation.ts";
+export { extractCarrier, injectCarrier } from "./carriers/carrier-propagation.ts";
+export { writeEverywhereByDefault } from "./egress/everywhere.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export { takeRegistration } from "./process-state.ts";
-export { writeEverywhereByDefault } from "./propagation/everywhere.ts";
 export { holds } from "./propagation/predicate.ts";
 export type { RequestScope } from "./scope.ts";
 export { latestScope, notedScope, noteOrigin } from "./scope-finding.ts";

@@ -1,5 +1,5 @@
 import { type Attributes, type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
-import { extractionIn } from "../extraction.ts";
+import { extractionIn } from "../carriers/extraction.ts";
 import type { RequestScope } from "../scope.ts";
 import { noteScope, scopesOf } from "../scope-finding.ts";
 import { attempt } from "./diagnostics.ts";

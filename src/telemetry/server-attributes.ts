@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Attributes } from "@opentelemetry/api";
-import type { ArrivedRequest } from "../propagation/self-calls.ts";
+import type { ArrivedRequest } from "../egress/self-calls.ts";
 import type { HeaderGetter } from "../propagation/trust.ts";
 import { methodAttributes, redactQuery } from "./http-attributes.ts";
 

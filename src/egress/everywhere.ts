@@ -1,5 +1,5 @@
 import { processState } from "../process-state.ts";
-import type { EgressPolicy } from "./egress-policy.ts";
+import type { EgressPolicy } from "../propagation/egress-policy.ts";
 
 /**
  * Lets an instance write to the requests of every client of the process, until the result is called as often as this

@@ -1,7 +1,7 @@
 import { processState } from "../process-state.ts";
+import type { EgressPolicy } from "../propagation/egress-policy.ts";
 import type { RequestScope } from "../scope.ts";
 import { attempt } from "../telemetry/diagnostics.ts";
-import type { EgressPolicy } from "./egress-policy.ts";
 import { redeemTickets } from "./tickets.ts";
 
 /** Whose an outgoing request is. It is looked for when somebody asks, and once. */

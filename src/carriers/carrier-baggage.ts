@@ -1,14 +1,14 @@
 import { writableMembers } from "../baggage/merge.ts";
 import type { Instance } from "../instance.ts";
 import { processState } from "../process-state.ts";
+import { Destination, type Target } from "../propagation/destination.ts";
+import { queueName } from "../propagation/destinations.ts";
+import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
 import type { RequestScope } from "../scope.ts";
 import { latestScope, scopesOf } from "../scope-finding.ts";
 import { show } from "../show.ts";
 import { attempt, mention } from "../telemetry/diagnostics.ts";
 import { type Carrier, isCarrier, readEntry, writeEntry } from "./carrier.ts";
-import { Destination, type Target } from "./destination.ts";
-import { queueName } from "./destinations.ts";
-import { OutgoingBaggage } from "./outgoing-baggage.ts";
 
 /** Where a carrier goes. */
 export interface InjectOptions {

@@ -1,6 +1,6 @@
 import { type Context, createContextKey, type Span } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import type { RequestScope } from "./scope.ts";
+import type { RequestScope } from "../scope.ts";
 
 /** What our propagator notes in the context that it gives, of the carrier that it read. */
 export interface Extraction {

@@ -1,6 +1,6 @@
 import type { ClientRequest } from "node:http";
+import { Destination } from "../propagation/destination.ts";
 import { latestScope } from "../scope-finding.ts";
-import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { isName, linesOf } from "./header-parts.ts";
 import { outgoingLine } from "./outgoing-line.ts";

@@ -1,5 +1,5 @@
 import { getCallSites } from "node:util";
-import { BUILT_IN, packageOf } from "./undici-package.ts";
+import { BUILT_IN, packageOf } from "./package.ts";
 
 /**
  * What is known of the copy of undici that made a request: a process may hold several, Node's own among them, and they

@@ -1,9 +1,9 @@
 import { AsyncResource } from "node:async_hooks";
-import type { RequestScope } from "../scope.ts";
-import { latestScope } from "../scope-finding.ts";
+import type { RequestScope } from "../../scope.ts";
+import { latestScope } from "../../scope-finding.ts";
+import { buildOf, type UndiciBuild } from "./build.ts";
 import { isDirectDispatch } from "./direct-dispatch.ts";
 import { isNodesAgentUnlimited } from "./node-agent.ts";
-import { buildOf, type UndiciBuild } from "./undici-build.ts";
 
 /** Interceptors that wrap a handler in one another; more are not looked through. */
 const MAX_WRAPS = 8;

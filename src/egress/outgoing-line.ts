@@ -1,6 +1,6 @@
 import { type ClientSide, processState } from "../process-state.ts";
-import type { Destination } from "./destination.ts";
-import { OutgoingBaggage } from "./outgoing-baggage.ts";
+import type { Destination } from "../propagation/destination.ts";
+import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
 import type { RequestOwner } from "./request-owner.ts";
 import { expectSelfCall } from "./self-calls.ts";
 import { standForCallsAlone } from "./tickets.ts";

@@ -1,5 +1,5 @@
 import { getCallSites } from "node:util";
-import { BUILT_IN, packageOf } from "./undici-package.ts";
+import { BUILT_IN, packageOf } from "./package.ts";
 
 /** From our own frames to the call of undici's API, with room for some interceptors. */
 const MAX_FRAMES = 40;

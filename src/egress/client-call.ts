@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
 import { processState } from "../process-state.ts";
+import type { Destination } from "../propagation/destination.ts";
 import type { RequestScope, ScopeOwner } from "../scope.ts";
 import { latestScope, scopeOwnedBy } from "../scope-finding.ts";
 import { ClientSpan } from "../telemetry/client-span.ts";
@@ -9,7 +10,6 @@ import { followRequests } from "../telemetry/client-span-channels.ts";
 import { advise, attempt } from "../telemetry/diagnostics.ts";
 import { methodAttributes, methodOf, redactUrl, spanName } from "../telemetry/http-attributes.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
-import type { Destination } from "./destination.ts";
 import { callOf, type OutgoingCall, TICKET_HEADER } from "./tickets.ts";
 import {
   carriedFrom,

@@ -1,16 +1,16 @@
 import { context } from "@opentelemetry/api";
 import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
-import type { Instance } from "./instance.ts";
-import { runInScope } from "./open-request.ts";
-import { processState } from "./process-state.ts";
-import { type Carrier, isCarrier, readEntry, textOf } from "./propagation/carrier.ts";
-import { readAssignments } from "./propagation/read-assignments.ts";
-import type { HeaderGetter } from "./propagation/trust.ts";
-import { RequestScope } from "./scope.ts";
-import { scopesOf } from "./scope-finding.ts";
-import { show } from "./show.ts";
-import { claimConsumerSpan } from "./telemetry/carried-span.ts";
-import { advise, attempt } from "./telemetry/diagnostics.ts";
+import type { Instance } from "../instance.ts";
+import { runInScope } from "../open-request.ts";
+import { processState } from "../process-state.ts";
+import { readAssignments } from "../propagation/read-assignments.ts";
+import type { HeaderGetter } from "../propagation/trust.ts";
+import { RequestScope } from "../scope.ts";
+import { scopesOf } from "../scope-finding.ts";
+import { show } from "../show.ts";
+import { claimConsumerSpan } from "../telemetry/carried-span.ts";
+import { advise, attempt } from "../telemetry/diagnostics.ts";
+import { type Carrier, isCarrier, readEntry, textOf } from "./carrier.ts";
 
 /** Who is believed. */
 export interface RunOptions {

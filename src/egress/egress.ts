@@ -1,8 +1,8 @@
 import diagnosticsChannel from "node:diagnostics_channel";
 import { type ProcessState, processState } from "../process-state.ts";
+import type { EgressPolicy } from "../propagation/egress-policy.ts";
 import { attempt } from "../telemetry/diagnostics.ts";
 import { guardHttpRequest, HTTP_CREATED } from "./egress-http.ts";
-import type { EgressPolicy } from "./egress-policy.ts";
 import { guardUndiciRequest, UNDICI_CREATE } from "./egress-undici.ts";
 import { noteUndiciSocket, UNDICI_SEND_HEADERS } from "./self-calls.ts";
 

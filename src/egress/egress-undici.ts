@@ -1,11 +1,11 @@
+import { Destination } from "../propagation/destination.ts";
 import { isClientSpanAwaited, tagClientSpan } from "../telemetry/client-span-tags.ts";
-import { Destination } from "./destination.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { type HeaderPart, isName, linesOf } from "./header-parts.ts";
 import { outgoingLine } from "./outgoing-line.ts";
 import { RequestOwner } from "./request-owner.ts";
 import { callOf, TICKET_HEADER } from "./tickets.ts";
-import { scopeOfUndiciRequest } from "./undici-context.ts";
+import { scopeOfUndiciRequest } from "./undici/caller-scope.ts";
 
 /** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
 export const UNDICI_CREATE = "undici:request:create";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { processState } from "../process-state.ts";
+import type { Destination } from "../propagation/destination.ts";
 import type { RequestScope } from "../scope.ts";
-import type { Destination } from "./destination.ts";
 
 /**
  * The header by which a wrapped client says whose request it is. It is set when the request is dispatched and taken

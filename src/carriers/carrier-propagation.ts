@@ -1,28 +1,20 @@
 import { type Context, propagation, type TextMapGetter, type TextMapSetter } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { MAX_HEADER_BYTES } from "./baggage/limits.ts";
-import { memberKey, splitMembers } from "./baggage/merge.ts";
-import { OwnMemberReader } from "./baggage/own.ts";
+import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
+import { memberKey, splitMembers } from "../baggage/merge.ts";
+import { OwnMemberReader } from "../baggage/own.ts";
+import { DEFAULT_PREFIX } from "../options.ts";
+import { processState } from "../process-state.ts";
+import { compileDestinations } from "../propagation/destinations.ts";
+import type { EgressPolicy } from "../propagation/egress-policy.ts";
+import { OutgoingBaggage, separate } from "../propagation/outgoing-baggage.ts";
+import type { HeaderGetter } from "../propagation/trust.ts";
+import { latestScope, scopesOf } from "../scope-finding.ts";
+import { attempt } from "../telemetry/diagnostics.ts";
+import { type CarrierEntry, isAscii, isCarrier, linesIn, readEntry, textOf, writeEntry } from "./carrier.ts";
+import { formatEntries, membersWithin, withoutOwnEntries } from "./context-baggage.ts";
 import { ExtractedCarrier } from "./extracted-carrier.ts";
 import { extractionIn, withExtraction } from "./extraction.ts";
-import { DEFAULT_PREFIX } from "./options.ts";
-import { processState } from "./process-state.ts";
-import {
-  type CarrierEntry,
-  isAscii,
-  isCarrier,
-  linesIn,
-  readEntry,
-  textOf,
-  writeEntry,
-} from "./propagation/carrier.ts";
-import { formatEntries, membersWithin, withoutOwnEntries } from "./propagation/context-baggage.ts";
-import { compileDestinations } from "./propagation/destinations.ts";
-import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import { OutgoingBaggage, separate } from "./propagation/outgoing-baggage.ts";
-import type { HeaderGetter } from "./propagation/trust.ts";
-import { latestScope, scopesOf } from "./scope-finding.ts";
-import { attempt } from "./telemetry/diagnostics.ts";
 
 /** The header that carries all of it. */
 const BAGGAGE = "baggage";
