@@ -37,12 +37,13 @@ export class RequestOwner {
     const ticketed = this.#ticketed;
     if (everywhere.size === 0 || this.#holdTicketsOf(everywhere.keys())) return ticketed;
     const others: RequestScope[] = [];
+    let agreed = 0;
     for (let scope = this.#latest; scope !== undefined; scope = scope.outer) {
-      const { owner, own } = scope;
-      if (own.text === "" || !everywhere.has(owner.policy)) continue;
-      if (!ticketed.some((writer) => writer.owner === owner)) others.push(scope);
+      if (ticketed.includes(scope)) agreed++;
+      else if (scope.own.text !== "" && everywhere.has(scope.owner.policy)) others.push(scope);
     }
-    return others.length === 0 ? ticketed : [...others.toReversed(), ...ticketed];
+    // A ticket is never wrong: what does not agree with it is another request's.
+    return others.length === 0 || agreed < ticketed.length ? ticketed : [...others.toReversed(), ...ticketed];
   }
 
   /** Whether the others' baggage is judged for the wrapped clients alone. */

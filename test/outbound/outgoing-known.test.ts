@@ -1,5 +1,5 @@
 import { AsyncResource } from "node:async_hooks";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { startDisorderlyServer } from "./disorderly-server.ts";
 import { interleave, type Tally, tallyByWay, type Way } from "./harness/interleaving.ts";
 import type { Interceptor } from "./harness/undici.ts";
-import { openStage } from "./service-stage.ts";
+import { openStage, own } from "./service-stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
@@ -20,7 +20,7 @@ const CALLS = 300;
 
 const server = await startDisorderlyServer();
 const { experiments, serve, close } = await openStage({ propagateTo: [server.origin] });
-const outgoing = instrumentOutgoing(experiments);
+let outgoing = instrumentOutgoing(experiments);
 const require = createRequire(import.meta.url);
 const folder = mkdtempSync(join(tmpdir(), "undici-"));
 
@@ -203,6 +203,102 @@ describe("an interceptor of the user's that lets dispatches wait", () => {
       wrong: 0,
       missing: 0,
     });
+  });
+});
+
+describe("a retry whose first try was not seen", () => {
+  test("OG-K11 begins before instrumentOutgoing and has none, rather than another one's", async () => {
+    const undici = undiciOf(8);
+    const stage = await openStage({ propagateTo: [server.origin] });
+    outgoing[Symbol.dispose]();
+    const agent = new undici.Agent({ connections: 2 });
+    const dispatcher = agent.compose(undici.interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 2 }));
+    const started = { calls: 0 };
+    const ways: Way[] = [
+      {
+        name: "it",
+        path: "/try/",
+        hops: 2,
+        open: () => ({
+          get: async (url) => {
+            if (++started.calls === CALLS / 2) instrumentOutgoing(stage.experiments);
+            await fetching(undici, dispatcher)(url);
+          },
+          close: () => agent.close(),
+        }),
+      },
+    ];
+    await interleave({ ways, origin: server.origin, calls: CALLS, atOnce: 48, serve: stage.serve });
+    await stage.close();
+    outgoing = instrumentOutgoing(experiments);
+    const { right, wrong, missing } = tallyByWay(server.requests).get("it") ?? { right: 0, wrong: 0, missing: 0 };
+    expect(wrong).toBe(0);
+    expect(Math.min(right, missing)).toBeGreaterThan(100);
+  });
+});
+
+/** A package that goes by undici's name, which starts what waits while somebody else's call dispatches. */
+const STARTING_OTHERS = {
+  "package.json": JSON.stringify({ name: "undici", version: "8.5.0" }),
+  "lib/core/request.js": `
+    const channel = require("node:diagnostics_channel").channel("undici:request:create");
+    const kHandler = Symbol("handler");
+    exports.Request = class Request {
+      constructor(origin, headers) {
+        Object.assign(this, { headers, origin, path: "/", method: "GET", [kHandler]: { onRequestStart() {} } });
+        channel.publish({ request: this });
+      }
+      addHeader() {}
+      onError(again) { again(); }
+    };`,
+  "lib/handler/retry-handler.js": `exports.onError = (again) => again();`,
+  "lib/dispatcher/pool-base.js": `
+    const { Request } = require("../core/request.js");
+    const { onError } = require("../handler/retry-handler.js");
+    const { dispatch, later } = require("./client.js");
+    const others = [];
+    const kDispatch = Symbol("dispatch");
+    const start = {
+      pool: function drain(again) { again(); },
+      handler: onError,
+      request: Request.prototype.onError,
+    };
+    const pool = {
+      [kDispatch](origin, headers) {
+        for (const { how, headers } of others.splice(0)) start[how](later(origin, headers));
+        dispatch(origin, headers);
+      },
+    };
+    Object.assign(exports, { wait: (how, headers) => others.push({ how, headers }), pool, kDispatch });`,
+  "lib/dispatcher/client.js": `
+    const { Request } = require("../core/request.js");
+    exports.dispatch = (origin, headers) => void new Request(origin, headers);
+    exports.later = (origin, headers) => () => exports.dispatch(origin, headers);`,
+  "lib/api/api-request.js": `
+    const { pool, kDispatch } = require("../dispatcher/pool-base.js");
+    exports.request = function request(origin, headers) { pool[kDispatch](origin, headers); };`,
+};
+
+describe("what is started within another one's dispatch", () => {
+  const copy = join(folder, "starting-others");
+  for (const [file, text] of Object.entries(STARTING_OTHERS)) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    writeFileSync(join(copy, file), text);
+  }
+  // why: the files above
+  const { request } = require(join(copy, "lib/api/api-request.js")) as {
+    request(origin: string, headers: string[]): void;
+  };
+  // why: as above
+  const { wait } = require(join(copy, "lib/dispatcher/pool-base.js")) as {
+    wait(how: string, headers: string[]): void;
+  };
+
+  test.each(["pool", "handler", "request"])("OG-K12 by a %s has none, rather than that one's", async (how) => {
+    const [waited, direct]: [string[], string[]] = [[], []];
+    await serve(own("a"), async () => wait(how, waited));
+    await serve(own("b"), async () => request(server.origin, direct));
+    expect([waited, direct]).toEqual([[], ["baggage", own("b")]]);
   });
 });
 

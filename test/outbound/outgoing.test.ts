@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import diagnosticsChannel from "node:diagnostics_channel";
 import http from "node:http";
 import { createExperiments, type Experiments } from "otel-experiments";
@@ -5,7 +6,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { nodeExperiments } from "otel-experiments/node";
 import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { experimentInterceptor } from "otel-experiments/undici";
-import { MockAgent, request } from "undici";
+import { Agent, MockAgent, request, fetch as undiciFetch } from "undici";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
@@ -219,11 +220,7 @@ describe("instrumentOutgoing, and a request that is under way", () => {
 
 /** Two instances on one request, the first one outside. */
 async function withTwo(
-  use: (both: {
-    first: Experiments;
-    second: Experiments;
-    serve(fn: () => Promise<unknown>): Promise<unknown>;
-  }) => Promise<void>,
+  use: (both: { first: Experiments; second: Experiments; serve<T>(fn: () => Promise<T>): Promise<T> }) => Promise<void>,
 ): Promise<void> {
   const first = createExperiments({ trustInbound: true, prefix: "one.", propagateTo: [allowed.origin] });
   const second = createExperiments({
@@ -279,6 +276,26 @@ describe("two instances in one process", () => {
       });
     },
   );
+
+  test("OG-25 a ticket outweighs the context that an interceptor dispatches in", async () => {
+    await withTwo(async ({ first, second, serve }) => {
+      instrumentOutgoing(first);
+      instrumentOutgoing(second);
+      const other = await serve(async () => {
+        second.record("search", "bm25");
+        return new AsyncResource("another request");
+      });
+      const agent = new Agent();
+      const dispatcher = agent.compose(
+        (dispatch) => (dispatched, handler) => other.runInAsyncScope(() => dispatch(dispatched, handler)),
+        experimentInterceptor(first),
+      );
+      const init: object = { dispatcher };
+      await serve(async () => (await undiciFetch(allowed.origin, init)).text());
+      expect(arrivals(allowed)).toEqual([[ONE]]);
+      await agent.close();
+    });
+  });
 
   test("OG-23 what one of them lets no foreign baggage do, the other does not let it do either", async () => {
     const { experiments, serve, close } = await openStage(options);

@@ -37,7 +37,7 @@ export function isDirectDispatch(): boolean {
   const published = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
   const way = frames.slice(published + 1);
   if (published === -1 || way[0]?.functionName !== "Request") return false;
-  for (const { scriptName, functionName } of way) {
+  for (const [i, { scriptName, functionName }] of way.entries()) {
     if (scriptName === BUILT_IN) {
       if (functionName === "httpNetworkFetch") return true;
       if (!BUILT_IN_WAY.has(functionName)) return false;
@@ -45,6 +45,8 @@ export function isDirectDispatch(): boolean {
     }
     const file = packageOf(scriptName)?.file;
     if (file === undefined || file.startsWith("lib/handler/")) return false;
+    // A request that was made before fails within this dispatch, and its handler tries again.
+    if (file.startsWith("lib/core/") && i > 0) return false;
     if (ENTRIES.has(`${file} ${functionName}`)) return true;
     if (file === "lib/dispatcher/pool-base.js" && functionName !== "[dispatch]") return false;
   }
