@@ -68,7 +68,10 @@ describe.each(undiciMajors)("5,000 requests of six variants among each other thr
   test("OG-P1 unwrapped: none has another one's variant, and where it is known, none is missing", async () => {
     const tallies = await tally(pooledWays(major, server.origin));
     expect(wrong(tallies)).toBe(0);
-    expect(lacking(tallies).toSorted()).toEqual(NOT_ALWAYS_KNOWN[major.major].toSorted());
+    // Whether a request waits is a matter of the moment, so that some of these may lack nothing this time.
+    const notAlways = NOT_ALWAYS_KNOWN[major.major];
+    expect(lacking(tallies).filter((name) => !notAlways.includes(name))).toEqual([]);
+    expect(lacking(tallies).length > 0).toBe(notAlways.length > 0);
   });
 
   test("OG-P2 wrapped: each has its own, and it stands there once", async () => {
