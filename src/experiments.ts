@@ -10,6 +10,7 @@ import {
 import { type InjectOptions, injectBaggage } from "./carriers/carrier-baggage.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { Instance } from "./instance.ts";
+import { checkOptions } from "./option-checks.ts";
 import type { ExperimentsOptions } from "./options.ts";
 import { type CarrierOpener, processState } from "./process-state.ts";
 import type { Verdict } from "./propagation/destinations.ts";
@@ -120,14 +121,8 @@ function scopeOf(instance: Instance, request: object): Scope {
 }
 
 function createMeter(instance: Instance, name: string, options: ExperimentMeterOptions = {}): Meter {
-  const { version, schemaUrl, attribution = "primary", ...others } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw new ExperimentConfigError(
-      "ERR_UNKNOWN_OPTION",
-      `the option ${show(unknown)} of a meter is unknown; there are version, schemaUrl and attribution`,
-    );
-  }
+  checkOptions("a meter", options, ["version", "schemaUrl", "attribution"]);
+  const { version, schemaUrl, attribution = "primary" } = options;
   if (attribution !== "primary" && attribution !== "each") {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",

@@ -1,4 +1,5 @@
 import { ExperimentConfigError } from "./errors.ts";
+import { checkOptions } from "./option-checks.ts";
 import { show } from "./show.ts";
 
 /** What inbound adapters take beside the experiments. `Native` is what the framework hands to its handlers. */
@@ -24,20 +25,7 @@ export interface CompiledInboundOptions {
 /** @throws ExperimentConfigError */
 export function compileInboundOptions(options: unknown): CompiledInboundOptions {
   if (options === undefined) return { createsServerSpan: false, route: undefined };
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ExperimentConfigError(
-      "ERR_OPTIONS",
-      `the options of an adapter are ${show(options)}; write { serverSpan: "create" }`,
-    );
-  }
-  const { serverSpan, route, ...others } = options as InboundOptions; // why: its values are checked below, each by itself
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw new ExperimentConfigError(
-      "ERR_UNKNOWN_OPTION",
-      `the option ${show(unknown)} of an adapter is unknown; there are serverSpan and route`,
-    );
-  }
+  const { serverSpan, route } = checkOptions("an adapter", options, ["serverSpan", "route"]);
   if (serverSpan !== undefined && serverSpan !== "reuse" && serverSpan !== "create") {
     throw new ExperimentConfigError("ERR_OPTION_VALUE", `serverSpan is ${show(serverSpan)}; write "reuse" or "create"`);
   }

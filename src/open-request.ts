@@ -1,15 +1,14 @@
 import { Socket } from "node:net";
-import { context } from "@opentelemetry/api";
 import { takeSelfCall } from "./egress/self-calls.ts";
 import { bindEmitter, type Emitter } from "./emitters.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { processState } from "./process-state.ts";
-import { contextWithoutOwn } from "./propagation/own-context.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
 import type { Caller, HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope, type Scope } from "./scope.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "./scope-finding.ts";
+import { runInScope } from "./scope-running.ts";
 import { serveRequest } from "./serve-request.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import { missServerSpan } from "./telemetry/missing-server-span.ts";
@@ -136,15 +135,4 @@ function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
     if (!scope.ended && scope.lacksServerSpan && !scope.hasServerSpan) missServerSpan();
     scope.end();
   }
-}
-
-/** Runs a function in a scope, with no own members in OpenTelemetry's baggage. */
-export function runInScope<T>(scope: RequestScope, fn: () => T): T {
-  const { scopes } = processState();
-  const runCleaned = (): T => {
-    const cleaned = contextWithoutOwn(scope.owner.policy.reader);
-    return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
-  };
-  const { served } = scope;
-  return served === undefined ? runCleaned() : served.within(runCleaned);
 }

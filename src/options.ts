@@ -2,6 +2,7 @@ import { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 import { type CompiledRegistry, compileRegistry, type ExperimentKey, type Registry } from "./assignment/registry.ts";
 import { OwnMemberReader } from "./baggage/own.ts";
 import { ExperimentConfigError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
 import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { type Caller, compileTrust, type TrustInbound } from "./propagation/trust.ts";
@@ -96,34 +97,9 @@ export function compileOptions(options: unknown): CompiledOptions {
 
 function checkOptionName(name: string): void {
   if (OPTION_NAMES.some((known) => known === name)) return;
-  const nearest = nearestName(name);
+  const nearest = nearestName(name, OPTION_NAMES, Math.max(2, Math.floor(name.length / 3)));
   const mend = nearest === undefined ? `the options are ${OPTION_NAMES.join(", ")}` : `did you mean ${nearest}?`;
   throw new ExperimentConfigError("ERR_UNKNOWN_OPTION", `the option ${show(name)} is unknown; ${mend}`);
-}
-
-/** The known name that is fewest edits away, if it is near enough to be what was meant. */
-function nearestName(name: string): string | undefined {
-  let nearest: string | undefined;
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const known of OPTION_NAMES) {
-    const distance = editDistance(name.toLowerCase(), known.toLowerCase());
-    if (distance < least) [nearest, least] = [known, distance];
-  }
-  return nearest;
-}
-
-/** Levenshtein's distance, row by row. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 function compilePrefix(prefix: unknown): string {

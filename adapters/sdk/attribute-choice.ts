@@ -2,12 +2,13 @@ import type { Attributes } from "@opentelemetry/api";
 import {
   ATTR_EXPERIMENT_ID,
   ExperimentConfigError,
+  type GivenOptions,
   isExperimentKey,
   KEY_RULE,
+  listOf,
   type RequestScope,
   show,
 } from "../../src/signals.ts";
-import { type GivenOptions, listOf } from "./option-checks.ts";
 
 /** Which attributes of a scope a processor writes. */
 export interface AttributeOptions {

@@ -1,5 +1,4 @@
-import { ExperimentConfigError, SCOPE_NAME, show } from "../../src/signals.ts";
-import { listOf } from "./option-checks.ts";
+import { ExperimentConfigError, listOf, SCOPE_NAME, show } from "../../src/signals.ts";
 
 /** Semantic conventions for HTTP, HTTP server metrics. */
 export const SERVER_DURATION = "http.server.request.duration";

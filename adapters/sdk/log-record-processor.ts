@@ -1,13 +1,12 @@
 import { type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise, latestScope } from "../../src/signals.ts";
+import { advise, checkOptions, latestScope } from "../../src/signals.ts";
 import {
   ATTRIBUTE_OPTION_NAMES,
   AttributeChoice,
   type AttributeOptions,
   type AttributeTarget,
 } from "./attribute-choice.ts";
-import { checkOptions } from "./option-checks.ts";
 
 /** What the processor takes. */
 export type ExperimentLogRecordProcessorOptions = AttributeOptions;

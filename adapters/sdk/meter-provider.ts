@@ -1,7 +1,7 @@
 import type { Counter, Gauge, Histogram, Meter, MeterProvider, UpDownCounter } from "@opentelemetry/api";
+import { checkOptions } from "../../src/signals.ts";
 import { instrumentNames, METERS_LEFT_ALONE, SERVER_DURATION } from "./instruments.ts";
 import { attributesWithPair } from "./measurement.ts";
-import { checkOptions } from "./option-checks.ts";
 import { overriding } from "./overriding.ts";
 
 /** What is measured with the pair. */

@@ -1,6 +1,5 @@
 import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
-import { ExperimentConfigError, extractCarrier, holds, injectCarrier, show } from "../../src/signals.ts";
-import { checkOptions } from "./option-checks.ts";
+import { checkOptions, ExperimentConfigError, extractCarrier, holds, injectCarrier, show } from "../../src/signals.ts";
 
 /** What the propagator takes. */
 export interface ExperimentPropagatorOptions {

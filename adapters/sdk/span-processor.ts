@@ -3,8 +3,10 @@ import { isTracingSuppressed } from "@opentelemetry/core";
 import {
   advise,
   awaitClientSpan,
+  checkOptions,
   claimExtracted,
   forgetClientSpan,
+  listOf,
   notedScope,
   noteOrigin,
 } from "../../src/signals.ts";
@@ -14,7 +16,6 @@ import {
   type AttributeOptions,
   type AttributeTarget,
 } from "./attribute-choice.ts";
-import { checkOptions, listOf } from "./option-checks.ts";
 
 /** What the processor takes. */
 export interface ExperimentSpanProcessorOptions extends AttributeOptions {

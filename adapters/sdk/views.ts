@@ -1,5 +1,5 @@
 import type { Attributes, Context } from "@opentelemetry/api";
-import { ExperimentConfigError, show } from "../../src/signals.ts";
+import { checkOptions, ExperimentConfigError, show } from "../../src/signals.ts";
 import {
   clientDurationError,
   HTTP_METER,
@@ -9,7 +9,6 @@ import {
   selectsClientDuration,
 } from "./instruments.ts";
 import { attributesWithPair } from "./measurement.ts";
-import { checkOptions } from "./option-checks.ts";
 import { SecondViewSearch } from "./second-view.ts";
 
 /** What the Views are made for. */

@@ -1,12 +1,12 @@
 import { context } from "@opentelemetry/api";
 import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
 import type { Instance } from "../instance.ts";
-import { runInScope } from "../open-request.ts";
 import { processState } from "../process-state.ts";
 import { readAssignments } from "../propagation/read-assignments.ts";
 import type { HeaderGetter } from "../propagation/trust.ts";
 import { RequestScope } from "../scope.ts";
 import { scopesOf } from "../scope-finding.ts";
+import { runInScope } from "../scope-running.ts";
 import { show } from "../show.ts";
 import { claimConsumerSpan } from "../telemetry/carried-span.ts";
 import { advise, attempt } from "../telemetry/diagnostics.ts";

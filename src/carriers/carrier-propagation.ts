@@ -8,11 +8,12 @@ import { processState } from "../process-state.ts";
 import { compileDestinations } from "../propagation/destinations.ts";
 import type { EgressPolicy } from "../propagation/egress-policy.ts";
 import { OutgoingBaggage, separate } from "../propagation/outgoing-baggage.ts";
+import { type OwnKeys, removeOwn } from "../propagation/own-context.ts";
 import type { HeaderGetter } from "../propagation/trust.ts";
 import { latestScope, scopesOf } from "../scope-finding.ts";
 import { attempt } from "../telemetry/diagnostics.ts";
 import { type CarrierEntry, isAscii, isCarrier, linesIn, readEntry, textOf, writeEntry } from "./carrier.ts";
-import { formatEntries, membersWithin, withoutOwnEntries } from "./context-baggage.ts";
+import { formatEntries, membersWithin } from "./context-baggage.ts";
 import { ExtractedCarrier } from "./extracted-carrier.ts";
 import { extractionIn, withExtraction } from "./extraction.ts";
 
@@ -33,7 +34,7 @@ export function extractCarrier(active: Context, carrier: unknown, getter: TextMa
     const extraction = new ExtractedCarrier(active, foreign, own, isOfHttp(carrier, header) ? undefined : header);
     const noted = withExtraction(active, extraction);
     const { baggage } = extraction.foreign;
-    return baggage === undefined ? withoutOwnEntries(noted, isOwnKey) : propagation.setBaggage(noted, baggage);
+    return baggage === undefined ? (removeOwn(OWN_KEYS, noted) ?? noted) : propagation.setBaggage(noted, baggage);
   });
   return extracted ?? active;
 }
@@ -68,7 +69,7 @@ function foreignFor(active: Context, entry: CarrierEntry): readonly string[] {
 
 function membersIn(active: Context): readonly string[] {
   // What somebody put there by hand comes from no scope.
-  const baggage = propagation.getBaggage(withoutOwnEntries(active, isOwnKey));
+  const baggage = propagation.getBaggage(removeOwn(OWN_KEYS, active) ?? active);
   if (baggage === undefined) return [];
   const extraction = extractionIn(active);
   return extraction instanceof ExtractedCarrier ? extraction.foreign.textsFor(baggage) : formatEntries(baggage);
@@ -129,7 +130,10 @@ function policiesInForce(): Iterable<EgressPolicy> {
   return policies.size === 0 ? [NOBODY] : policies;
 }
 
-function isOwnKey(key: string): boolean {
-  for (const { reader } of policiesInForce()) if (reader.owns(key)) return true;
-  return false;
-}
+/** What is own to anybody. */
+const OWN_KEYS: OwnKeys = {
+  owns(key) {
+    for (const { reader } of policiesInForce()) if (reader.owns(key)) return true;
+    return false;
+  },
+};

@@ -1,10 +1,4 @@
-import {
-  type Baggage,
-  type BaggageEntry,
-  baggageEntryMetadataFromString,
-  type Context,
-  propagation,
-} from "@opentelemetry/api";
+import { type Baggage, type BaggageEntry, baggageEntryMetadataFromString, propagation } from "@opentelemetry/api";
 import { isToken, trimOws } from "../baggage/grammar.ts";
 import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers } from "../baggage/merge.ts";
@@ -58,15 +52,6 @@ export function formatEntries(baggage: Baggage, isWritten: (key: string) => bool
     const text = isWritten(key) ? undefined : attempt("carrier", UNWRITABLE, () => formatEntry(key, entry));
     return text === undefined ? [] : [text];
   });
-}
-
-/** The baggage of a context, without members that are ours to somebody. */
-export function withoutOwnEntries(active: Context, isOwn: (key: string) => boolean): Context {
-  const baggage = propagation.getBaggage(active);
-  const own = baggage?.getAllEntries().flatMap(([key]) => (isOwn(key) ? [key] : [])) ?? [];
-  return baggage === undefined || own.length === 0
-    ? active
-    : propagation.setBaggage(active, baggage.removeEntries(...own));
 }
 
 /** The members that fit, whole, in their order. */

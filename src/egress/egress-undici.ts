@@ -1,5 +1,5 @@
 import { Destination } from "../propagation/destination.ts";
-import { isClientSpanAwaited, tagClientSpan } from "../telemetry/client-span-tags.ts";
+import { isClientSpanAwaited, tagClientSpan } from "../telemetry/awaited-client-spans.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { type HeaderPart, isName, linesOf } from "./header-parts.ts";
 import { outgoingLine } from "./outgoing-line.ts";

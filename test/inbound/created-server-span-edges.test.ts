@@ -297,7 +297,7 @@ describe("options of an adapter", () => {
     ["ERR_OPTION_VALUE", { serverSpan: "make" }, 'serverSpan is "make"; write "reuse" or "create"'],
     ["ERR_OPTION_VALUE", { route: "/a" }, 'route is "/a"; write (request) => string | undefined'],
     ["ERR_UNKNOWN_OPTION", { serverspan: "create" }, 'the option "serverspan" of an adapter is unknown'],
-    ["ERR_OPTIONS", null, 'the options of an adapter are null; write { serverSpan: "create" }'],
+    ["ERR_OPTIONS", null, "the options of an adapter are null; write an object with serverSpan, route"],
     ["ERR_OPTIONS", ["create"], "the options of an adapter are an array"],
   ])("CSE-11 that are wrong throw %s at set-up: %j", (code, wrong, message) => {
     // why: what a caller without types gives

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest"
 import { processState } from "../../src/process-state.ts";
 import type { RequestScope } from "../../src/scope.ts";
 import { attachedScope } from "../../src/scope-finding.ts";
-import { tagClientSpan } from "../../src/telemetry/client-span-tags.ts";
+import { tagClientSpan } from "../../src/telemetry/awaited-client-spans.ts";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
 import { expressHarness } from "../inbound/harness/express.ts";

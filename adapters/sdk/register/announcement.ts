@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { diag } from "@opentelemetry/api";
+import { API } from "./api-globals.ts";
 
 const STDERR = 2;
 
@@ -19,6 +20,6 @@ export function announce(message: string): void {
 
 /** `diag` does not say; the API registers its logger beside its other parts. */
 function hasDiagLogger(): boolean {
-  const registry: unknown = Reflect.get(globalThis, Symbol.for("opentelemetry.js.api.1"));
+  const registry: unknown = Reflect.get(globalThis, API);
   return typeof registry === "object" && registry !== null && Reflect.get(registry, "diag") !== undefined;
 }

@@ -4,7 +4,7 @@ import { attempt } from "../../../src/signals.ts";
  * Where the parts of OpenTelemetry are registered: one object for all copies of `@opentelemetry/api` 1.x in a process,
  * ESM and CommonJS, of whatever version.
  */
-const API = Symbol.for("opentelemetry.js.api.1");
+export const API: unique symbol = Symbol.for("opentelemetry.js.api.1");
 
 /** Where `@opentelemetry/api-logs`, the logs API beside SDK 2.x, keeps a function that gives the provider. */
 const API_LOGS = Symbol.for("io.opentelemetry.js.api.logs");

@@ -1,6 +1,5 @@
-import { isExperimentKey, KEY_RULE } from "../../../src/signals.ts";
+import { isExperimentKey, KEY_RULE, nearestName } from "../../../src/signals.ts";
 import { CLIENT_DURATION, isInstrumentName } from "../instruments.ts";
-import { nearestName } from "./nearest-name.ts";
 
 /** What is written of an assignment. */
 export type Attribution = "flat" | "keyed" | "both" | "none";

@@ -1,9 +1,18 @@
-/** The known name that a misspelt one is closest to, by the letters that would have to be changed. */
-export function nearestName<T extends string>(misspelt: string, known: readonly T[]): T | undefined {
+/**
+ * The known name that a misspelt one is closest to, by the letters that would have to be changed, whatever their case.
+ *
+ * @param most undefined is the result where it would be more changes than these
+ */
+export function nearestName<T extends string>(
+  misspelt: string,
+  known: readonly T[],
+  most: number = Number.POSITIVE_INFINITY,
+): T | undefined {
+  const lower = misspelt.toLowerCase();
   let nearest: T | undefined;
-  let least = Number.POSITIVE_INFINITY;
+  let least = most + 1;
   for (const name of known) {
-    const changes = changesBetween(misspelt, name);
+    const changes = changesBetween(lower, name.toLowerCase());
     if (changes < least) [nearest, least] = [name, changes];
   }
   return nearest;

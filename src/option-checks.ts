@@ -1,4 +1,5 @@
-import { ExperimentConfigError, show } from "../../src/signals.ts";
+import { ExperimentConfigError } from "./errors.ts";
+import { show } from "./show.ts";
 
 /** Options by name, with nothing known of their values yet. */
 export type GivenOptions<Name extends string> = { readonly [N in Name]?: unknown };
