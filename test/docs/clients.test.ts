@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { request } from "undici";
 import { afterAll, expect, test } from "vitest";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { startClientTelemetry } from "../outbound/client-telemetry.ts";
+import { startClientTelemetry } from "../outbound/client-spans/client-telemetry.ts";
 
 const telemetry = startClientTelemetry();
 const { undici } = await import("./clients/instrumentation.ts");

@@ -1,3 +1,0 @@
-import { defineBeside } from "./client-spans-beside.ts";
-
-defineBeside("after us");

@@ -1,0 +1,3 @@
+import { defineBeside } from "./beside.ts";
+
+defineBeside("after us");

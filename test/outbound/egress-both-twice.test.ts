@@ -1,7 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({
-  name: "both instrumentations, before us and after us",
-  before: ["undici", "http"],
-  after: ["undici", "http"],
-});

@@ -1,3 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({ name: "instrumentation-http after us", before: [], after: ["http"] });

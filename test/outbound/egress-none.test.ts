@@ -1,3 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({ name: "no instrumentation", before: [], after: [] });

@@ -1,8 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({
-  name: "instrumentation-http after us, and every client writes",
-  before: [],
-  after: ["http"],
-  outgoing: true,
-});

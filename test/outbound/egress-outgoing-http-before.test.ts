@@ -1,8 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({
-  name: "instrumentation-http before us, and every client writes",
-  before: ["http"],
-  after: [],
-  outgoing: true,
-});

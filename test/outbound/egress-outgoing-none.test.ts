@@ -1,8 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({
-  name: "no instrumentation, and every client writes",
-  before: [],
-  after: [],
-  outgoing: true,
-});

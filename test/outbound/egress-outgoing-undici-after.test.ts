@@ -1,8 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({
-  name: "instrumentation-undici after us, and every client writes",
-  before: [],
-  after: ["undici"],
-  outgoing: true,
-});

@@ -1,8 +1,0 @@
-import { defineEgress } from "./egress/matrix.ts";
-
-await defineEgress({
-  name: "instrumentation-undici before us, and every client writes",
-  before: ["undici"],
-  after: [],
-  outgoing: true,
-});

@@ -1,0 +1,3 @@
+import { defineEgress } from "./matrix.ts";
+
+await defineEgress({ name: "instrumentation-http after us", before: [], after: ["http"] });

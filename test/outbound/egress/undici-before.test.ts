@@ -1,0 +1,3 @@
+import { defineEgress } from "./matrix.ts";
+
+await defineEgress({ name: "instrumentation-undici before us", before: ["undici"], after: [] });
