@@ -2,7 +2,7 @@ import { type Attributes, type Context, type Histogram, type Span, SpanStatusCod
 import type { RequestScope } from "../scope.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { attempt } from "./diagnostics.ts";
-import { DURATION_BOUNDARIES, errorType } from "./http-attributes.ts";
+import { DURATION_BOUNDARIES, errorMessage, errorType } from "./http-attributes.ts";
 import { LateInstrument } from "./late-instrument.ts";
 
 /** Where a request of undici has its span, for the events that follow, and as a mark that it has one. */
@@ -80,7 +80,7 @@ export class ClientSpan {
   /** Idempotent; the first end counts. A status that is an error says more than that the rest was not read. */
   end(error?: unknown): void {
     if (!this.#close()) return;
-    if (error !== undefined && this.#errorType === undefined) this.#fail(errorType(error), messageOf(error));
+    if (error !== undefined && this.#errorType === undefined) this.#fail(errorType(error), errorMessage(error));
     attempt("client-span", "a CLIENT span could not be ended", () => this.#beginning.span?.end());
     attempt("meter", "the duration of a request could not be recorded", () => this.#measure());
   }
@@ -118,9 +118,4 @@ export class ClientSpan {
       active,
     );
   }
-}
-
-function messageOf(error: unknown): string | undefined {
-  const message: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "message") : undefined;
-  return typeof message === "string" ? message : undefined;
 }

@@ -95,9 +95,22 @@ const ERROR_NAME = /^[A-Za-z_$][\w$.-]{0,63}$/;
 
 /** `error.type` of something that was thrown: its code, else its name. */
 export function errorType(error: unknown): string {
-  if (typeof error !== "object" || error === null) return OTHER;
-  for (const name of [Reflect.get(error, "code"), Reflect.get(error, "name")] as readonly unknown[]) {
-    if (typeof name === "string" && ERROR_NAME.test(name)) return name;
+  const names = [textIn(error, "code"), textIn(error, "name")];
+  return names.find((name) => name !== undefined && ERROR_NAME.test(name)) ?? OTHER;
+}
+
+/** What an error says of itself. */
+export function errorMessage(error: unknown): string | undefined {
+  return textIn(error, "message");
+}
+
+/** Whoever aborts or destroys may give anything, also what throws when it is looked at. */
+function textIn(error: unknown, name: string): string | undefined {
+  if (typeof error !== "object" || error === null) return undefined;
+  try {
+    const text: unknown = Reflect.get(error, name);
+    return typeof text === "string" ? text : undefined;
+  } catch {
+    return undefined;
   }
-  return OTHER;
 }

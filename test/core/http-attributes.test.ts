@@ -67,4 +67,12 @@ describe("what servers and clients say of HTTP", () => {
     expect(errorType(Object.assign(new Error("no"), { code: 42, name: "a user 4711 was not found" }))).toBe("_OTHER");
     expect([errorType("text"), errorType(null), errorType(undefined)]).toEqual(["_OTHER", "_OTHER", "_OTHER"]);
   });
+
+  test("HTA-06 what throws when it is looked at has neither type nor message", async () => {
+    const { errorType, errorMessage } = await load();
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect([errorType(proxy), errorMessage(proxy)]).toEqual(["_OTHER", undefined]);
+    expect(errorMessage(new Error("no"))).toBe("no");
+  });
 });

@@ -136,6 +136,27 @@ describe("a created server span where something fails", () => {
     ]);
   });
 
+  test("CSE-14 an error that throws when it is looked at ends the request as any other", async () => {
+    const hostile = Object.defineProperty(new Error("no"), "code", {
+      get() {
+        throw new Error("nobody looks at this");
+      },
+    });
+    const reached: unknown[] = [];
+    const uncaught = (error: unknown): unknown => reached.push(error);
+    process.on("uncaughtException", uncaught);
+    const answer = answerOf((_request, response) => {
+      response.on("error", () => undefined);
+      response.destroy(hostile);
+    });
+    await expect(answer).rejects.toThrow();
+    const [span] = await tracing.serverSpans(1);
+    process.off("uncaughtException", uncaught);
+    expect(reached).toEqual([]);
+    expect(span?.attributes).toMatchObject({ "error.type": "Error" });
+    expect(await counts()).toEqual([1]);
+  });
+
   test("CSE-04 a MeterProvider that is shut down while a request is served costs the measurement alone", async () => {
     const provider = new MeterProvider({ readers: [(reader = new PointReader())] });
     metrics.disable();

@@ -264,6 +264,27 @@ describe("the end of a CLIENT span", () => {
     expect((await telemetry.durations()).map(({ count }) => count)).toEqual([1]);
   });
 
+  test("CS-47 whoever aborts may give what throws when it is looked at", async () => {
+    for (const open of clients) {
+      telemetry.exporter.reset();
+      await telemetry.durations();
+      const client = open();
+      const aborting = new AbortController();
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      const call = client.begin(`${server.origin}/hold`, aborting.signal).catch(() => undefined);
+      setTimeout(() => {
+        revoke();
+        aborting.abort(proxy);
+      }, 20);
+      await call;
+      const spans = await telemetry.ended(1);
+      await client.destroy().catch(() => undefined);
+      expect(spans.map(({ attributes }) => attributes["error.type"])).toHaveLength(1);
+      expect(spans[0]?.status.code).toBe(SpanStatusCode.ERROR);
+      expect((await telemetry.durations()).map(({ count }) => count)).toEqual([1]);
+    }
+  });
+
   test("CS-44 interim answers are none", async () => {
     for (const open of clients) {
       telemetry.exporter.reset();
