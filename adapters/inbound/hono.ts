@@ -46,7 +46,13 @@ export function honoExperiments(
     }
     const { scope, run, end } = open({ ...webArrival(context), ...details });
     context.set("experiments", scope);
-    await run(next);
+    try {
+      await run(next);
+    } catch (error) {
+      // Hono answers for errors, and lets everything else that is thrown through.
+      end({ error });
+      throw error;
+    }
     end({ status: context.res.status });
   };
 }

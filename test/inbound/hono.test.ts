@@ -85,3 +85,15 @@ test("HO-05 an error reaches the app's own handler in the scope, with a server a
   await server.close();
   expect([served.status, served.body]).toEqual([500, "broken express"]);
 });
+
+test("HO-06 a request without a server is over also where something is thrown that is no error", async () => {
+  const experiments = trusting();
+  const app = new Hono<ExperimentsEnv>().use(honoExperiments(experiments));
+  let scope: unknown;
+  app.get("/", (context) => {
+    scope = context.get("experiments");
+    throw "nothing that Hono answers for";
+  });
+  await expect(Promise.resolve(app.request("/", { headers: BAGGAGE }))).rejects.toBe("nothing that Hono answers for");
+  expect(scope).toMatchObject({ ended: true });
+});
