@@ -20,17 +20,26 @@ export function inScopeOfDispatch<Handler>(
   release: (() => void) | undefined,
 ): Handler {
   if (typeof handler !== "object" || handler === null) return handler;
-  return new Proxy(handler, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target);
+  return new Proxy(Object.isExtensible(handler) ? handler : unfrozen(handler), {
+    get(_target, name) {
+      const member: unknown = Reflect.get(handler, name, handler);
       if (typeof member !== "function") return member;
       return (...args: unknown[]): unknown => {
         try {
-          return run((): unknown => Reflect.apply(member, target, args));
+          return run((): unknown => Reflect.apply(member, handler, args));
         } finally {
           if (LAST_CALLS.has(name)) release?.();
         }
       };
     },
   });
+}
+
+/** What stands for a frozen object: a proxy may not show other members than a frozen target has. */
+function unfrozen<T extends object>(frozen: T): T {
+  const members = Object.entries(Object.getOwnPropertyDescriptors(frozen)).map(
+    ([name, member]) => [name, { ...member, configurable: true }] as const,
+  );
+  // why: it has the members and the class of the frozen one
+  return Object.create(Object.getPrototypeOf(frozen), Object.fromEntries(members)) as T;
 }

@@ -4,6 +4,7 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
+import { rawHandler } from "./raw-handler.ts";
 import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
 
@@ -26,7 +27,7 @@ function requestOf(message: unknown): UndiciRequest {
   return (message as { readonly request: UndiciRequest }).request;
 }
 
-describe.each(undiciMajors)("$name", ({ undici }) => {
+describe.each(undiciMajors)("$name", ({ name, major, undici }) => {
   test("OUT-S1 the interceptor keeps each of several headers of one name in an iterable", async () => {
     const agent = new undici.Agent();
     const dispatcher = agent.compose(experimentInterceptor(experiments));
@@ -44,6 +45,19 @@ describe.each(undiciMajors)("$name", ({ undici }) => {
     await agent.close();
     expect(headerValues(allowed.requests[0]?.lines ?? [], "x-a")).toEqual(["1", "2"]);
     expect(arrivals(allowed)).toEqual([[`a=1,b=2,${own("express")}`]]);
+  });
+
+  test("OUT-S9 a handler may be frozen", async () => {
+    const dispatcher = new undici.Agent();
+    const composed = dispatcher.compose(experimentInterceptor(experiments));
+    await serve(own("express"), async () => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const handler = Object.freeze(rawHandler({ name, major, undici }, { onEnd: resolve, onError: reject }));
+      composed.dispatch({ origin: allowed.origin, path: "/", method: "GET" }, handler);
+      await promise;
+    });
+    await dispatcher.close();
+    expect(arrivals(allowed)).toEqual([[own("express")]]);
   });
 
   test("OUT-S2 baggage that another subscriber pushes behind us is kept when more is added", async () => {
