@@ -20,7 +20,9 @@ export class Destination implements Target {
   }
 
   static of(url: URL): Destination {
-    const destination = new Destination(url.origin, url.pathname);
+    // A URL has more than its origin says: a user and a password, or another scheme around it, as in blob:https://…
+    const isPlain = url.username === "" && url.password === "" && url.protocol !== "blob:";
+    const destination = new Destination(isPlain ? url.origin : url.href, url.pathname);
     destination.#url = url;
     return destination;
   }

@@ -208,6 +208,18 @@ describe("a destination", () => {
   });
 
   test.each([
+    "https://user:pass@a.shop.internal/",
+    "https://user@a.shop.internal",
+    new URL("https://user:pass@a.shop.internal/"),
+    "blob:https://a.shop.internal/5b5a",
+    "blob:https://a.shop.internal",
+  ])("INJ-25 that only has the origin of one that is named gets nothing of ours: %s", (to) => {
+    const experiments = create({ propagateTo: ["https://a.shop.internal"] });
+    expect(filled({ baggage: "user=1" }, to, experiments)).toEqual({ baggage: "user=1" });
+    expect(experiments.explain(to).allowed).toBe(false);
+  });
+
+  test.each([
     "queue:orders",
     "https://a.shop.internal",
     "https://a.shop.internal/path?query",
