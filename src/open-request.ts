@@ -38,6 +38,8 @@ export interface Arrival extends DescribedRequest {
 export interface AnsweringResponse {
   readonly statusCode?: number | undefined;
   readonly headersSent?: boolean | undefined;
+  /** False at the `finish` that HTTP/2 in Node emits also for a stream that broke off. */
+  readonly writableEnded?: boolean | undefined;
   /** What the response was destroyed with. */
   readonly errored?: unknown;
 }
@@ -110,7 +112,8 @@ function bindEmitters({ request, response }: Arrival): void {
     bindEmitter(response, request, (event) => {
       if (event !== "finish" && event !== "close") return undefined;
       const scope = attachedScope(request);
-      if (scope === undefined || (event === "finish" && scope.served === undefined)) return undefined;
+      if (scope === undefined) return undefined;
+      if (event === "finish" && (scope.served === undefined || response.writableEnded === false)) return undefined;
       // Listeners of `close` may still answer, in vain.
       const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
       return () =>

@@ -31,7 +31,7 @@ export function serverAttributes(described: DescribedRequest): Attributes {
   const forwarded = readForwarded(first(header, "forwarded"));
   const scheme = schemeIn(described);
   const { path, query } = splitTarget(described.url ?? request.originalUrl ?? request.url ?? "/");
-  const server = splitHost(forwarded.get("host") ?? first(header, "x-forwarded-host") ?? first(header, "host"));
+  const server = splitHost(forwarded.get("host") ?? first(header, "x-forwarded-host") ?? authority(header));
   return {
     ...methodAttributes(methodIn(described)),
     "url.scheme": scheme,
@@ -69,6 +69,11 @@ function optional(name: string, value: Attributes[string]): Attributes {
 function first(header: HeaderGetter, name: string): string | undefined {
   const received = header(name);
   return typeof received === "object" ? received[0] : received;
+}
+
+/** HTTP/2 has a pseudo-header for it (RFC 9113, section 8.3.1), and mostly no `host` beside it. */
+function authority(header: HeaderGetter): string | undefined {
+  return first(header, ":authority") ?? first(header, "host");
 }
 
 function schemeIn({ header, url = "", request }: DescribedRequest): "http" | "https" {

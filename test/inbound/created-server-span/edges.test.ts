@@ -1,4 +1,12 @@
-import { createServer } from "node:http";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import {
+  connect,
+  createServer as createHttp2Server,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from "node:http2";
+import type { AddressInfo } from "node:net";
 import {
   context,
   createContextKey,
@@ -253,6 +261,34 @@ describe("a SERVER span that is active, and of which nobody tells", () => {
       expect(diagnostics.take()).toEqual([]);
     },
   );
+});
+
+describe("a created server span over HTTP/2", () => {
+  test("CSE-15 has the server's name, and the end of a stream that breaks off is no answer", async () => {
+    const handler = nodeExperiments<Http2ServerRequest & IncomingMessage, Http2ServerResponse & ServerResponse, void>(
+      experiments,
+      (request, response) => void (request.url === "/held" ? client.destroy() : response.end("ok")),
+      create,
+    );
+    // why: a server of HTTP/2 gives requests and responses that stand for those of node:http
+    const server = createHttp2Server(handler as Parameters<typeof createHttp2Server>[1]);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    // why: a server on a TCP port has an address of this form
+    const { port } = server.address() as AddressInfo;
+    const client = connect(`http://127.0.0.1:${port}`);
+    const answer = client.request({ ":path": "/a?b" });
+    await once(answer.resume(), "close");
+    client.request({ ":path": "/held" }).on("error", () => undefined);
+    const [whole, broken] = await tracing.serverSpans(2);
+    await new Promise((resolve) => server.close(resolve));
+    const common = { "server.address": "127.0.0.1", "server.port": port, "network.protocol.version": "2" };
+    expect(whole?.attributes).toMatchObject({ ...common, "http.response.status_code": 200 });
+    expect(whole?.attributes).not.toHaveProperty("error.type");
+    expect(broken?.attributes).toMatchObject({ ...common, "error.type": "aborted" });
+    expect(broken?.attributes).not.toHaveProperty("http.response.status_code");
+    expect(await counts()).toEqual([1, 1]);
+  });
 });
 
 describe("an adapter that ends its requests by itself", () => {
