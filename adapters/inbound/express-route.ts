@@ -10,13 +10,14 @@ const WHOLE_SEGMENT = /^:?[^:*?+(){}[\]!\\]+$/;
 
 /**
  * The route that answered, below the path that its routers are mounted at. Of that Express shows what was called, so
- * that a mount path with parameters has its callers' values.
+ * that a mount path with parameters has its callers' values. Its routers mostly do not look at case: in lower case, one
+ * mount path is one route, however callers write it.
  */
 export function expressRoute({ baseUrl = "", originalUrl = "", route }: RoutedRequest): string | undefined {
   const path: unknown = route?.path;
-  if (path instanceof RegExp || Array.isArray(path)) return baseUrl + path.toString();
+  if (path instanceof RegExp || Array.isArray(path)) return baseUrl.toLowerCase() + path.toString();
   if (typeof path !== "string") return undefined;
-  return (mountPath(path, originalUrl) ?? baseUrl) + (path === "/" ? "" : path) || "/";
+  return (mountPath(path, originalUrl) ?? baseUrl).toLowerCase() + (path === "/" ? "" : path) || "/";
 }
 
 /** The URL's path in front of what the route matched. Express forgets it where an error leaves the routers. */

@@ -45,7 +45,7 @@ export function tenantApp(): Express {
     expressExperiments(experiments, {
       serverSpan: "create",
       route: ({ baseUrl, route }: Request) =>
-        baseUrl.startsWith("/tenants/") ? `/tenants/:tenant${route?.path ?? ""}` : undefined,
+        /^\/tenants\//i.test(baseUrl) ? `/tenants/:tenant${route?.path ?? ""}` : undefined,
     }),
   );
   return app;

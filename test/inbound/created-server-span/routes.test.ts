@@ -126,6 +126,16 @@ test("RTE-07 node:http has the routes that the option names", async () => {
   expect(spans.map(({ name }) => name)).toEqual(["GET /items/:id", "GET"]);
 });
 
+test.each([expressApp("Express 5", requireExpress()), expressApp("Express 4", requireExpress("express-4"))])(
+  "RTE-09 a mount path of $name is one route, in whichever case it is called",
+  async (app) => {
+    const paths = ["/shops/acme/orders/1", "/SHOPS/acme/orders/2", "/Shops/Acme/Orders/3", "/sHops/ACME/broken/4"];
+    const { spans, measured } = await routesOf(app, paths);
+    expect(new Set(spans)).toEqual(new Set(["/shops/acme/orders/:order", "/shops/acme/broken/:order"]));
+    expect(measured).toHaveLength(2);
+  },
+);
+
 test("RTE-08 routes are measured up to a bound, those that were known before it for ever", async () => {
   const app = expressApp("Express", requireExpress());
   const paths = Array.from({ length: 300 }, (_, i) => `/shops/s${i}/orders/1`);
