@@ -1,5 +1,6 @@
-import { type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
+import { NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 import { extractedScope } from "./carriers/extraction.ts";
 import { processState } from "./process-state.ts";
 import type { RequestScope, ScopeOwner } from "./scope.ts";
@@ -40,6 +41,14 @@ export function scopesOf(latest: RequestScope | undefined): readonly RequestScop
   const scopes: RequestScope[] = [];
   for (let scope = latest; scope !== undefined; scope = scope.outer) scopes.push(scope);
   return scopes;
+}
+
+/** The bounded flat pair of a request: of several instances on it, the latest that has one, as on spans. */
+export function metricPairOf(latest: RequestScope | undefined): Attributes {
+  for (let scope = latest; scope !== undefined; scope = scope.outer) {
+    if (scope.flat !== undefined) return scope.attributes;
+  }
+  return NO_ASSIGNMENT_PAIR;
 }
 
 /** One instance's scope of the code that runs. */

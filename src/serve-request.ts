@@ -5,7 +5,7 @@ import type { Arrival } from "./open-request.ts";
 import { processState } from "./process-state.ts";
 import { contextWithoutOwn } from "./propagation/own-context.ts";
 import type { RequestScope } from "./scope.ts";
-import { attachScope } from "./scope-finding.ts";
+import { attachedScope, attachScope, metricPairOf } from "./scope-finding.ts";
 import { createServerSpan } from "./telemetry/created-server-span.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import { ServedRequest } from "./telemetry/served-request.ts";
@@ -49,7 +49,7 @@ function takeOver(scope: RequestScope, arrival: Arrival, options: CompiledInboun
     described: arrival,
     namedRoute: () => options.route?.(arrival.native ?? request),
     frameworkRoute: () => route?.(),
-    pair: () => scope.attributes,
+    pair: () => metricPairOf(attachedScope(request) ?? scope),
   };
   if (scope.serverSpan !== undefined) {
     scope.serve(new ServedRequest(sources, undefined, scope.serverSpan));

@@ -2,7 +2,7 @@
  * The boundary between the core and what decorates OpenTelemetry's own signals: spans, log records, measurements,
  * carriers. Internal, unlike `adapter.ts`: what stands here changes with the package.
  */
-export { ATTR_EXPERIMENT_ID, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
+export { ATTR_EXPERIMENT_ID } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 export { extractCarrier, injectCarrier } from "./carriers/carrier-propagation.ts";
 export { writeEverywhereByDefault } from "./egress/everywhere.ts";
@@ -12,7 +12,7 @@ export { checkOptions, type GivenOptions, listOf } from "./option-checks.ts";
 export { takeRegistration } from "./process-state.ts";
 export { holds } from "./propagation/predicate.ts";
 export type { RequestScope } from "./scope.ts";
-export { latestScope, notedScope, noteOrigin } from "./scope-finding.ts";
+export { latestScope, metricPairOf, notedScope, noteOrigin } from "./scope-finding.ts";
 export { show } from "./show.ts";
 export { awaitClientSpan, forgetClientSpan } from "./telemetry/awaited-client-spans.ts";
 export { claimExtracted } from "./telemetry/carried-span.ts";

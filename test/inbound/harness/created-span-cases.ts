@@ -355,8 +355,27 @@ export function describeCreatedSpans(tracing: Tracing, harnesses: readonly Inbou
       expect(spans[0]?.attributes).toMatchObject({
         "experiment.checkout.variant": "express",
         "experiment.colour.variant": "red",
+        "experiment.variant": "red",
       });
-      expect(await durations.series()).toMatchObject([{ attributes: EXPRESS_PAIR, count: 1 }]);
+      // That of the latest instance which has one, as on the span, and as our Views have it.
+      const pair = { "experiment.id": "labs_colour_7", "experiment.variant": "red" };
+      expect(await durations.series()).toMatchObject([{ attributes: pair, count: 1 }]);
+    });
+
+    test("CSS-17 is measured with the pair of the instance that has one", async () => {
+      const first = createExperiments({ prefix: "labs.", trustInbound: true });
+      const last = createExperiments({ experiments: REGISTRY, trustInbound: true });
+      for (const mount of [
+        [first, last],
+        [last, first],
+      ]) {
+        durations = new Durations();
+        const server = await harness.serve({ mount, handler: ({ reply }) => reply(200, "ok") });
+        await send(server.port, { lines: [VARIANT] });
+        await server.close();
+        expect(await durations.series()).toMatchObject([{ attributes: EXPRESS_PAIR, count: 1 }]);
+      }
+      await Promise.all([first.close(), last.close()]);
     });
 
     test("CSS-15 opens a context with the others' baggage, and nothing of a stranger's own", async () => {
