@@ -264,7 +264,7 @@ describe("the end of a CLIENT span", () => {
     expect((await telemetry.durations()).map(({ count }) => count)).toEqual([1]);
   });
 
-  test("CS-47 whoever aborts may give what throws when it is looked at", async () => {
+  test("CS-49 whoever aborts may give what throws when it is looked at", async () => {
     for (const open of clients) {
       telemetry.exporter.reset();
       await telemetry.durations();
