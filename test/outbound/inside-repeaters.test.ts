@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startDisorderlyServer } from "./disorderly-server.ts";
 import type { Interceptor } from "./harness/undici.ts";
+import { redirect, retry } from "./harness/undici-pools.ts";
 import { openStage, own } from "./service-stage.ts";
 import { type Undici, undiciMajors } from "./undici-majors.ts";
 
@@ -15,8 +16,6 @@ afterAll(async () => {
   await server.close();
 });
 
-const redirect = (undici: Undici) => undici.interceptors.redirect({ maxRedirections: 3 });
-const retry = (undici: Undici) => undici.interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 2 });
 const dump = (undici: Undici) => undici.interceptors.dump({ maxSize: 1_000_000 });
 /** The last one stands for a request that has no variant, and so may have nobody's. */
 const VARIANTS = ["a", "b", "c", "d", "e", "none"];

@@ -4,13 +4,27 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { nodeExperiments } from "otel-experiments/node";
 import { ExperimentLogRecordProcessor, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { experimentInterceptor } from "otel-experiments/undici";
-import type { Dispatcher } from "undici";
 import { afterAll, describe, expect, test } from "vitest";
 import { startScopedService } from "../../../testing/outbound/scoped-service.ts";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
 import { logs } from "../../matrix/logs-api.ts";
 import { startDisorderlyServer } from "../disorderly-server.ts";
-import type { Interceptor } from "../harness/undici.ts";
+import type { OpenWay, Way } from "../harness/interleaving.ts";
+import {
+  agent,
+  byFetch,
+  byPipeline,
+  byRequest,
+  client,
+  type Get,
+  type Intercept,
+  type Make,
+  openPool,
+  pool,
+  redirect,
+  retry,
+  twoOfAgent,
+} from "../harness/undici-pools.ts";
 import { own } from "../service-stage.ts";
 import { type Undici, undiciMajors } from "../undici-majors.ts";
 import { startClientTelemetry, traceparentOf } from "./client-telemetry.ts";
@@ -35,7 +49,8 @@ const experiments = createExperiments({
   propagateTo: [server.origin],
 });
 const service = await startScopedService((listener) => nodeExperiments(experiments, listener));
-const ours: Interceptor = experimentInterceptor(experiments, { spans: true });
+const interceptor = experimentInterceptor(experiments, { spans: true });
+const ours: Intercept = () => interceptor;
 
 afterAll(async () => {
   await service.close();
@@ -43,79 +58,41 @@ afterAll(async () => {
   await server.close();
 });
 
-/** A way to pool connections, of one major of undici or of Node's own. `get` reads the answer to its end. */
+/** A way to pool connections, of one major of undici or of Node's own. */
 interface Pooling {
   readonly name: string;
   /** What the path begins with, and so what is answered. */
-  readonly path: "/plain/" | "/hop/" | "/try/";
-  open(undici: Undici): { get(url: string): Promise<unknown>; close(): Promise<void> };
+  readonly path: Way["path"];
+  open(undici: Undici): OpenWay;
 }
 
-function requesting(
-  make: (undici: Undici) => Dispatcher,
-  compose: (undici: Undici) => Interceptor[] = () => [ours],
-): Pooling["open"] {
-  return (undici) => {
-    const plain = make(undici);
-    const dispatcher = plain.compose(compose(undici));
-    return {
-      get: async (url) => (await undici.request(url, { dispatcher })).body.dump(),
-      close: () => plain.close(),
-    };
-  };
+function way(name: string, path: Way["path"], make: Make, get: Get, compose: readonly Intercept[] = [ours]): Pooling {
+  const open = (undici: Undici): OpenWay =>
+    openPool(
+      undici,
+      make(undici, server.origin),
+      compose.map((each) => each(undici)),
+      get,
+    );
+  return { name, path, open };
 }
 
-function fetching(make: (undici: Undici) => Dispatcher, wrapped: "fetch" | "dispatcher" | "both"): Pooling["open"] {
-  return (undici) => {
-    const plain = make(undici);
-    const dispatcher = wrapped === "fetch" ? plain : plain.compose(ours);
-    // why: undici's types of fetch are its own, and nearly those of the built-in one
-    const inner = ((input: string, init: object) => undici.fetch(input, { ...init, dispatcher })) as typeof fetch;
-    const fetchOnce = wrapped === "dispatcher" ? inner : experimentFetch(experiments, inner, { spans: true });
-    return { get: async (url) => (await fetchOnce(url)).text(), close: () => plain.close() };
-  };
-}
-
-function streaming(make: (undici: Undici) => Dispatcher): Pooling["open"] {
-  return (undici) => {
-    const plain = make(undici);
-    const dispatcher = plain.compose(ours);
-    return {
-      get: (url) =>
-        new Promise((resolve, reject) => {
-          undici
-            .pipeline(url, { dispatcher, method: "GET" }, ({ body }) => body)
-            .on("error", reject)
-            .on("end", resolve)
-            .resume()
-            .end();
-        }),
-      close: () => plain.close(),
-    };
-  };
-}
-
-const redirect = (undici: Undici) => undici.interceptors.redirect({ maxRedirections: 3 });
-const retry = (undici: Undici) => undici.interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 2 });
-const agent = (undici: Undici) => new undici.Agent();
-const twoOfAgent = (undici: Undici) => new undici.Agent({ connections: 2 });
-const pool = (undici: Undici) => new undici.Pool(server.origin, { connections: 2 });
-const client = (undici: Undici) => new undici.Client(server.origin, { pipelining: 6 });
+const fetching = byFetch((inner) => experimentFetch(experiments, inner, { spans: true }));
 
 const poolings: readonly Pooling[] = [
-  { name: "an Agent", path: "/plain/", open: requesting(agent) },
-  { name: "a Pool of 2 connections", path: "/plain/", open: requesting(pool) },
-  { name: "a Client that pipelines", path: "/plain/", open: requesting(client) },
-  { name: "outside of redirect", path: "/hop/", open: requesting(twoOfAgent, (u) => [redirect(u), ours]) },
-  { name: "inside of redirect", path: "/hop/", open: requesting(pool, (u) => [ours, redirect(u)]) },
-  { name: "outside of retry", path: "/try/", open: requesting(pool, (u) => [retry(u), ours]) },
-  { name: "inside of retry", path: "/try/", open: requesting(twoOfAgent, (u) => [ours, retry(u)]) },
-  { name: "redirect then retry", path: "/hop/", open: requesting(agent, (u) => [redirect(u), retry(u), ours]) },
-  { name: "retry then redirect", path: "/try/", open: requesting(agent, (u) => [ours, retry(u), redirect(u)]) },
-  { name: "a pipeline over 2 connections", path: "/plain/", open: streaming(pool) },
-  { name: "a wrapped fetch over 2 connections", path: "/hop/", open: fetching(twoOfAgent, "fetch") },
-  { name: "a fetch over our interceptor", path: "/hop/", open: fetching(twoOfAgent, "dispatcher") },
-  { name: "a wrapped fetch over our interceptor", path: "/hop/", open: fetching(twoOfAgent, "both") },
+  way("an Agent", "/plain/", agent, byRequest),
+  way("a Pool of 2 connections", "/plain/", pool, byRequest),
+  way("a Client that pipelines", "/plain/", client, byRequest),
+  way("outside of redirect", "/hop/", twoOfAgent, byRequest, [redirect, ours]),
+  way("inside of redirect", "/hop/", pool, byRequest, [ours, redirect]),
+  way("outside of retry", "/try/", pool, byRequest, [retry, ours]),
+  way("inside of retry", "/try/", twoOfAgent, byRequest, [ours, retry]),
+  way("redirect then retry", "/hop/", agent, byRequest, [redirect, retry, ours]),
+  way("retry then redirect", "/try/", agent, byRequest, [ours, retry, redirect]),
+  way("a pipeline over 2 connections", "/plain/", pool, byPipeline),
+  way("a wrapped fetch over 2 connections", "/hop/", twoOfAgent, fetching, []),
+  way("a fetch over our interceptor", "/hop/", twoOfAgent, byFetch()),
+  way("a wrapped fetch over our interceptor", "/hop/", twoOfAgent, fetching),
 ];
 
 const builtIn = experimentFetch(experiments, { spans: true });
@@ -133,14 +110,14 @@ const setUps = [
 describe("headers, CLIENT spans, log records and durations under load", () => {
   test.each(setUps)(
     "CS-20 $major, $pooling.name: each has its own call's parent and variant, none is wrong, none is missing",
-    async ({ major, undici, pooling }) => {
+    async ({ major, undici, pooling: { name: kind, path, open } }) => {
       server.clear();
       telemetry.exporter.reset();
       records.reset();
       await telemetry.durations();
-      const { get, close } = pooling.open(undici);
-      const hops = pooling.path === "/plain/" ? 1 : 2;
-      const name = `${major}-${pooling.name}`.replaceAll(/\W/g, "");
+      const { get, close } = open(undici);
+      const hops = path === "/plain/" ? 1 : 2;
+      const name = `${major}-${kind}`.replaceAll(/\W/g, "");
       await Promise.all(
         Array.from({ length: CALLERS }, async (_, caller) => {
           for (let call = 0; call < CALLS_EACH; call++) {
@@ -148,7 +125,7 @@ describe("headers, CLIENT spans, log records and durations under load", () => {
             const target = `${variant}/${name}-${caller}-${call}`;
             await service.serve([`baggage: ${own(variant)}`], () =>
               telemetry.within(target, async () => {
-                await get(`${server.origin}${pooling.path}${target}`);
+                await get(`${server.origin}${path}${target}`);
                 logger.emit({ body: target });
               }),
             );
@@ -195,7 +172,7 @@ describe("headers, CLIENT spans, log records and durations under load", () => {
 
       const resent = spans.filter(({ attributes }) => attributes["http.request.resend_count"] === 1);
       // A fetch asks the dispatcher for each hop of a redirect as for a request of its own.
-      expect(resent).toHaveLength(hops === 1 || pooling.name === "a fetch over our interceptor" ? 0 : expected / 2);
+      expect(resent).toHaveLength(hops === 1 || kind === "a fetch over our interceptor" ? 0 : expected / 2);
     },
   );
 });

@@ -16,7 +16,7 @@ export interface Way {
   open(): OpenWay;
 }
 
-interface OpenWay {
+export interface OpenWay {
   /** Asks, and reads the answer to its end. */
   get(url: string): Promise<unknown>;
   close(): Promise<unknown>;
@@ -49,9 +49,10 @@ export async function interleave({ ways, origin, calls, atOnce, serve, beside }:
   let next = 0;
   const caller = async (): Promise<void> => {
     for (let turn = next++; turn < calls; turn = next++) {
-      const { way, get } = open[turn % open.length] ?? fail();
-      // Not the number of the way, so that each way has all variants, also next to each other.
-      const variant = VARIANTS[(turn + Math.floor(turn / open.length)) % VARIANTS.length] ?? fail();
+      const index = turn % open.length;
+      const { way, get } = open[index] ?? fail();
+      // Round by round, so that each way has all variants, however many ways there are.
+      const variant = VARIANTS[(Math.floor(turn / open.length) + index) % VARIANTS.length] ?? fail();
       const url = `${origin}${way.path}${variant}/${encodeURIComponent(way.name)}/${turn}`;
       await serve(own(variant), async () => {
         await beside?.({ way, variant, url });
