@@ -2,6 +2,7 @@
  * The boundary between the core and its adapters, those of this package and others'. Inbound: open a request, run the
  * rest of it. Outbound: depart with a request, and let the process-wide stop write it.
  */
+import type { EvaluationReason } from "./assignment/reason.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
@@ -18,11 +19,13 @@ import { show } from "./show.ts";
 import { followRequests } from "./telemetry/client-span-channels.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 
+export type { Assigner } from "./assignment/definition.ts";
+export { type EvaluationReason, isEvaluationReason } from "./assignment/reason.ts";
 export type { Emitter } from "./emitters.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
 export type { InboundOptions } from "./inbound-options.ts";
-export { type ArrivalDetails, arrivalOf } from "./node-arrival.ts";
+export { type ArrivalDetails, arrivalOf, withCookie } from "./node-arrival.ts";
 export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./propagation/client-call.ts";
 export type { ArrivedRequest } from "./propagation/self-calls.ts";
@@ -62,6 +65,19 @@ export function inbound(experiments: ExperimentsHandle, options?: InboundOptions
   const instance = instanceOf(experiments);
   const compiled = compileInboundOptions(options);
   return (arrival) => openRequest(instance, arrival, compiled);
+}
+
+/**
+ * Notes what a feature flag's evaluation gave for the current request, if the experiment and the variant are declared;
+ * other flags are none of ours, and give false. Bound once at set-up; the result never throws.
+ *
+ * @throws ExperimentConfigError for what `createExperiments` did not give
+ */
+export function evaluations(
+  experiments: ExperimentsHandle,
+): (key: string, variant: string, reason: EvaluationReason) => boolean {
+  const instance = instanceOf(experiments);
+  return (key, variant, reason) => instance.recordEvaluation(instance.current(), key, variant, reason);
 }
 
 /** Puts a request's scope where the framework keeps what belongs to a request. A place that takes nothing is left alone. */
