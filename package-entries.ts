@@ -16,5 +16,6 @@ export const entries = {
   "./override": "./src/override/index.ts",
   "./cookie-store": "./src/cookie-store/index.ts",
   "./openfeature": "./adapters/openfeature.ts",
+  "./flow": "./src/flow/index.ts",
   "./testing": "./testing/index.ts",
 } as const;

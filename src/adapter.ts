@@ -4,9 +4,8 @@
  */
 import type { EvaluationReason } from "./assignment/reason.ts";
 import { ExperimentConfigError } from "./errors.ts";
-import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
+import { type ExperimentsHandle, instanceOf } from "./experiments.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
-import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { processState } from "./process-state.ts";
 import { type CalledRequest, clientCall } from "./propagation/client-call.ts";
@@ -183,16 +182,4 @@ export function rememberScope(): <T>(fn: () => T) => T {
   const { scopes } = processState();
   const scope = scopes.getStore();
   return (fn) => (scopes.getStore() === scope ? fn() : scopes.run(scope, fn));
-}
-
-function instanceOf(experiments: ExperimentsHandle): Instance {
-  const instance: unknown = experiments?.[INSTANCE];
-  if (typeof instance !== "object" || instance === null) {
-    throw new ExperimentConfigError(
-      "ERR_OPTIONS",
-      "an adapter was made without experiments; give it what createExperiments returns",
-    );
-  }
-  // why: another copy of this package may have made it, so the class is no proof
-  return instance as Instance;
 }

@@ -129,6 +129,23 @@ export function createExperiments<const R extends Registry = Registry>(options: 
   return Object.freeze(experiments) as unknown as Experiments<R>;
 }
 
+/**
+ * What `createExperiments` made, behind the public object.
+ *
+ * @throws ExperimentConfigError for anything else
+ */
+export function instanceOf(experiments: ExperimentsHandle): Instance {
+  const instance: unknown = experiments?.[INSTANCE];
+  if (typeof instance !== "object" || instance === null) {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      "the experiments are missing; give what createExperiments returns",
+    );
+  }
+  // why: another copy of this package may have made it, so the class is no proof
+  return instance as Instance;
+}
+
 /** Frameworks wrap node:http's request: Fastify as `raw`, Koa's context and node:http's response as `req`. */
 function scopeOf(instance: Instance, request: object): Scope {
   try {
