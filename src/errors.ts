@@ -15,6 +15,7 @@ export type ExperimentConfigErrorCode =
   | "ERR_SUBJECT_SECRET"
   | "ERR_STORE"
   | "ERR_OVERRIDE"
+  | "ERR_FLOW_NAME"
   | "ERR_TRUST_INBOUND"
   | "ERR_PROPAGATE_TO"
   | "ERR_OPTION_VALUE";

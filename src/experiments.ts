@@ -137,10 +137,7 @@ export function createExperiments<const R extends Registry = Registry>(options: 
 export function instanceOf(experiments: ExperimentsHandle): Instance {
   const instance: unknown = experiments?.[INSTANCE];
   if (typeof instance !== "object" || instance === null) {
-    throw new ExperimentConfigError(
-      "ERR_OPTIONS",
-      "the experiments are missing; give what createExperiments returns",
-    );
+    throw new ExperimentConfigError("ERR_OPTIONS", "the experiments are missing; give what createExperiments returns");
   }
   // why: another copy of this package may have made it, so the class is no proof
   return instance as Instance;
