@@ -38,6 +38,8 @@ const MAX_CAUSES = 8;
 export class Failures {
   readonly #known = new Map<unknown, KnownError>();
   readonly #ours = new WeakSet<object>();
+  /** A signal can be aborted with anything. */
+  readonly #ourPrimitives = new Set<unknown>();
   #place = 0;
 
   begin(): number {
@@ -78,17 +80,22 @@ export class Failures {
 
   /** An abort's reason or our own time-out: nobody's code threw it, so nobody may have been ready to catch it. */
   own(reason: unknown): void {
-    if (typeof reason === "object" && reason !== null) this.#ours.add(reason);
+    if (isObject(reason)) this.#ours.add(reason);
+    else this.#ourPrimitives.add(reason);
   }
 
   isOurs(error: unknown): boolean {
-    return typeof error === "object" && error !== null && this.#ours.has(error);
+    return isObject(error) ? this.#ours.has(error) : this.#ourPrimitives.has(error);
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 function causeOf(error: unknown): unknown {
   try {
-    return typeof error === "object" && error !== null && "cause" in error ? error.cause : undefined;
+    return isObject(error) && "cause" in error ? error.cause : undefined;
   } catch {
     return undefined; // A getter of somebody's threw: there is no cause that we can see.
   }

@@ -3,7 +3,6 @@ import {
   type AttributeValue,
   type Context,
   context,
-  type Exception,
   type Span,
   SpanStatusCode,
   type Tracer,
@@ -14,9 +13,9 @@ import type { Instance } from "../instance.ts";
 import { processState } from "../process-state.ts";
 import type { RequestScope } from "../scope.ts";
 import { latestScope, scopeOwnedBy } from "../scope-finding.ts";
-import { show } from "../show.ts";
 import { attempt } from "../telemetry/diagnostics.ts";
 import { errorType } from "../telemetry/http-attributes.ts";
+import { readThrown } from "./thrown.ts";
 
 /** What an operation begins with. */
 export interface Beginning {
@@ -122,19 +121,8 @@ function namesExperiment(span: Span): boolean {
 }
 
 function showFailure(span: Span, { error, isNew }: Failure): void {
-  const exception = exceptionOf(error);
-  const message = typeof exception === "string" ? exception : exception.message;
-  span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) });
-  span.setAttribute("error.type", errorType(error));
-  if (isNew) span.recordException(exception);
-}
-
-/** Anything can be thrown; OpenTelemetry records what has a name, a code or a message, and text. */
-function exceptionOf(error: unknown): Exception {
-  if (typeof error === "string") return error;
-  if (typeof error !== "object" || error === null) return show(error);
-  const { message, name, code }: { message?: unknown; name?: unknown; code?: unknown } = error;
-  const says = [message, name, code].some((text) => typeof text === "string" && text !== "");
-  // why: what says one of these is what OpenTelemetry takes for an exception
-  return says ? (error as Exception) : show(error);
+  const thrown = readThrown(error);
+  span.setStatus({ code: SpanStatusCode.ERROR, message: thrown.message });
+  span.setAttribute("error.type", errorType(thrown));
+  if (isNew) span.recordException(thrown);
 }

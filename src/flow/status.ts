@@ -1,3 +1,5 @@
+import { nameOf } from "./thrown.ts";
+
 /**
  * How a flow or a step ended. `success`: its function gave a result. `timeout`: it failed with a `TimeoutError`, or was
  * aborted for one. `aborted`: it failed with an `AbortError`, or was aborted. `failure`: any other error. The first
@@ -13,12 +15,4 @@ export function statusOf(error: unknown, signal: AbortSignal): Exclude<FlowStatu
   const name = nameOf(signal.aborted ? signal.reason : error);
   if (name === "TimeoutError") return "timeout";
   return signal.aborted || name === "AbortError" ? "aborted" : "failure";
-}
-
-function nameOf(error: unknown): unknown {
-  try {
-    return typeof error === "object" && error !== null && "name" in error ? error.name : undefined;
-  } catch {
-    return undefined; // A getter of somebody's threw: it is no name that we know.
-  }
 }
