@@ -6,6 +6,7 @@ import type { EvaluationReason } from "./assignment/reason.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { type ExperimentsHandle, instanceOf } from "./experiments.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
+import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
 import { processState } from "./process-state.ts";
 import { type CalledRequest, clientCall } from "./propagation/client-call.ts";

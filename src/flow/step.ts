@@ -119,7 +119,7 @@ function mistakeIn(name: unknown, timeLimitMs: unknown): ExperimentUsageError | 
   }
   if (timeLimitMs === undefined || (typeof timeLimitMs === "number" && timeLimitMs > 0)) return undefined;
   return new ExperimentUsageError(
-    "ERR_TIME_LIMIT",
+    "ERR_OPTION_VALUE",
     `timeLimitMs of the step ${name} is ${show(timeLimitMs)}; write milliseconds, more than 0`,
   );
 }

@@ -102,7 +102,7 @@ describe("a mistake in a step", () => {
     }
     for (const limit of limits) {
       const wrong = strictly.run((step) => step("paying", () => expect.unreachable(), { timeLimitMs: untyped(limit) }));
-      await expect(wrong).rejects.toMatchObject({ code: "ERR_TIME_LIMIT" });
+      await expect(wrong).rejects.toMatchObject({ code: "ERR_OPTION_VALUE" });
     }
   });
 
