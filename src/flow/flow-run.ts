@@ -26,7 +26,7 @@ export class FlowRun {
   readonly failures: Failures;
   /** The flow itself. */
   readonly part: Part;
-  readonly #tracer: Tracer;
+  readonly #tracer: Tracer | undefined;
   /** The steps that run, in the order in which they began. */
   readonly #running: Part[] = [];
 
@@ -34,7 +34,7 @@ export class FlowRun {
     const around = currentPart();
     this.plan = plan;
     this.failures = around?.run.failures ?? new Failures();
-    this.#tracer = trace.getTracer(SCOPE_NAME, VERSION);
+    this.#tracer = attempt("span", "a flow found no tracer", () => trace.getTracer(SCOPE_NAME, VERSION));
     const operation = new Operation({
       instance: plan.instance,
       tracer: this.#tracer,

@@ -20,7 +20,7 @@ import { readThrown } from "./thrown.ts";
 /** What an operation begins with. */
 export interface Beginning {
   readonly instance: Instance;
-  readonly tracer: Tracer;
+  readonly tracer: Tracer | undefined;
   readonly spanName: string;
   readonly attributes: Attributes;
   /** Where the span belongs. */
@@ -55,7 +55,7 @@ export class Operation {
     this.#scopes = latestScope(parent) ?? (around === undefined ? undefined : around.#scopes);
     const active = this.#underServerSpan(parent);
     this.#span = attempt("span", "the span of a flow could not be started", () =>
-      tracer.startSpan(spanName, { attributes }, active),
+      tracer?.startSpan(spanName, { attributes }, active),
     );
     this.context = this.#span === undefined ? active : trace.setSpan(active, this.#span);
   }
