@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { context, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { RPCType, setRPCMetadata, suppressTracing } from "@opentelemetry/core";
 import { createExperiments } from "otel-experiments";
@@ -455,5 +456,25 @@ describe("the variant on the spans", () => {
       "experiment.variant": "semantic",
     });
     await second.close();
+  });
+
+  test("FLO-54 is that of the flow where a step begins in another async context, and the step's function finds it", async () => {
+    const socket = new AsyncResource("a pooled connection");
+    const variant = await stage.serve(() =>
+      checkout.run((step) =>
+        socket.runInAsyncScope(() =>
+          step("paying", async () => {
+            await turns();
+            return stage.experiments.variant("checkout");
+          }),
+        ),
+      ),
+    );
+    expect(variant).toBe("express");
+    expect(stage.span("checkout.step.paying").attributes).toMatchObject(EXPRESS);
+    expect(stage.span("checkout.step.paying").parentSpanContext?.spanId).toBe(
+      stage.span("checkout.process").spanContext().spanId,
+    );
+    expect((await stage.points("checkout.step.duration"))[0]?.attributes).toMatchObject(EXPRESS);
   });
 });
