@@ -3,6 +3,8 @@ import { attempt } from "../telemetry/diagnostics.ts";
 /** Whatever the caller gave as a signal. */
 type Source = AbortSignal | null | undefined;
 
+const NO_SIGNAL = "the signal of a flow or a step is no AbortSignal";
+
 /** What may end a step before its function does: the signals of what is around it, the caller's, a time limit. */
 export class Interruption {
   readonly #controller = new AbortController();
@@ -25,7 +27,7 @@ export class Interruption {
   }
 
   #follow(source: AbortSignal): void {
-    attempt("usage", "the signal of a flow or a step is no AbortSignal, so it aborts nothing", () => {
+    attempt("usage", NO_SIGNAL, () => {
       source.addEventListener("abort", this.#followed);
       this.#sources.push(source);
       if (source.aborted) this.interrupt(source.reason);
@@ -53,6 +55,8 @@ export class Interruption {
   release(): void {
     clearTimeout(this.#timer);
     this.#listener = undefined;
-    for (const source of this.#sources.splice(0)) source.removeEventListener("abort", this.#followed);
+    for (const source of this.#sources.splice(0)) {
+      attempt("usage", NO_SIGNAL, () => source.removeEventListener("abort", this.#followed));
+    }
   }
 }

@@ -85,7 +85,9 @@ export class Operation {
 
   /** Runs what measures the operation, wherever it ends. */
   inScope(measure: () => void): void {
-    processState().scopes.run(this.#scopes, () => context.with(this.context, measure));
+    attempt("meter", "a flow could not be measured", () =>
+      processState().scopes.run(this.#scopes, () => context.with(this.context, measure)),
+    );
   }
 
   set(name: string, value: AttributeValue): void {

@@ -28,7 +28,8 @@ export interface StepOptions {
 }
 
 /**
- * Runs a function as a step of a flow.
+ * Runs a function as a step of a flow. A name or a time limit that is wrong rejects with an ExperimentUsageError in strict
+ * mode; elsewhere the step is called `other`, and has no time limit.
  *
  * @returns what the function gives; rejects with what it throws, with the reason of an abort, or with a `TimeoutError`
  */
@@ -38,7 +39,7 @@ export interface Step {
     fn: (context: StepContext) => T,
     options?: StepOptions & { readonly optional?: false },
   ): Promise<Awaited<T>>;
-  /** @returns undefined also where the function failed; never rejects */
+  /** @returns undefined also where the function failed, was aborted or took too long */
   <T>(name: string, fn: (context: StepContext) => T, options: StepOptions): Promise<Awaited<T> | undefined>;
 }
 

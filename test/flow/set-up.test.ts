@@ -37,6 +37,9 @@ describe("a flow", () => {
       `a${"b".repeat(31)}`,
       "experiments",
       "x.experiment",
+      "step",
+      "x.step.y",
+      "x.steps",
     ]) {
       expect(flow(stage.experiments, name).name).toBe(name);
     }
@@ -52,6 +55,7 @@ describe("a flow", () => {
       `${"a".repeat(32)}.${"b".repeat(32)}`,
       "experiment",
       "experiment.checkout",
+      "checkout.step",
       "checkout\n",
       undefined,
       7,
