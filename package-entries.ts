@@ -13,5 +13,9 @@ export const entries = {
   "./sdk": "./adapters/sdk/index.ts",
   "./register": "./adapters/sdk/register.ts",
   "./outgoing": "./adapters/outbound/outgoing.ts",
+  "./override": "./src/override/index.ts",
+  "./cookie-store": "./src/cookie-store/index.ts",
+  "./openfeature": "./adapters/openfeature.ts",
+  "./flow": "./src/flow/index.ts",
   "./testing": "./testing/index.ts",
 } as const;

@@ -2,12 +2,12 @@
  * The boundary between the core and its adapters, those of this package and others'. Inbound: open a request, run the
  * rest of it. Outbound: depart with a request, and let the process-wide stop write it.
  */
+import type { EvaluationReason } from "./assignment/reason.ts";
 import { type ClientOptions, compileClientOptions } from "./client-options.ts";
 import type { CalledRequest } from "./egress/client-call.ts";
 import { type Departure, depart } from "./egress/departure.ts";
 import { writeEverywhere } from "./egress/everywhere.ts";
-import { ExperimentConfigError } from "./errors.ts";
-import { type ExperimentsHandle, INSTANCE } from "./experiments.ts";
+import { type ExperimentsHandle, instanceOf } from "./experiments.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
@@ -15,6 +15,8 @@ import type { Scope } from "./scope.ts";
 import { followRequests } from "./telemetry/client-span-channels.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 
+export type { Assigner } from "./assignment/definition.ts";
+export { type EvaluationReason, isEvaluationReason } from "./assignment/reason.ts";
 export type { ClientOptions } from "./client-options.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./egress/client-call.ts";
 export type { Departure } from "./egress/departure.ts";
@@ -24,7 +26,7 @@ export type { Emitter } from "./emitters.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
 export type { InboundOptions } from "./inbound-options.ts";
-export { type ArrivalDetails, arrivalOf } from "./node-arrival.ts";
+export { type ArrivalDetails, arrivalOf, withCookie } from "./node-arrival.ts";
 export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts";
 export type { HeaderGetter } from "./propagation/trust.ts";
 export type { Scope } from "./scope.ts";
@@ -42,6 +44,19 @@ export function inbound(experiments: ExperimentsHandle, options?: InboundOptions
   const instance = instanceOf(experiments);
   const compiled = compileInboundOptions(options);
   return (arrival) => openRequest(instance, arrival, compiled);
+}
+
+/**
+ * Notes what a feature flag's evaluation gave for the current request, if the experiment and the variant are declared;
+ * other flags are none of ours, and give false. Bound once at set-up; the result never throws.
+ *
+ * @throws ExperimentConfigError for what `createExperiments` did not give
+ */
+export function evaluations(
+  experiments: ExperimentsHandle,
+): (key: string, variant: string, reason: EvaluationReason) => boolean {
+  const instance = instanceOf(experiments);
+  return (key, variant, reason) => instance.recordEvaluation(instance.current(), key, variant, reason);
 }
 
 /** Puts a request's scope where the framework keeps what belongs to a request. A place that takes nothing is left alone. */
@@ -84,16 +99,4 @@ export function outboundEverywhere(experiments: ExperimentsHandle): () => void {
 function adviseOfNobody({ policy }: Instance, what: string): void {
   if (!policy.destinations.namesNobody) return;
   advise("no-destination", `${what} for experiments whose propagateTo names no destination; nothing is passed on`);
-}
-
-function instanceOf(experiments: ExperimentsHandle): Instance {
-  const instance: unknown = experiments?.[INSTANCE];
-  if (typeof instance !== "object" || instance === null) {
-    throw new ExperimentConfigError(
-      "ERR_OPTIONS",
-      "an adapter was made without experiments; give it what createExperiments returns",
-    );
-  }
-  // why: another copy of this package may have made it, so the class is no proof
-  return instance as Instance;
 }

@@ -12,6 +12,10 @@ export type ExperimentConfigErrorCode =
   | "ERR_WEIGHT"
   | "ERR_PRIMARY"
   | "ERR_PREFIX"
+  | "ERR_SUBJECT_SECRET"
+  | "ERR_STORE"
+  | "ERR_OVERRIDE"
+  | "ERR_FLOW_NAME"
   | "ERR_TRUST_INBOUND"
   | "ERR_PROPAGATE_TO"
   | "ERR_OPTION_VALUE";
@@ -32,6 +36,8 @@ export type ExperimentUsageErrorCode =
   | "ERR_UNKNOWN_EXPERIMENT"
   | "ERR_UNKNOWN_VARIANT"
   | "ERR_BAD_NAME"
+  | "ERR_SUBJECT"
+  | "ERR_CONVERSION_VALUE"
   | "ERR_DESTINATION"
   | "ERR_CARRIER"
   | "ERR_OPTION_VALUE";

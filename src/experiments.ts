@@ -1,5 +1,5 @@
 import type { Meter } from "@opentelemetry/api";
-import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
+import type { ExperimentKey, Registry, VariantOf } from "./assignment/definition.ts";
 import {
   type RunEachOptions,
   type RunOptions,
@@ -12,9 +12,10 @@ import { ExperimentConfigError } from "./errors.ts";
 import { Instance } from "./instance.ts";
 import { checkOptions } from "./option-checks.ts";
 import type { ExperimentsOptions } from "./options.ts";
+import type { ConversionOptions } from "./outcomes/conversion-options.ts";
 import { type CarrierOpener, processState } from "./process-state.ts";
 import type { Verdict } from "./propagation/destinations.ts";
-import type { Scope } from "./scope.ts";
+import type { AssignOptions, Scope } from "./scope.ts";
 import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";
 import { show } from "./show.ts";
 import { advise } from "./telemetry/diagnostics.ts";
@@ -48,6 +49,30 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
    * @throws ExperimentUsageError for an unknown key or variant, in strict mode only
    */
   record<K extends ExperimentKey<R>>(key: K, variant: VariantOf<R, K>): VariantOf<R, K> | undefined;
+  /**
+   * Decides a subject's variant in the current request, once; what a trusted caller sent, or was recorded, stands.
+   * Undefined where the subject takes no part. Outside a request it decides, and remembers nothing. Settles always,
+   * never rejects.
+   *
+   * @throws ExperimentUsageError for an unknown key, in strict mode only
+   */
+  assign<K extends ExperimentKey<R>>(
+    key: K,
+    subject: string | null | undefined,
+    options?: AssignOptions,
+  ): Promise<VariantOf<R, K> | undefined>;
+  /** Reads the current request's variant and exposes it: what code calls that goes one way or the other. */
+  use<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
+  /** Counts that the variant made a difference to the subject, once per request and experiment. */
+  expose(key: ExperimentKey<R>): void;
+  /** Counts an outcome: for each assignment that was exposed in this request and not forced, or for the one that is named. */
+  convert(name: string, options?: ConversionOptions<ExperimentKey<R>>): void;
+  /**
+   * Puts other experiments in the place of those that are declared. Requests that run keep what they have.
+   *
+   * @throws ExperimentConfigError, and everything stays as it was
+   */
+  replace(registry: Registry): void;
   /** The current request's scope; an empty one outside a request. */
   current(): Scope<R>;
   /** The scope of a request, by the framework's object or by node:http's, also where async context is gone. */
@@ -90,6 +115,11 @@ export function createExperiments<const R extends Registry = Registry>(options: 
     [INSTANCE]: instance,
     variant: (key) => instance.current().variant(key),
     record: (key, variant) => instance.current().record(key, variant),
+    assign: (key, subject, given) => instance.current().assign(key, subject, given),
+    use: (key) => instance.current().use(key),
+    expose: (key) => instance.current().expose(key),
+    convert: (name, given) => instance.current().convert(name, given),
+    replace: (registry) => instance.replace(registry),
     current: () => instance.current(),
     of: (request) => scopeOf(instance, request),
     meter: (name, meterOptions) => createMeter(instance, name, meterOptions),
@@ -104,6 +134,20 @@ export function createExperiments<const R extends Registry = Registry>(options: 
   };
   // why: the registry's types are for the compiler; at run time its keys and variants are strings
   return Object.freeze(experiments) as unknown as Experiments<R>;
+}
+
+/**
+ * What `createExperiments` made, behind the public object.
+ *
+ * @throws ExperimentConfigError for anything else
+ */
+export function instanceOf(experiments: ExperimentsHandle): Instance {
+  const instance: unknown = experiments?.[INSTANCE];
+  if (typeof instance !== "object" || instance === null) {
+    throw new ExperimentConfigError("ERR_OPTIONS", "the experiments are missing; give what createExperiments returns");
+  }
+  // why: another copy of this package may have made it, so the class is no proof
+  return instance as Instance;
 }
 
 /** Frameworks wrap node:http's request: Fastify as `raw`, Koa's context and node:http's response as `req`. */

@@ -1,11 +1,17 @@
 export type { Assignment } from "./assignment/assignment.ts";
-export {
-  defineExperiments,
-  type ExperimentDefinition,
-  type ExperimentKey,
-  type Registry,
-  type VariantOf,
-} from "./assignment/registry.ts";
+export type {
+  Assigner,
+  AssignerAnswer,
+  AssignmentRequest,
+  ExperimentDefinition,
+  ExperimentKey,
+  Registry,
+  SubjectAttributes,
+  VariantOf,
+} from "./assignment/definition.ts";
+export type { EvaluationReason } from "./assignment/reason.ts";
+export { defineExperiments } from "./assignment/registry.ts";
+export type { StickyKey, StickyStore } from "./assignment/sticky-store.ts";
 export type { RunEachOptions, RunOptions } from "./carriers/carried-scope.ts";
 export type { InjectOptions } from "./carriers/carrier-baggage.ts";
 export {
@@ -21,7 +27,8 @@ export {
   type ExperimentsHandle,
 } from "./experiments.ts";
 export type { ExperimentsOptions } from "./options.ts";
+export type { ConversionOptions } from "./outcomes/conversion-options.ts";
 export type { PropagateTo, Verdict } from "./propagation/destinations.ts";
 export type { Caller, HeaderGetter, TrustInbound } from "./propagation/trust.ts";
-export type { Scope } from "./scope.ts";
+export type { AssignOptions, Scope } from "./scope.ts";
 export type { Attribution } from "./telemetry/meter.ts";

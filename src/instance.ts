@@ -1,21 +1,37 @@
 import type { Context } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment/assignment.ts";
+import { decide } from "./assignment/decision.ts";
+import type { SubjectAttributes } from "./assignment/definition.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "./assignment/names.ts";
+import type { EvaluationReason } from "./assignment/reason.ts";
+import { type CompiledExperiment, type CompiledRegistry, compileRegistry } from "./assignment/registry.ts";
 import { UnregisteredAssignments } from "./assignment/unregistered.ts";
 import { type EgressHold, enforce } from "./egress/egress.ts";
 import { writeEverywhere } from "./egress/everywhere.ts";
 import { ExperimentUsageError, type ExperimentUsageErrorCode } from "./errors.ts";
-import { type CompiledOptions, compileOptions } from "./options.ts";
+import { type CompiledOptions, compileOptions, requirePrimary } from "./options.ts";
+import { convert, isConversionName } from "./outcomes/conversion.ts";
+import type { ConversionOptions } from "./outcomes/conversion-options.ts";
+import { expose } from "./outcomes/exposure.ts";
 import { processState } from "./process-state.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import { RequestScope, type ScopeOwner } from "./scope.ts";
+import { type AssignOptions, RequestScope, type ScopeOwner } from "./scope.ts";
 import { currentScope } from "./scope-finding.ts";
 import { show } from "./show.ts";
+import { traceAssignment } from "./telemetry/assignment-span.ts";
 import { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import { emitEvaluation } from "./telemetry/evaluation-event.ts";
 import type { MeterIdentity } from "./telemetry/late-instrument.ts";
 import { AttributedMeter, type Attribution } from "./telemetry/meter.ts";
+
+const NOT_ASSIGNED: Promise<undefined> = Promise.resolve(undefined);
+
+/** What is unlike the ordinary assignment. */
+interface CompileVariation {
+  readonly isFallback?: boolean;
+  readonly subjectTravels?: boolean;
+}
 
 /** What one call of `createExperiments` made, as the parts of the core see it. */
 export class Instance implements ScopeOwner {
@@ -25,6 +41,7 @@ export class Instance implements ScopeOwner {
   readonly outside: RequestScope;
   readonly egress: EgressHold;
   closed = false;
+  #registry: CompiledRegistry | undefined;
   readonly #unregistered: UnregisteredAssignments;
   readonly #closing: (() => void)[] = [];
   readonly #meters = new Map<string, AttributedMeter>();
@@ -32,6 +49,7 @@ export class Instance implements ScopeOwner {
   /** @throws ExperimentConfigError */
   constructor(options: unknown) {
     this.options = compileOptions(options);
+    this.#registry = this.options.registry;
     this.#unregistered = new UnregisteredAssignments(this.options.reader.prefix);
     this.outside = new RequestScope(this, undefined);
     this.egress = enforce(this.options.policy);
@@ -50,24 +68,49 @@ export class Instance implements ScopeOwner {
     return currentScope(this, active) ?? this.outside;
   }
 
+  /** The experiments that are declared now. */
+  get registry(): CompiledRegistry | undefined {
+    return this.#registry;
+  }
+
+  /** What runs keeps what it has; what is new follows the new registry. @throws ExperimentConfigError */
+  replace(registry: unknown): void {
+    const compiled = compileRegistry(registry, this.options.reader.prefix);
+    requirePrimary(this.primary, compiled);
+    this.#registry = compiled;
+  }
+
   /** Everything that is written of an assignment; shared where the registry declares it. */
-  readonly compile = (assignment: Assignment): CompiledAssignment => {
-    const { registry, reader } = this.options;
+  readonly compile = (assignment: Assignment, plan: CompileVariation = {}): CompiledAssignment => {
+    const registry = this.#registry;
+    const { isFallback = false, subjectTravels = false } = plan;
     if (registry === undefined) return this.#unregistered.get(assignment);
     const declared = registry.get(assignment.key);
     const shared = declared?.id === assignment.id ? declared?.assignments.get(assignment.variant) : undefined;
-    return shared !== undefined && !assignment.forced ? shared : compileAssignment(assignment, reader.prefix, false);
+    const isShared = shared !== undefined && !assignment.forced && !isFallback && assignment.subject === undefined;
+    if (isShared) return shared;
+    const { prefix } = this.options.reader;
+    const countable = shared !== undefined && !assignment.forced;
+    return compileAssignment(assignment, { prefix, countable, isFallback, subjectTravels });
   };
 
   record(scope: RequestScope, key: string, variant: string): string | undefined {
     if (!this.checkKey(key) || !this.#checkVariant(key, variant)) return undefined;
-    if (scope === this.outside) {
-      advise(
-        "no-scope",
-        `record(${show(key)}, …) was called outside a request and does nothing; call it behind the middleware`,
-      );
-      return undefined;
-    }
+    return this.#note(scope, key, variant, "unknown");
+  }
+
+  /** Notes what a feature flag's evaluation gave, if an experiment and a variant of ours are meant. */
+  recordEvaluation(scope: RequestScope, key: string, variant: string, reason: EvaluationReason): boolean {
+    const isOurs =
+      this.#registry === undefined
+        ? isExperimentKey(key) && isExperimentName(variant)
+        : this.#registry.get(key)?.assignments.has(variant) === true;
+    if (isOurs) this.#note(scope, key, variant, reason);
+    return isOurs;
+  }
+
+  #note(scope: RequestScope, key: string, variant: string, reason: EvaluationReason): string | undefined {
+    if (this.#isOutside(scope, `record(${show(key)}, …)`, "does nothing")) return undefined;
     const standing = scope.find(key);
     if (standing !== undefined) {
       if (standing.variant !== variant) {
@@ -78,16 +121,92 @@ export class Instance implements ScopeOwner {
       }
       return standing.variant;
     }
-    const assignment = this.compile({ key, id: this.options.registry?.get(key)?.id, variant, forced: false });
+    const assignment = this.compile({ key, id: this.#registry?.get(key)?.id, variant, forced: false });
     scope.add([assignment]);
-    this.counters.assigned(assignment);
-    emitEvaluation(scope, assignment, "unknown");
+    this.counters.assigned(assignment, reason);
+    emitEvaluation(scope, assignment, reason);
     return variant;
+  }
+
+  assign(
+    scope: RequestScope,
+    key: string,
+    subject: string | null | undefined,
+    options: AssignOptions | undefined,
+  ): Promise<string | undefined> {
+    if (!this.checkKey(key)) return NOT_ASSIGNED;
+    const experiment = this.#registry?.get(key);
+    if (experiment === undefined) {
+      this.mistake("ERR_UNKNOWN_EXPERIMENT", `assign(${show(key)}, …) needs an experiment that is declared`);
+      return NOT_ASSIGNED;
+    }
+    const standing = scope.find(key);
+    if (standing !== undefined) return Promise.resolve(standing.variant);
+    if (subject === undefined || subject === null || subject === "") return NOT_ASSIGNED;
+    if (typeof subject !== "string") {
+      this.mistake("ERR_SUBJECT", `the subject is ${show(subject)}; write a text, such as the user's id`);
+      return NOT_ASSIGNED;
+    }
+    const attributes = options?.attributes ?? {};
+    const isOutside = this.#isOutside(scope, `assign(${show(key)}, …)`, "remembers nothing");
+    if (isOutside) return this.#decide(scope, experiment, subject, attributes);
+    return scope.decideOnce(key, () => this.#decide(scope, experiment, subject, attributes));
+  }
+
+  async #decide(
+    scope: RequestScope,
+    experiment: CompiledExperiment,
+    subject: string,
+    attributes: SubjectAttributes,
+  ): Promise<string | undefined> {
+    const startTime = Date.now();
+    const decision = await decide(experiment, subject, attributes, this.options.store, scope.exchange);
+    if (decision === undefined) return undefined;
+    // Meanwhile somebody may have recorded one.
+    const standing = scope.find(experiment.key);
+    if (standing !== undefined) return standing.variant;
+    const { variant, reason, failure } = decision;
+    const { key, id } = experiment;
+    const recorded = this.options.recordSubject?.(id, subject);
+    const assignment = this.compile(
+      { key, id, variant, forced: false, ...(recorded === undefined ? {} : { subject: recorded.text }) },
+      { isFallback: failure !== undefined, subjectTravels: recorded?.travels === true },
+    );
+    if (scope !== this.outside) scope.add([assignment]);
+    traceAssignment(assignment, { startTime, reason, failure });
+    this.counters.assigned(assignment, reason, failure);
+    emitEvaluation(scope, assignment, reason);
+    return variant;
+  }
+
+  expose(scope: RequestScope, key: string): void {
+    if (!this.checkKey(key)) return;
+    if (!this.#isOutside(scope, `expose(${show(key)})`, "counts nobody")) expose(scope, key);
+  }
+
+  convert(scope: RequestScope, name: string, options: ConversionOptions | undefined): void {
+    const { value, experiment } = options ?? {};
+    if (!isConversionName(name)) {
+      this.mistake("ERR_BAD_NAME", `the conversion ${show(name)} is not ${NAME_RULE}`);
+      return;
+    }
+    if (value !== undefined && !Number.isFinite(value)) {
+      this.mistake("ERR_CONVERSION_VALUE", `the value of ${name} is ${show(value)}; write a finite number`);
+      return;
+    }
+    if (experiment !== undefined && !this.checkKey(experiment)) return;
+    if (!this.#isOutside(scope, `convert(${show(name)})`, "counts nothing")) convert(scope, name, options ?? {});
+  }
+
+  #isOutside(scope: RequestScope, call: string, consequence: string): boolean {
+    if (scope !== this.outside) return false;
+    advise("no-scope", `${call} was called outside a request and ${consequence}; call it behind the middleware`);
+    return true;
   }
 
   /** Whether a key can be asked for. @throws ExperimentUsageError in strict mode */
   checkKey(key: unknown): boolean {
-    const { registry } = this.options;
+    const registry = this.#registry;
     if (registry === undefined) {
       return isExperimentKey(key) || this.mistake("ERR_BAD_NAME", `the key ${show(key)} is not ${KEY_RULE}`);
     }
@@ -97,7 +216,7 @@ export class Instance implements ScopeOwner {
   }
 
   #checkVariant(key: string, variant: unknown): boolean {
-    const declared = this.options.registry?.get(key);
+    const declared = this.#registry?.get(key);
     if (declared === undefined) {
       return (
         isExperimentName(variant) || this.mistake("ERR_BAD_NAME", `the variant ${show(variant)} is not ${NAME_RULE}`)

@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Arrival } from "./open-request.ts";
 
 /** What a framework adds to what node:http shows. */
-export type ArrivalDetails = Pick<Arrival, "native" | "route" | "serverSpan" | "url">;
+export type ArrivalDetails = Pick<Arrival, "native" | "route" | "serverSpan" | "setCookie" | "url">;
 
 /** node:http's request as an adapter tells of it. Nothing is read before it is asked for. */
 export function arrivalOf(request: IncomingMessage, response: ServerResponse, details?: ArrivalDetails): Arrival {
   return {
+    setCookie: details?.setCookie ?? ((name, line) => setCookie(response, name, line)),
     header: (name) => (Object.hasOwn(request.headers, name) ? request.headers[name] : undefined),
     get peer() {
       return request.socket?.remoteAddress;
@@ -18,4 +19,20 @@ export function arrivalOf(request: IncomingMessage, response: ServerResponse, de
     route: details?.route,
     serverSpan: details?.serverSpan,
   };
+}
+
+function setCookie(response: ServerResponse, name: string, line: string): boolean {
+  if (response.headersSent) return false;
+  response.setHeader("set-cookie", withCookie(response.getHeader("set-cookie"), name, line));
+  return true;
+}
+
+/** The `Set-Cookie` lines of a response, with one more in the place of an earlier one for the same cookie. */
+export function withCookie(
+  lines: number | string | readonly string[] | undefined,
+  name: string,
+  line: string,
+): string[] {
+  const present = typeof lines === "object" ? lines : lines === undefined ? [] : [String(lines)];
+  return [...present.filter((other) => !other.startsWith(`${name}=`)), line];
 }

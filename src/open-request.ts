@@ -1,8 +1,10 @@
 import { Socket } from "node:net";
 import { takeSelfCall } from "./egress/self-calls.ts";
 import { bindEmitter, type Emitter } from "./emitters.ts";
+import type { HttpExchange } from "./http-exchange.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
+import { forcedAssignments } from "./override/forced-assignments.ts";
 import { processState } from "./process-state.ts";
 import { readAssignments } from "./propagation/read-assignments.ts";
 import type { Caller, HeaderGetter } from "./propagation/trust.ts";
@@ -17,7 +19,7 @@ import type { DescribedRequest } from "./telemetry/server-attributes.ts";
 import type { SpanFinder } from "./telemetry/server-span.ts";
 
 /** What an adapter tells of a request. */
-export interface Arrival extends DescribedRequest {
+export interface Arrival extends DescribedRequest, HttpExchange {
   /** By lower-case name. */
   readonly header: HeaderGetter;
   /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
@@ -77,9 +79,13 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
   try {
     attachScope(arrival.request, scope);
     if (arrival.native !== undefined) attachScope(arrival.native, scope);
+    scope.exchange = arrival;
     instance.refreshMeters();
     const baggage = baggageOf(instance, arrival);
     if (baggage !== undefined) scope.add(readAssignments(instance, baggage, callerOf(arrival)));
+    if (instance.options.overrides !== undefined) {
+      scope.add(forcedAssignments(instance, callerOf(arrival), urlOf(arrival.request)));
+    }
   } catch (error) {
     advise("inbound", "a request could not be read, so it has no variant from its caller", error);
   }
@@ -93,6 +99,11 @@ function baggageOf(instance: Instance, { header, request }: Arrival): string | u
   const members = instance.policy.takesSelfCalls ? takeSelfCall(request) : undefined;
   if (members === undefined) return line;
   return line === undefined ? members : `${line},${members}`;
+}
+
+/** Frameworks that strip a mount path from `url` keep the whole as `originalUrl`. */
+function urlOf({ originalUrl, url }: Arrival["request"]): string | undefined {
+  return originalUrl ?? url;
 }
 
 /**

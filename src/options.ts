@@ -1,8 +1,12 @@
+import type { ExperimentKey, Registry } from "./assignment/definition.ts";
 import { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
-import { type CompiledRegistry, compileRegistry, type ExperimentKey, type Registry } from "./assignment/registry.ts";
+import { type CompiledRegistry, compileRegistry } from "./assignment/registry.ts";
+import type { StickyStore } from "./assignment/sticky-store.ts";
+import { pseudonymOf, type SubjectRecorder } from "./assignment/subject.ts";
 import { OwnMemberReader } from "./baggage/own.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
+import type { OverrideSource } from "./override/source.ts";
 import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { type Caller, compileTrust, type TrustInbound } from "./propagation/trust.ts";
@@ -26,6 +30,17 @@ export interface ExperimentsOptions<R extends Registry = Registry> {
   readonly unknown?: "pass" | "drop";
   /** Where the others' baggage may go: `"everywhere"` (default), or only where own members may: `"allowed-only"`. */
   readonly foreignBaggage?: "everywhere" | "allowed-only";
+  /** Forced variants for tests by hand, at the edge: `acceptOverrides` of `otel-experiments/override`. */
+  readonly overrides?: OverrideSource;
+  /** Keeps subjects in their variant, whatever becomes of weights and coverage: a Map, or anything like it. */
+  readonly store?: StickyStore;
+  /**
+   * Whether telemetry says who was assigned: `"hashed"`, as a pseudonym that needs `subjectSecret` and travels with the
+   * variant, or `"plain"`, which does not travel. Default: nowhere.
+   */
+  readonly recordSubject?: "hashed" | "plain";
+  /** What pseudonyms are made with: at least 16 characters, the same in all services. */
+  readonly subjectSecret?: string;
   /** Whether a mistake of the programmer throws. Default: where `NODE_ENV` is `test` or `development`. */
   readonly strict?: boolean;
 }
@@ -38,6 +53,9 @@ export interface CompiledOptions {
   readonly reader: OwnMemberReader;
   readonly dropsUnknown: boolean;
   readonly policy: EgressPolicy;
+  readonly overrides: OverrideSource | undefined;
+  readonly store: StickyStore | undefined;
+  readonly recordSubject: SubjectRecorder | undefined;
   readonly strict: boolean;
 }
 
@@ -50,6 +68,10 @@ const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
   "prefix",
   "unknown",
   "foreignBaggage",
+  "overrides",
+  "store",
+  "recordSubject",
+  "subjectSecret",
   "strict",
 ];
 
@@ -91,8 +113,65 @@ export function compileOptions(options: unknown): CompiledOptions {
       foreignBaggage,
       takesSelfCalls: isDevelopment(),
     }),
+    overrides: compileOverrides(given.overrides),
+    store: compileStore(given.store),
+    recordSubject: compileSubjectRecorder(given.recordSubject, given.subjectSecret),
     strict,
   });
+}
+
+function compileOverrides(overrides: unknown): OverrideSource | undefined {
+  if (overrides === undefined) return undefined;
+  if (isOverrideSource(overrides)) return overrides;
+  throw new ExperimentConfigError(
+    "ERR_OVERRIDE",
+    `overrides is ${show(overrides)}; write acceptOverrides({ secrets, audience }) of otel-experiments/override`,
+  );
+}
+
+function isOverrideSource(source: unknown): source is OverrideSource {
+  return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
+}
+
+function compileStore(store: unknown): StickyStore | undefined {
+  if (store === undefined) return undefined;
+  if (isStore(store)) return store;
+  throw new ExperimentConfigError(
+    "ERR_STORE",
+    `store is ${show(store)}; write { get(name), set(name, variant) }, or a Map`,
+  );
+}
+
+function isStore(store: unknown): store is StickyStore {
+  if (typeof store !== "object" || store === null || !("get" in store) || !("set" in store)) return false;
+  return typeof store.get === "function" && typeof store.set === "function";
+}
+
+/** RFC 2104, section 3, discourages keys that are shorter than the hash; a short text is no secret at all. */
+const MIN_SECRET_LENGTH = 16;
+
+function compileSubjectRecorder(recordSubject: unknown, secret: unknown): SubjectRecorder | undefined {
+  if (recordSubject === undefined) {
+    if (secret === undefined) return undefined;
+    throw new ExperimentConfigError(
+      "ERR_SUBJECT_SECRET",
+      'subjectSecret is set; write recordSubject: "hashed" beside it',
+    );
+  }
+  if (recordSubject === "plain") return (_, subject) => ({ text: subject, travels: false });
+  if (recordSubject !== "hashed") {
+    throw new ExperimentConfigError(
+      "ERR_OPTION_VALUE",
+      `recordSubject is ${show(recordSubject)}; write "hashed" or "plain"`,
+    );
+  }
+  if (typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH) {
+    throw new ExperimentConfigError(
+      "ERR_SUBJECT_SECRET",
+      `recordSubject: "hashed" needs subjectSecret, a secret text of at least ${MIN_SECRET_LENGTH} characters`,
+    );
+  }
+  return (experimentId, subject) => ({ text: pseudonymOf(experimentId, subject, secret), travels: true });
 }
 
 function checkOptionName(name: string): void {
@@ -111,8 +190,16 @@ function compilePrefix(prefix: unknown): string {
 }
 
 function compilePrimary(primary: unknown, registry: CompiledRegistry | undefined): string | undefined {
-  if (primary === undefined) return undefined;
-  if (isExperimentKey(primary) && registry?.has(primary) !== false) return primary;
+  requirePrimary(primary, registry);
+  return primary;
+}
+
+/** @throws ExperimentConfigError where no experiment is called so */
+export function requirePrimary(
+  primary: unknown,
+  registry: CompiledRegistry | undefined,
+): asserts primary is string | undefined {
+  if (primary === undefined || (isExperimentKey(primary) && registry?.has(primary) !== false)) return;
   const keys = registry === undefined ? [] : [...registry.keys()];
   throw new ExperimentConfigError(
     "ERR_PRIMARY",

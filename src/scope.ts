@@ -1,6 +1,9 @@
 import type { Attributes, Span } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
-import type { ExperimentKey, Registry, VariantOf } from "./assignment/registry.ts";
+import type { ExperimentKey, Registry, SubjectAttributes, VariantOf } from "./assignment/definition.ts";
+import type { HttpExchange } from "./http-exchange.ts";
+import type { ConversionOptions } from "./outcomes/conversion-options.ts";
+import { ScopeOutcomes } from "./outcomes/scope-outcomes.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { fitOwnMembers } from "./propagation/own-budget.ts";
 import type { ExperimentCounters } from "./telemetry/counters.ts";
@@ -26,6 +29,27 @@ export interface Scope<R extends Registry = Registry> {
    * variant that counts, or undefined where none could be noted.
    */
   record<K extends ExperimentKey<R>>(key: K, variant: VariantOf<R, K>): VariantOf<R, K> | undefined;
+  /**
+   * Decides a subject's variant, once per scope; an assignment that the request has already stands. Undefined where the
+   * subject takes no part, and for an undefined, null or empty subject. Settles always, never rejects.
+   */
+  assign<K extends ExperimentKey<R>>(
+    key: K,
+    subject: string | null | undefined,
+    options?: AssignOptions,
+  ): Promise<VariantOf<R, K> | undefined>;
+  /** Reads the variant and exposes it: what code calls that goes one way or the other. */
+  use<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
+  /** Counts that the variant made a difference to the subject, once per scope and experiment. */
+  expose(key: ExperimentKey<R>): void;
+  /** Counts an outcome: for each assignment that was exposed here and not forced, or for the one that is named. */
+  convert(name: string, options?: ConversionOptions<ExperimentKey<R>>): void;
+}
+
+/** What may decide an assignment beside the subject. */
+export interface AssignOptions {
+  /** For `targeting` and assigners; goes nowhere else. */
+  readonly attributes?: SubjectAttributes;
 }
 
 /** Own members as they leave: whole experiments, the most important first. */
@@ -46,6 +70,17 @@ export interface ScopeOwner {
   checkKey(key: string): boolean;
   /** @throws ExperimentUsageError in strict mode */
   record(scope: RequestScope, key: string, variant: string): string | undefined;
+  /** @throws ExperimentUsageError in strict mode, at once */
+  assign(
+    scope: RequestScope,
+    key: string,
+    subject: string | null | undefined,
+    options: AssignOptions | undefined,
+  ): Promise<string | undefined>;
+  /** @throws ExperimentUsageError in strict mode */
+  expose(scope: RequestScope, key: string): void;
+  /** @throws ExperimentUsageError in strict mode */
+  convert(scope: RequestScope, name: string, options: ConversionOptions | undefined): void;
 }
 
 /** The scope of one request and one instance. Several instances on one request form a chain, the latest first. */
@@ -63,6 +98,12 @@ export class RequestScope implements Scope {
   #served: ServedRequest | undefined;
   /** Whether there was nothing to claim when the request came in; it may come later. */
   lacksServerSpan = false;
+  #notes: Attributes | undefined;
+  #outcomes: ScopeOutcomes | undefined;
+  #undecided: Map<string, Promise<string | undefined>> | undefined;
+
+  /** The request and its response, where the scope is that of one. */
+  exchange: HttpExchange | undefined;
 
   constructor(owner: ScopeOwner, outer: RequestScope | undefined) {
     this.#owner = owner;
@@ -136,6 +177,40 @@ export class RequestScope implements Scope {
     return this.#owner.record(this, key, variant);
   }
 
+  assign(key: string, subject: string | null | undefined, options?: AssignOptions): Promise<string | undefined> {
+    return this.#owner.assign(this, key, subject, options);
+  }
+
+  use(key: string): string | undefined {
+    const variant = this.variant(key);
+    if (variant !== undefined) this.#owner.expose(this, key);
+    return variant;
+  }
+
+  expose(key: string): void {
+    this.#owner.expose(this, key);
+  }
+
+  convert(name: string, options?: ConversionOptions): void {
+    this.#owner.convert(this, name, options);
+  }
+
+  get outcomes(): ScopeOutcomes {
+    this.#outcomes ??= new ScopeOutcomes();
+    return this.#outcomes;
+  }
+
+  /** Decides once for all who ask while it is not decided. */
+  decideOnce(key: string, decide: () => Promise<string | undefined>): Promise<string | undefined> {
+    const undecided = (this.#undecided ??= new Map());
+    let decision = undecided.get(key);
+    if (decision === undefined) {
+      decision = decide().finally(() => undecided.delete(key));
+      undecided.set(key, decision);
+    }
+    return decision;
+  }
+
   find(key: string): CompiledAssignment | undefined {
     return this.#compiled.find((assignment) => assignment.key === key);
   }
@@ -175,6 +250,12 @@ export class RequestScope implements Scope {
     this.tag();
   }
 
+  /** Writes to the server span what is no assignment; also to one that is found later. */
+  annotate(attributes: Attributes): void {
+    this.#notes = { ...this.#notes, ...attributes };
+    this.tag();
+  }
+
   get serverSpan(): Span | undefined {
     return this.#serverSpan;
   }
@@ -195,6 +276,8 @@ export class RequestScope implements Scope {
         const isFlat = assignment === this.#flat;
         span.setAttributes(isFlat ? assignment.spanAttributes : assignment.keyedAttributes);
       }
+      if (this.#notes !== undefined) span.setAttributes(this.#notes);
+      this.#notes = undefined;
     } catch (error) {
       advise("span", "the server span refused the attributes", error);
     }

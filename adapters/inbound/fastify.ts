@@ -8,6 +8,7 @@ import {
   type InboundOptions,
   inbound,
   type Scope,
+  withCookie,
 } from "../../src/adapter.ts";
 
 declare module "fastify" {
@@ -56,7 +57,16 @@ function arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
     native: request,
     route: () => request.routeOptions.url,
     serverSpan: () => spanOf(request),
+    setCookie: (name, line) => setCookie(reply, name, line),
   });
+}
+
+/** Fastify writes its own headers in the place of node:http's, and adds to those that it has. */
+function setCookie(reply: FastifyReply, name: string, line: string): boolean {
+  if (reply.sent) return false;
+  const lines = withCookie(reply.getHeader("set-cookie"), name, line);
+  reply.removeHeader("set-cookie").header("set-cookie", lines);
+  return true;
 }
 
 function spanOf(request: object): Span | undefined {

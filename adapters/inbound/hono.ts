@@ -7,6 +7,7 @@ import {
   type InboundOptions,
   inbound,
   type Scope,
+  withCookie,
 } from "../../src/adapter.ts";
 
 /** What the middleware adds to Hono's context: `new Hono<ExperimentsEnv>()`, or the app that `app.use` returns. */
@@ -38,7 +39,11 @@ export function honoExperiments(
   const open = inbound(experiments, options);
   return async function experimentsMiddleware(context, next) {
     const bindings: unknown = context.env;
-    const details = { native: context, route: () => routeOf(context) };
+    const details = {
+      native: context,
+      route: () => routeOf(context),
+      setCookie: (name: string, line: string) => setCookie(context, name, line),
+    };
     if (isOnNode(bindings)) {
       const { scope, run } = open(arrivalOf(bindings.incoming, bindings.outgoing, details));
       context.set("experiments", scope);
@@ -55,6 +60,14 @@ export function honoExperiments(
     }
     end({ status: context.res.status });
   };
+}
+
+/** Hono makes the response's headers from its own. */
+function setCookie(context: Context, name: string, line: string): boolean {
+  const lines = withCookie(context.res.headers.getSetCookie(), name, line);
+  context.header("set-cookie", undefined);
+  for (const each of lines) context.header("set-cookie", each, { append: true });
+  return true;
 }
 
 function isOnNode(bindings: unknown): bindings is NodeBindings {

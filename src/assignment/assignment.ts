@@ -9,10 +9,16 @@ export interface Assignment {
   readonly variant: string;
   /** Set by hand for a test; counts in no measurement. */
   readonly forced: boolean;
+  /** The subject's pseudonym, or itself, where `recordSubject` says so. */
+  readonly subject?: string;
 }
 
 /** An assignment with everything that is written of it, made once and shared by all requests that have it. */
-export interface CompiledAssignment extends Assignment {
+export interface CompiledAssignment {
+  readonly key: string;
+  readonly id: string | undefined;
+  readonly variant: string;
+  readonly forced: boolean;
   /** What users see of it. */
   readonly assignment: Assignment;
   /** `experiment.<key>.*`, for spans. */
@@ -21,6 +27,8 @@ export interface CompiledAssignment extends Assignment {
   readonly flatPair: Attributes;
   /** Keyed and flat beside each other: for the span of a request whose flat pair is this one's. */
   readonly spanAttributes: Attributes;
+  /** Whether exposures and conversions count it: not where it is forced, nor where an assigner failed. */
+  readonly counts: boolean;
   /** The flat pair with bounded values, for measurements. */
   readonly metricPair: Attributes;
   /** Its members as they stand on the wire. */
@@ -36,24 +44,39 @@ export const NO_ASSIGNMENT_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_V
 /** The pair of a measurement whose assignment would add a series beyond the bounds. */
 const OTHER_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_VARIANT]: "other" });
 
-/** Computes everything that is written of an assignment. `countable` says whether its values may make a metric series. */
+/** What is written of an assignment beside its own values. */
+export interface CompilePlan {
+  readonly prefix: string;
+  /** Whether its values may make a metric series. */
+  readonly countable: boolean;
+  /**
+   * Whether it stands in for what an assigner failed to decide. It travels as forced, since no service behind this one
+   * may count it either.
+   */
+  readonly isFallback?: boolean;
+  /** Whether the subject may travel: a pseudonym may. */
+  readonly subjectTravels?: boolean;
+}
+
+/** Computes everything that is written of an assignment. */
 export function compileAssignment(
-  { key, id, variant, forced }: Assignment,
-  prefix: string,
-  countable: boolean,
+  { key, id, variant, forced, subject }: Assignment,
+  { prefix, countable, isFallback = false, subjectTravels = false }: CompilePlan,
 ): CompiledAssignment {
   const flatPair = pairOf(id, variant);
   const keyedAttributes = Object.freeze({
     ...(id === undefined ? {} : { [`experiment.${key}.id`]: id }),
     [`experiment.${key}.variant`]: variant,
     ...(forced ? { [`experiment.${key}.forced`]: true } : {}),
+    ...(subject === undefined ? {} : { [`experiment.${key}.subject`]: subject }),
   });
   return Object.freeze({
-    assignment: Object.freeze({ key, id, variant, forced }),
+    assignment: Object.freeze({ key, id, variant, forced, ...(subject === undefined ? {} : { subject }) }),
     key,
     id,
     variant,
     forced,
+    counts: !forced && !isFallback,
     keyedAttributes,
     flatPair,
     spanAttributes: Object.freeze({ ...keyedAttributes, ...flatPair }),
@@ -61,7 +84,8 @@ export function compileAssignment(
     members: [
       `${prefix}${key}.variant=${variant}`,
       ...(id === undefined ? [] : [`${prefix}${key}.id=${id}`]),
-      ...(forced ? [`${prefix}${key}.forced=1`] : []),
+      ...(forced || isFallback ? [`${prefix}${key}.forced=1`] : []),
+      ...(subject !== undefined && subjectTravels ? [`${prefix}${key}.subject=${subject}`] : []),
     ].join(","),
   });
 }

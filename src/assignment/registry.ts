@@ -1,28 +1,10 @@
 import { ExperimentConfigError } from "../errors.ts";
 import { show } from "../show.ts";
 import { type CompiledAssignment, compileAssignment } from "./assignment.ts";
+import { type Bucketing, compileBucketing, type NamespaceShare } from "./bucketing.ts";
+import type { Assigner, ExperimentDefinition, Registry } from "./definition.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE, RESERVED_KEYS } from "./names.ts";
-
-/** One experiment as it is declared. */
-export interface ExperimentDefinition {
-  /** This run of the experiment, such as `checkout_redesign_2026q1`. A new run takes a new id. */
-  readonly id: string;
-  /** The variants, with equal shares, or each with its weight: not negative, and not all 0. */
-  readonly variants: readonly string[] | Readonly<Record<string, number>>;
-}
-
-/** The experiments that a service declares, by key. */
-export type Registry = Readonly<Record<string, ExperimentDefinition>>;
-
-/** The keys of a registry; any string where there is none. */
-export type ExperimentKey<R extends Registry> = keyof R & string;
-
-/** The variants of one experiment; any string where there is no registry. */
-export type VariantOf<R extends Registry, K extends ExperimentKey<R>> = string extends keyof R
-  ? string
-  : NamesIn<R[K]["variants"]>;
-
-type NamesIn<Variants> = Variants extends readonly (infer Name)[] ? Name & string : keyof Variants & string;
+import { compileWeights } from "./weights.ts";
 
 /** A declared experiment with everything that requests need of it. */
 export interface CompiledExperiment {
@@ -30,6 +12,13 @@ export interface CompiledExperiment {
   readonly id: string;
   /** The assignment to each declared variant, shared by all requests that have it. */
   readonly assignments: ReadonlyMap<string, CompiledAssignment>;
+  readonly variants: readonly string[];
+  readonly isRunning: boolean;
+  readonly targeting: ((attributes: object) => unknown) | undefined;
+  readonly bucketOf: Bucketing;
+  readonly assigner: Assigner | undefined;
+  readonly timeLimitMs: number;
+  readonly fallback: string | undefined;
 }
 
 export type CompiledRegistry = ReadonlyMap<string, CompiledExperiment>;
@@ -69,6 +58,23 @@ export function compileRegistry(registry: unknown, prefix: string): CompiledRegi
   return compiled;
 }
 
+const DEFINITION_NAMES: readonly (keyof ExperimentDefinition)[] = [
+  "id",
+  "variants",
+  "seed",
+  "coverage",
+  "namespace",
+  "targeting",
+  "status",
+  "assigner",
+  "timeLimitMs",
+  "fallback",
+];
+
+/** A page waits for an assigner; what takes longer than this is worse for it than the fallback. */
+const DEFAULT_TIME_LIMIT_MS = 250;
+const MAX_TIME_LIMIT_MS = 60_000;
+
 function compileExperiment(key: string, definition: unknown, prefix: string): CompiledExperiment {
   const isKey: boolean = isExperimentKey(key);
   if (!isKey) {
@@ -79,14 +85,18 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
   if (typeof definition !== "object" || definition === null || Array.isArray(definition)) {
     throw new ExperimentConfigError("ERR_EXPERIMENT", `${where} is no object; write { id, variants }`);
   }
-  const unknown = Object.keys(definition).find((name) => name !== "id" && name !== "variants");
+  const unknown = Object.keys(definition).find((name) => !DEFINITION_NAMES.some((known) => known === name));
   if (unknown !== undefined) {
     throw new ExperimentConfigError(
       "ERR_UNKNOWN_OPTION",
-      `${where}.${unknown} is unknown; an experiment has id and variants`,
+      `${where}.${unknown} is unknown; an experiment has ${DEFINITION_NAMES.join(", ")}`,
     );
   }
-  const id: unknown = "id" in definition ? definition.id : undefined;
+  const given: { readonly [Name in keyof ExperimentDefinition]?: unknown } = definition;
+  const { id, seed = id, coverage = 1, targeting, status = "running", assigner, fallback } = given;
+  const { timeLimitMs = DEFAULT_TIME_LIMIT_MS } = given;
+  const refuse = (option: string, value: unknown, mend: string): ExperimentConfigError =>
+    new ExperimentConfigError("ERR_EXPERIMENT", `${where}.${option} is ${show(value)}; write ${mend}`);
   if (!isExperimentName(id)) {
     const wrong = id === undefined ? "is missing" : `is ${show(id)}`;
     throw new ExperimentConfigError(
@@ -94,50 +104,59 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
       `${where}.id ${wrong}; write ${NAME_RULE}, such as "${key}_2026q1"`,
     );
   }
-  const weights = compileWeights(where, "variants" in definition ? definition.variants : undefined);
+  const weights = compileWeights(where, given.variants);
+  if (typeof seed !== "string" || seed === "") throw refuse("seed", seed, "a text that is not empty");
+  if (!isShare(coverage)) throw refuse("coverage", coverage, "a share from 0 to 1");
+  if (targeting !== undefined && typeof targeting !== "function") {
+    throw refuse("targeting", targeting, "(attributes) => boolean");
+  }
+  if (status !== "running" && status !== "stopped") throw refuse("status", status, '"running" or "stopped"');
+  if (assigner !== undefined && typeof assigner !== "function") {
+    throw refuse("assigner", assigner, "(request) => variant, or a promise of it");
+  }
+  if (typeof timeLimitMs !== "number" || !(timeLimitMs > 0 && timeLimitMs <= MAX_TIME_LIMIT_MS)) {
+    throw refuse("timeLimitMs", timeLimitMs, `milliseconds, more than 0 and at most ${MAX_TIME_LIMIT_MS}`);
+  }
+  if (fallback !== undefined && (typeof fallback !== "string" || !weights.has(fallback))) {
+    throw refuse("fallback", fallback, `one of its variants: ${[...weights.keys()].join(", ")}`);
+  }
   const assignments = new Map<string, CompiledAssignment>();
   for (const variant of weights.keys()) {
-    assignments.set(variant, compileAssignment({ key, id, variant, forced: false }, prefix, true));
+    assignments.set(variant, compileAssignment({ key, id, variant, forced: false }, { prefix, countable: true }));
   }
-  return Object.freeze({ key, id, assignments });
+  return Object.freeze({
+    key,
+    id,
+    assignments,
+    variants: Object.freeze([...weights.keys()]),
+    isRunning: status === "running",
+    targeting:
+      targeting === undefined ? undefined : (attributes: object) => Reflect.apply(targeting, undefined, [attributes]),
+    bucketOf: compileBucketing({ seed, weights, coverage, namespace: compileNamespace(where, given.namespace) }),
+    // why: that it is a function is all that can be known; what it answers is checked each time
+    assigner: assigner as Assigner | undefined,
+    timeLimitMs,
+    fallback,
+  });
 }
 
-function compileWeights(where: string, variants: unknown): ReadonlyMap<string, number> {
-  if (typeof variants !== "object" || variants === null) {
-    throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants is missing; list at least two`);
-  }
-  const entries: [unknown, unknown][] = Array.isArray(variants)
-    ? Array.from(variants, (variant: unknown) => [variant, 1])
-    : Object.entries(variants);
-  if (entries.length === 0) {
-    throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants is empty; list at least two`);
-  }
-  const weights = new Map<string, number>();
-  for (const [variant, weight] of entries) {
-    if (!isExperimentName(variant)) {
-      throw new ExperimentConfigError(
-        "ERR_VARIANT",
-        `${where}.variants holds ${show(variant)}, which is not ${NAME_RULE}`,
-      );
-    }
-    if (weights.has(variant)) {
-      throw new ExperimentConfigError(
-        "ERR_DUPLICATE_VARIANT",
-        `${where}.variants lists "${variant}" twice; list it once`,
-      );
-    }
-    if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
-      throw new ExperimentConfigError(
-        "ERR_WEIGHT",
-        `${where}.variants.${variant} is ${show(weight)}; a weight is a number that is not negative`,
-      );
-    }
-    weights.set(variant, weight);
-  }
-  if ([...weights.values()].every((weight) => weight === 0)) {
-    throw new ExperimentConfigError("ERR_WEIGHT", `${where}.variants has only weights of 0; give one of them a share`);
-  }
-  return weights;
+function compileNamespace(where: string, namespace: unknown): NamespaceShare | undefined {
+  if (namespace === undefined) return undefined;
+  const { name, range }: Readonly<Record<"name" | "range", unknown>> = {
+    name: undefined,
+    range: undefined,
+    ...(typeof namespace === "object" ? namespace : {}),
+  };
+  const [from, to]: readonly unknown[] = Array.isArray(range) && range.length === 2 ? range : [];
+  if (typeof name === "string" && name !== "" && isShare(from) && isShare(to) && from < to) return { name, from, to };
+  throw new ExperimentConfigError(
+    "ERR_EXPERIMENT",
+    `${where}.namespace is ${show(namespace)}; write { name: "checkout_page", range: [0, 0.5] }, a range within 0 and 1`,
+  );
+}
+
+function isShare(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 1;
 }
 
 /** A Map or a RegExp has no entries of its own, and would pass for an empty registry. */

@@ -18,12 +18,16 @@ export class UnregisteredAssignments {
   }
 
   get(assignment: Assignment): CompiledAssignment {
-    if (assignment.forced) return compileAssignment(assignment, this.#prefix, false);
+    if (assignment.forced) return compileAssignment(assignment, { prefix: this.#prefix, countable: false });
+    if (assignment.subject !== undefined) {
+      const countable = admit(assignment.id ?? "", assignment.variant);
+      return compileAssignment(assignment, { prefix: this.#prefix, countable, subjectTravels: true });
+    }
     const name = `${assignment.key} ${assignment.id ?? ""} ${assignment.variant}`;
     const known = this.#known.get(name);
     if (known !== undefined) return known;
     const countable = admit(assignment.id ?? "", assignment.variant);
-    const compiled = compileAssignment(assignment, this.#prefix, countable);
+    const compiled = compileAssignment(assignment, { prefix: this.#prefix, countable });
     if (countable && this.#known.size < MAX_MEASURED_EXPERIMENTS * MAX_MEASURED_VARIANTS)
       this.#known.set(name, compiled);
     return compiled;

@@ -15,6 +15,7 @@ interface Draft {
   /** The declared assignment to the variant. */
   shared: CompiledAssignment | undefined;
   forced: boolean;
+  subject: string | undefined;
   members: number;
 }
 
@@ -57,7 +58,7 @@ export function readAssignments(
 }
 
 /** In the order in which the experiments came. The members of one mostly stand side by side, so the last one is tried first. */
-function draftsOf({ options, counters }: Instance, parts: readonly string[]): readonly Draft[] {
+function draftsOf({ registry, counters }: Instance, parts: readonly string[]): readonly Draft[] {
   const drafts: Draft[] = [];
   let byKey: Map<string, Draft> | undefined;
   let draft: Draft | undefined;
@@ -69,9 +70,18 @@ function draftsOf({ options, counters }: Instance, parts: readonly string[]): re
       draft = byKey.get(key);
     }
     if (draft === undefined) {
-      const declared = options.registry?.get(key);
+      const declared = registry?.get(key);
       if (declared !== undefined || isExperimentKey(key)) {
-        draft = { key, declared, id: undefined, variant: undefined, shared: undefined, forced: false, members: 0 };
+        draft = {
+          key,
+          declared,
+          id: undefined,
+          variant: undefined,
+          shared: undefined,
+          forced: false,
+          subject: undefined,
+          members: 0,
+        };
         drafts.push(draft);
       }
     }
@@ -98,22 +108,27 @@ function apply(draft: Draft, field: string, value: string): boolean {
     case "forced":
       draft.forced = value === "1";
       return draft.forced;
+    case "subject":
+      if (!isExperimentName(value)) return false;
+      draft.subject = value;
+      return true;
     default:
       return false;
   }
 }
 
-function resolve({ options, counters, compile }: Instance, draft: Draft): CompiledAssignment | undefined {
-  const { key, declared, id = declared?.id, variant, shared, forced, members } = draft;
+function resolve({ options, registry, counters, compile }: Instance, draft: Draft): CompiledAssignment | undefined {
+  const { key, declared, id = declared?.id, variant, shared, forced, subject, members } = draft;
   if (variant === undefined) {
     counters.reject("orphan", members);
     return undefined;
   }
-  if (shared === undefined && options.dropsUnknown && options.registry !== undefined) {
+  if (shared === undefined && options.dropsUnknown && registry !== undefined) {
     counters.reject("unknown", members);
     return undefined;
   }
   if (declared !== undefined && id !== declared.id) counters.reject("id_mismatch");
-  else if (shared !== undefined && !forced) return shared;
-  return compile({ key, id, variant, forced });
+  else if (shared !== undefined && !forced && subject === undefined) return shared;
+  const assignment = { key, id, variant, forced, ...(subject === undefined ? {} : { subject }) };
+  return compile(assignment, { subjectTravels: true });
 }

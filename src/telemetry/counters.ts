@@ -1,5 +1,7 @@
-import { type Counter, type Histogram, type Meter, ROOT_CONTEXT } from "@opentelemetry/api";
+import { type Attributes, type Counter, type Histogram, type Meter, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { CompiledAssignment } from "../assignment/assignment.ts";
+import type { EvaluationReason } from "../assignment/reason.ts";
+import type { OverrideRefusal } from "../override/token.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { attempt } from "./diagnostics.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
@@ -21,11 +23,32 @@ export type RejectionReason =
 
 const METER: MeterIdentity = { name: SCOPE_NAME, version: VERSION, options: undefined };
 
+/** Money, mostly: steps of 1, 2 and 5, since nobody knows the currency. */
+const VALUE_BOUNDARIES = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+
 /** What the package measures of itself. Nothing here throws. */
 export class ExperimentCounters {
   readonly #assignments: LateInstrument<Counter> = counter("experiment.assignments", {
     unit: "{assignment}",
     description: "Assignments that this service made or recorded.",
+  });
+  readonly #exposures: LateInstrument<Counter> = counter("experiment.exposures", {
+    unit: "{exposure}",
+    description: "Requests in which a variant made a difference to the subject, once for each experiment.",
+  });
+  readonly #conversions: LateInstrument<Counter> = counter("experiment.conversions", {
+    unit: "{conversion}",
+    description: "Outcomes that experiments count, once for each experiment that counts.",
+  });
+  readonly #values: LateInstrument<Histogram> = new LateInstrument(METER, (meter: Meter) =>
+    meter.createHistogram("experiment.conversion.value", {
+      description: "What conversions were worth, in whatever the service counts.",
+      advice: { explicitBucketBoundaries: VALUE_BOUNDARIES },
+    }),
+  );
+  readonly #overrides: LateInstrument<Counter> = counter("experiment.override.rejections", {
+    unit: "{override}",
+    description: "Overrides that do not count, by reason.",
   });
   readonly #rejections: LateInstrument<Counter> = counter("experiment.baggage.rejections", {
     unit: "{member}",
@@ -44,8 +67,27 @@ export class ExperimentCounters {
       attempt("meter", "a counter threw", () => this.#rejections.get()?.add(members, { reason }, ROOT_CONTEXT));
   }
 
-  assigned({ metricPair }: CompiledAssignment): void {
-    attempt("meter", "a counter threw", () => this.#assignments.get()?.add(1, metricPair));
+  /** @param failure `error.type`, from a closed list, where a fallback stands in */
+  assigned({ metricPair }: CompiledAssignment, reason: EvaluationReason, failure?: string): void {
+    const attributes: Attributes = { ...metricPair, "feature_flag.result.reason": reason };
+    if (failure !== undefined) attributes["error.type"] = failure;
+    attempt("meter", "a counter threw", () => this.#assignments.get()?.add(1, attributes));
+  }
+
+  exposed({ metricPair }: CompiledAssignment): void {
+    attempt("meter", "a counter threw", () => this.#exposures.get()?.add(1, metricPair));
+  }
+
+  converted({ metricPair }: CompiledAssignment, name: string, value: number | undefined): void {
+    attempt("meter", "a counter threw", () => {
+      const attributes = { ...metricPair, "experiment.conversion": name };
+      this.#conversions.get()?.add(1, attributes);
+      if (value !== undefined) this.#values.get()?.record(value, attributes);
+    });
+  }
+
+  refuseOverride(reason: OverrideRefusal | "unknown" | "inside"): void {
+    attempt("meter", "a counter threw", () => this.#overrides.get()?.add(1, { reason }, ROOT_CONTEXT));
   }
 
   sent(bytes: number): void {

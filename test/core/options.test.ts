@@ -93,7 +93,7 @@ const MISTAKES: readonly Mistake[] = [
     code: "ERR_UNKNOWN_OPTION",
     of: [{ colour: "blue" }, { "": 1 }, { __proto: 1 }, JSON.parse('{"__proto__":{"strict":true}}')],
     names: "the option",
-    mend: "the options are experiments, primary, trustInbound, trustProxied, propagateTo, prefix, unknown, foreignBaggage, strict",
+    mend: "the options are experiments, primary, trustInbound, trustProxied, propagateTo, prefix, unknown, foreignBaggage, overrides, store, recordSubject, subjectSecret, strict",
   },
   {
     title: "OPT-05 neither experiments nor trust",
@@ -127,7 +127,7 @@ const MISTAKES: readonly Mistake[] = [
     code: "ERR_UNKNOWN_OPTION",
     of: [withExperiment({ ...CHECKOUT, variant: "a" }), withExperiment({ ...CHECKOUT, variant: undefined })],
     names: "experiments.checkout.variant is unknown",
-    mend: "an experiment has id and variants",
+    mend: "an experiment has id, variants, seed, coverage",
   },
   {
     title: "OPT-13 a key that cannot name members and attributes",

@@ -530,9 +530,15 @@ describe("experiment.assignments", () => {
     openRequest(experiments).run(() => usageError(() => experiments.record("counted", "c")));
 
     const points = await counted();
-    expect(points.get('{"experiment.id":"counted_1","experiment.variant":"a"}')).toBe(3);
-    expect(points.get('{"experiment.id":"counted_1","experiment.variant":"b"}')).toBeUndefined();
-    expect(points.get('{"experiment.id":"second_1","experiment.variant":"b"}')).toBe(3);
+    expect(
+      points.get('{"experiment.id":"counted_1","experiment.variant":"a","feature_flag.result.reason":"unknown"}'),
+    ).toBe(3);
+    expect(
+      points.get('{"experiment.id":"counted_1","experiment.variant":"b","feature_flag.result.reason":"unknown"}'),
+    ).toBeUndefined();
+    expect(
+      points.get('{"experiment.id":"second_1","experiment.variant":"b","feature_flag.result.reason":"unknown"}'),
+    ).toBe(3);
     const metric = (await reader.metrics()).get("experiment.assignments");
     expect(metric?.descriptor).toMatchObject({ unit: "{assignment}" });
   });
@@ -548,7 +554,9 @@ describe("experiment.assignments", () => {
     const after = await counted();
     // They have no id, so that to a meter they are one experiment, of which 8 variants are measured, or fewer where other
     // tests of this process had some of them.
-    expect(after.get('{"experiment.variant":"other"}')).toBeGreaterThanOrEqual(144 - 8 * 12);
+    expect(after.get('{"experiment.variant":"other","feature_flag.result.reason":"unknown"}')).toBeGreaterThanOrEqual(
+      144 - 8 * 12,
+    );
     expect(after.size - before).toBeLessThanOrEqual(8 + 1);
   });
 });

@@ -1,0 +1,3 @@
+export async function describe(_args: readonly string[]): Promise<string> {
+  return "";
+}

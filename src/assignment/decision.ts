@@ -1,0 +1,77 @@
+import type { HttpExchange } from "../http-exchange.ts";
+import { holds } from "../propagation/predicate.ts";
+import { show } from "../show.ts";
+import { advise } from "../telemetry/diagnostics.ts";
+import type { Assigner, SubjectAttributes } from "./definition.ts";
+import { type EvaluationReason, isEvaluationReason } from "./reason.ts";
+import type { CompiledExperiment } from "./registry.ts";
+import { recall, remember, type StickyStore } from "./sticky-store.ts";
+import { withinTime } from "./time-limit.ts";
+
+/** Why an assigner's answer does not count; the values of `error.type`. */
+export type AssignerFailure = "timeout" | "assigner_error" | "unknown_variant";
+
+/** What was decided for a subject that takes part. */
+export interface Decision {
+  readonly variant: string;
+  readonly reason: EvaluationReason;
+  /** Where the variant is the fallback. */
+  readonly failure: AssignerFailure | undefined;
+}
+
+/** Decides for one subject; undefined where it takes no part. Never rejects. */
+export async function decide(
+  experiment: CompiledExperiment,
+  subject: string,
+  attributes: SubjectAttributes,
+  store: StickyStore | undefined,
+  exchange: HttpExchange | undefined,
+): Promise<Decision | undefined> {
+  const { key, id, isRunning, targeting, bucketOf, assigner } = experiment;
+  if (!isRunning) return undefined;
+  if (targeting !== undefined && !holds("targeting", "targeting", () => targeting(attributes))) return undefined;
+  if (store !== undefined) {
+    const known = await recall(store, { key, id, subject, exchange });
+    if (known !== undefined && experiment.assignments.has(known)) {
+      return { variant: known, reason: "cached", failure: undefined };
+    }
+  }
+  const decision =
+    assigner === undefined ? bucketed(bucketOf(subject)) : await ask(experiment, assigner, subject, attributes);
+  if (store !== undefined && decision !== undefined && decision.failure === undefined) {
+    await remember(store, { key, id, subject, exchange }, decision.variant);
+  }
+  return decision;
+}
+
+function bucketed(variant: string | undefined): Decision | undefined {
+  return variant === undefined ? undefined : { variant, reason: "split", failure: undefined };
+}
+
+async function ask(
+  { key, id, variants, assignments, timeLimitMs, fallback }: CompiledExperiment,
+  assigner: Assigner,
+  subject: string,
+  attributes: SubjectAttributes,
+): Promise<Decision | undefined> {
+  const outcome = await withinTime(timeLimitMs, (signal) =>
+    assigner({ key, id, subject, attributes, variants, signal }),
+  );
+  const fail = (failure: AssignerFailure, message: string, error?: unknown): Decision | undefined => {
+    const instead = fallback === undefined ? "nobody is assigned; declare a fallback" : `${fallback} is given instead`;
+    advise("assigner", `the assigner of ${key} ${message}; ${instead}`, error);
+    return fallback === undefined ? undefined : { variant: fallback, reason: "error", failure };
+  };
+  if (outcome.kind === "timeout") return fail("timeout", `took more than ${timeLimitMs} ms`);
+  if (outcome.kind === "error") return fail("assigner_error", "failed", outcome.error);
+  const answer: unknown = outcome.value;
+  const { variant, reason }: Readonly<Record<"variant" | "reason", unknown>> =
+    typeof answer === "object" && answer !== null
+      ? { variant: undefined, reason: undefined, ...answer }
+      : { variant: answer, reason: undefined };
+  if (variant === undefined || variant === null) return undefined;
+  if (typeof variant !== "string" || !assignments.has(variant)) {
+    return fail("unknown_variant", `gave ${show(variant)}, which is none of ${variants.join(", ")}`);
+  }
+  return { variant, reason: isEvaluationReason(reason) ? reason : "unknown", failure: undefined };
+}

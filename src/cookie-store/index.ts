@@ -1,0 +1,121 @@
+/** Keeps a visitor in their variants by a signed cookie, also where nobody knows who they are. */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { isExperimentName } from "../assignment/names.ts";
+import type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
+import { cookieValue, isCookieName } from "../cookies.ts";
+import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
+import { ExperimentConfigError } from "../errors.ts";
+import type { HttpExchange } from "../http-exchange.ts";
+import { show } from "../show.ts";
+
+/** How the cookie is made. */
+export interface CookieStoreOptions {
+  /** One secret of at least 16 characters, or several: the first signs, all of them verify. */
+  readonly secrets: string | readonly string[];
+  /** Default: `experiments`. */
+  readonly name?: string;
+  /** Default: `"90d"`. */
+  readonly maxAge?: Duration;
+  /** Default: `/`. */
+  readonly path?: string;
+  /** Default: none, so that the cookie is this host's alone. */
+  readonly domain?: string;
+  /** Default: `"Lax"`. `"None"` needs `secure`. */
+  readonly sameSite?: "Strict" | "Lax" | "None";
+  /** Default: true. Browsers take such a cookie from `http://localhost` too. */
+  readonly secure?: boolean;
+  /** Default: true. */
+  readonly httpOnly?: boolean;
+}
+
+const MIN_SECRET_LENGTH = 16;
+/** A browser keeps 4096 bytes of a cookie (RFC 6265, section 6.1). With names at their longest, these are fewer. */
+const MAX_EXPERIMENTS = 24;
+const PURPOSE = "otel-experiments cookie v1\n";
+const VALUE = /^([A-Za-z0-9._~-]+)!([A-Za-z0-9_-]{43})$/;
+
+/**
+ * A store for `createExperiments({ store: cookieStore({ secrets }) })`. The cookie holds variants by experiment id; what
+ * is not signed counts as no cookie. The subject does not matter to it: the browser is who stays in its variant.
+ *
+ * @throws ExperimentConfigError
+ */
+export function cookieStore(options: CookieStoreOptions): StickyStore {
+  const { name = "experiments" } = options;
+  const secrets = typeof options.secrets === "string" ? [options.secrets] : [...options.secrets];
+  const [first] = secrets;
+  if (
+    first === undefined ||
+    secrets.some((secret) => typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH)
+  ) {
+    throw refuse(`a secret of the cookie store is missing or short; write at least ${MIN_SECRET_LENGTH} characters`);
+  }
+  if (!isCookieName(name)) throw refuse(`the cookie's name is ${show(name)}; write a token such as "experiments"`);
+  const attributes = compileAttributes(options);
+  // What a response sets already is what the next assignment of the same request adds to.
+  const written = new WeakMap<HttpExchange, ReadonlyMap<string, string>>();
+  const read = (exchange: HttpExchange): ReadonlyMap<string, string> =>
+    written.get(exchange) ?? verified(cookieValue(exchange.header("cookie"), name), secrets);
+  return Object.freeze({
+    get: (_: string, { id, exchange }: StickyKey) => (exchange === undefined ? undefined : read(exchange).get(id)),
+    set(_: string, variant: string, { key, id, exchange }: StickyKey) {
+      if (exchange === undefined) throw new Error(`there is no response that could keep ${key} in a cookie`);
+      const others = [...read(exchange)].filter(([other]) => other !== id);
+      const variants = new Map([...others, [id, variant] as const].slice(-MAX_EXPERIMENTS));
+      const line = `${name}=${signed(variants, first)}${attributes}`;
+      if (exchange.setCookie?.(name, line) !== true)
+        throw new Error(`the response has begun, so ${key} is in no cookie`);
+      written.set(exchange, variants);
+    },
+  });
+}
+
+function compileAttributes(options: CookieStoreOptions): string {
+  const { maxAge = "90d", path = "/", domain, sameSite = "Lax", secure = true, httpOnly = true } = options;
+  const seconds = secondsOf(maxAge);
+  if (seconds === undefined) throw refuse(`maxAge is ${show(maxAge)}; write ${DURATION_RULE}`);
+  if (!/^\/[^;\s]*$/.test(path)) throw refuse(`path is ${show(path)}; write one that begins with a slash`);
+  if (domain !== undefined && !/^[A-Za-z0-9.-]+$/.test(domain)) throw refuse(`domain is ${show(domain)}; write a host`);
+  if (sameSite !== "Strict" && sameSite !== "Lax" && sameSite !== "None") {
+    throw refuse(`sameSite is ${show(sameSite)}; write "Strict", "Lax" or "None"`);
+  }
+  if (sameSite === "None" && !secure)
+    throw refuse('sameSite: "None" without secure is refused by browsers; leave secure on');
+  return [
+    `; Max-Age=${seconds}; Path=${path}`,
+    domain === undefined ? "" : `; Domain=${domain}`,
+    `; SameSite=${sameSite}`,
+    secure ? "; Secure" : "",
+    httpOnly ? "; HttpOnly" : "",
+  ].join("");
+}
+
+/** `id~variant!signature`: names as they are, since neither holds a tilde or an exclamation mark. */
+function signed(variants: ReadonlyMap<string, string>, secret: string): string {
+  const text = Array.from(variants, (pair) => pair.join("~")).join("~");
+  return `${text}!${signatureOf(text, secret).toString("base64url")}`;
+}
+
+function verified(value: string | undefined, secrets: readonly string[]): ReadonlyMap<string, string> {
+  const variants = new Map<string, string>();
+  const [, text, signature] = (value === undefined || value.length > 4096 ? null : VALUE.exec(value)) ?? [];
+  if (text === undefined || signature === undefined) return variants;
+  const given = Buffer.from(signature, "base64url");
+  let isSigned = false;
+  for (const secret of secrets) isSigned = timingSafeEqual(given, signatureOf(text, secret)) || isSigned;
+  if (!isSigned) return variants;
+  const names = text.split("~");
+  for (let i = 0; i + 1 < names.length; i += 2) {
+    const [id, variant] = [names[i], names[i + 1]];
+    if (isExperimentName(id) && isExperimentName(variant)) variants.set(id, variant);
+  }
+  return variants;
+}
+
+function signatureOf(text: string, secret: string): Buffer {
+  return createHmac("sha256", secret).update(PURPOSE).update(text).digest();
+}
+
+function refuse(message: string): ExperimentConfigError {
+  return new ExperimentConfigError("ERR_STORE", message);
+}

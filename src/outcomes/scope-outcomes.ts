@@ -1,0 +1,42 @@
+import type { Attributes } from "@opentelemetry/api";
+
+/** Names beyond this are counted, and no longer listed on the span. */
+const MAX_LISTED = 16;
+
+interface Conversions {
+  readonly names: string[];
+  value: number | undefined;
+}
+
+/** What came of the variants of one request: whom they made a difference to, and what those did. */
+export class ScopeOutcomes {
+  readonly #exposed = new Set<string>();
+  readonly #conversions = new Map<string, Conversions>();
+
+  /** Whether it is news. */
+  markExposed(key: string): boolean {
+    if (this.#exposed.has(key)) return false;
+    this.#exposed.add(key);
+    return true;
+  }
+
+  hasExposed(key: string): boolean {
+    return this.#exposed.has(key);
+  }
+
+  /** What the server span shows of an experiment's conversions from now on: their names, and the sum of their values. */
+  addConversion(key: string, name: string, value: number | undefined): Attributes {
+    let conversions = this.#conversions.get(key);
+    if (conversions === undefined) {
+      conversions = { names: [], value: undefined };
+      this.#conversions.set(key, conversions);
+    }
+    const { names } = conversions;
+    if (names.length < MAX_LISTED && !names.includes(name)) names.push(name);
+    if (value !== undefined) conversions.value = (conversions.value ?? 0) + value;
+    return {
+      [`experiment.${key}.conversions`]: [...names],
+      ...(conversions.value === undefined ? {} : { [`experiment.${key}.conversion.value`]: conversions.value }),
+    };
+  }
+}

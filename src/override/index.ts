@@ -1,0 +1,152 @@
+/**
+ * Forced variants for tests by hand: a signed token says which, for whom and how long. What it forces travels as forced
+ * and counts in no measurement, no exposure and no conversion.
+ */
+import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "../assignment/names.ts";
+import { cookieValue, isCookieName } from "../cookies.ts";
+import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
+import { ExperimentConfigError } from "../errors.ts";
+import { show } from "../show.ts";
+import type { OverrideArrival, OverrideSource } from "./source.ts";
+import { signToken, verifyToken } from "./token.ts";
+
+export type { Duration } from "../duration.ts";
+export type { OverrideArrival, OverrideSource } from "./source.ts";
+export type { OverrideRefusal } from "./token.ts";
+
+/** How an override is signed. */
+export interface SignOverrideOptions {
+  /** At least 16 characters, known to the services at the edge alone. */
+  readonly secret: string;
+  /** Where it counts, such as `staging`. */
+  readonly audience: string;
+  /** How long it counts: seconds, or text such as `"2h"`. Default: `"1h"`. */
+  readonly expiresIn?: Duration;
+}
+
+/** Which overrides a service accepts, and where it looks for them. */
+export interface AcceptOverridesOptions {
+  /** One secret, or several: any of them may have signed, so that a new one is put in front of the old one. */
+  readonly secrets: string | readonly string[];
+  /** What the token must name. */
+  readonly audience: string;
+  /** Default: the header `x-experiment-override`. */
+  readonly from?: {
+    readonly header?: string;
+    readonly cookie?: string;
+    readonly query?: string;
+  };
+  /** The longest life of a token that is accepted, from when it was signed. Default: `"1d"`. */
+  readonly maxLifetime?: Duration;
+}
+
+const MIN_SECRET_LENGTH = 16;
+const DEFAULT_HEADER = "x-experiment-override";
+const MAX_EXPERIMENTS = 32;
+
+/**
+ * Signs an override: `signOverride({ checkout: "express" }, { secret, audience: "staging", expiresIn: "2h" })`.
+ *
+ * @returns a token that can stand in a header, a cookie and a query as it is
+ * @throws ExperimentConfigError
+ */
+export function signOverride(
+  variants: Readonly<Record<string, string>>,
+  { secret, audience, expiresIn = "1h" }: SignOverrideOptions,
+): string {
+  const entries = Object.entries(variants);
+  if (entries.length === 0 || entries.length > MAX_EXPERIMENTS) {
+    throw refuse(`an override forces 1 to ${MAX_EXPERIMENTS} experiments; write { checkout: "express" }`);
+  }
+  for (const [key, variant] of entries) {
+    if (!isExperimentKey(key)) throw refuse(`the override's key ${show(key)} is not ${KEY_RULE}`);
+    if (!isExperimentName(variant)) throw refuse(`the override's variant ${show(variant)} is not ${NAME_RULE}`);
+  }
+  const lifetime = secondsOf(expiresIn);
+  if (lifetime === undefined) throw refuse(`expiresIn is ${show(expiresIn)}; write ${DURATION_RULE}`);
+  const issuedAt = now();
+  const claims = { variants: new Map(entries), audience: checkAudience(audience), issuedAt };
+  return signToken({ ...claims, expiresAt: issuedAt + lifetime }, checkSecret(secret));
+}
+
+/**
+ * Accepts overrides at the edge: `createExperiments({ …, overrides: acceptOverrides({ secrets, audience: "staging" }) })`.
+ * A caller that is trusted sends its forced variants in the baggage; from it no token is taken.
+ *
+ * @throws ExperimentConfigError
+ */
+export function acceptOverrides(options: AcceptOverridesOptions): OverrideSource {
+  const { audience, from = { header: DEFAULT_HEADER }, maxLifetime: longest = "1d" } = options;
+  const secrets = typeof options.secrets === "string" ? [options.secrets] : [...options.secrets];
+  if (secrets.length === 0) throw refuse("acceptOverrides has no secret; give at least one");
+  for (const secret of secrets) checkSecret(secret);
+  checkAudience(audience);
+  const maxLifetime = secondsOf(longest);
+  if (maxLifetime === undefined) throw refuse(`maxLifetime is ${show(longest)}; write ${DURATION_RULE}`);
+  const find = compilePlaces(from);
+  return Object.freeze({
+    read(arrival: OverrideArrival) {
+      const token = find(arrival);
+      if (token === undefined || token === "") return undefined;
+      const claims = verifyToken(token, { secrets, audience, maxLifetime, now: now() });
+      return typeof claims === "string" ? claims : claims.variants;
+    },
+  });
+}
+
+type Place = (arrival: OverrideArrival) => string | undefined;
+
+/** The first place that has a token counts: the header, then the query, then the cookie. */
+function compilePlaces({ header, cookie, query }: NonNullable<AcceptOverridesOptions["from"]>): Place {
+  const places: Place[] = [];
+  if (header !== undefined) {
+    const name = header.toLowerCase();
+    if (!isCookieName(name)) throw refuse(`from.header is ${show(header)}; write a header's name`);
+    places.push((arrival) => {
+      const value = arrival.header(name);
+      return typeof value === "object" ? value[0] : value;
+    });
+  }
+  if (query !== undefined) {
+    if (typeof query !== "string" || query === "")
+      throw refuse(`from.query is ${show(query)}; write a parameter's name`);
+    places.push(({ url }) => queryParameter(url, query));
+  }
+  if (cookie !== undefined) {
+    if (!isCookieName(cookie)) throw refuse(`from.cookie is ${show(cookie)}; write a cookie's name`);
+    places.push((arrival) => cookieValue(arrival.header("cookie"), cookie));
+  }
+  if (places.length === 0)
+    throw refuse('from names no place; write { header: "x-experiment-override" }, cookie or query');
+  return (arrival) => {
+    for (const place of places) {
+      const token = place(arrival);
+      if (token !== undefined) return token;
+    }
+    return undefined;
+  };
+}
+
+function queryParameter(url: string | undefined, name: string): string | undefined {
+  const start = url?.indexOf("?") ?? -1;
+  if (url === undefined || start === -1 || !url.includes(name, start)) return undefined;
+  return new URLSearchParams(url.slice(start + 1)).get(name) ?? undefined;
+}
+
+function checkSecret(secret: unknown): string {
+  if (typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH) return secret;
+  throw refuse(`a secret of overrides is missing or short; write at least ${MIN_SECRET_LENGTH} characters`);
+}
+
+function checkAudience(audience: unknown): string {
+  if (typeof audience === "string" && audience !== "" && audience.length <= 64) return audience;
+  throw refuse(`the audience is ${show(audience)}; name where the override counts, such as "staging"`);
+}
+
+function refuse(message: string): ExperimentConfigError {
+  return new ExperimentConfigError("ERR_OVERRIDE", message);
+}
+
+function now(): number {
+  return Math.floor(Date.now() / 1000);
+}

@@ -1,0 +1,32 @@
+import { trace } from "@opentelemetry/api";
+import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, type CompiledAssignment } from "../assignment/assignment.ts";
+import type { EvaluationReason } from "../assignment/reason.ts";
+import { SCOPE_NAME, VERSION } from "../version.ts";
+import { attempt } from "./diagnostics.ts";
+
+/** What is said of how an assignment came about. */
+export interface AssignmentTrace {
+  /** Milliseconds since 1970. */
+  readonly startTime: number;
+  readonly reason: EvaluationReason;
+  /** `error.type`, where a fallback stands in. */
+  readonly failure: string | undefined;
+}
+
+/** The span `experiment.assign_variant`, from the question to the answer. Only who takes part has one. Never throws. */
+export function traceAssignment(assignment: CompiledAssignment, { startTime, reason, failure }: AssignmentTrace): void {
+  attempt("span", "the span of an assignment was refused", () => {
+    const span = trace.getTracer(SCOPE_NAME, VERSION).startSpan("experiment.assign_variant", { startTime });
+    if (span.isRecording()) {
+      const { key, id, variant } = assignment;
+      span.setAttributes({
+        "feature_flag.key": key,
+        "feature_flag.result.reason": reason,
+        ...(id === undefined ? {} : { [ATTR_EXPERIMENT_ID]: id }),
+        [ATTR_EXPERIMENT_VARIANT]: variant,
+        ...(failure === undefined ? {} : { "error.type": failure }),
+      });
+    }
+    span.end();
+  });
+}

@@ -1,0 +1,15 @@
+import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, type CompiledAssignment } from "../assignment/assignment.ts";
+import type { RequestScope } from "../scope.ts";
+import { subjectAttributes } from "./evaluation-event.ts";
+import { emitEvent } from "./events.ts";
+
+/** Emits `experiment.exposure`: the variant made a difference to the subject. Never throws. */
+export function emitExposure(scope: RequestScope, assignment: CompiledAssignment): void {
+  const { key, id, variant } = assignment;
+  emitEvent(scope, "experiment.exposure", () => ({
+    "experiment.key": key,
+    ...(id === undefined ? {} : { [ATTR_EXPERIMENT_ID]: id }),
+    [ATTR_EXPERIMENT_VARIANT]: variant,
+    ...subjectAttributes(assignment),
+  }));
+}
