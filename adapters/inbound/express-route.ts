@@ -8,6 +8,9 @@ export interface RoutedRequest {
 /** A segment that is a literal or one whole parameter: it stands for one segment of a URL, no more and no less. */
 const WHOLE_SEGMENT = /^:?[^:*?+(){}[\]!\\]+$/;
 
+/** What a request's target may have beside its path, all of it its sender's: Express matches the path alone. */
+const BESIDE_PATH = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*|[?#].*$/gi;
+
 /**
  * The route that answered, below the path that its routers are mounted at. Of that Express shows what was called, so
  * that a mount path with parameters has its callers' values. Its routers mostly do not look at case: in lower case, one
@@ -23,7 +26,7 @@ export function expressRoute({ baseUrl = "", originalUrl = "", route }: RoutedRe
 /** The URL's path in front of what the route matched. Express forgets it where an error leaves the routers. */
 function mountPath(path: string, url: string): string | undefined {
   const pattern = segmentsOf(path);
-  const called = segmentsOf(url.split("?", 1)[0] ?? "");
+  const called = segmentsOf(url.replace(BESIDE_PATH, ""));
   const depth = called.length - pattern.length;
   const fits = pattern.every(
     (segment, i) => WHOLE_SEGMENT.test(segment) && (segment.startsWith(":") || isSame(segment, called[depth + i])),

@@ -11,7 +11,7 @@ import { decorateLogging } from "./decorated-loggers.ts";
 import { carriesBaggage, DecoratedPropagator, isPropagator } from "./decorated-propagator.ts";
 import { decorateTracing } from "./decorated-tracers.ts";
 import { attributeMadeInstruments } from "./made-instruments.ts";
-import type { Attribution, Settings, SpanKindName } from "./settings.ts";
+import type { AttributesSetting, Settings, SpanKindName } from "./settings.ts";
 
 const KINDS: Readonly<Record<SpanKindName, SpanKind>> = {
   internal: SpanKind.INTERNAL,
@@ -75,7 +75,7 @@ function propagating({ propagator, propagateToCarriers }: Settings): Decorate | 
   };
 }
 
-function attributeOptions(attributes: Exclude<Attribution, "none">, keys: Settings["keys"]): AttributeOptions {
+function attributeOptions(attributes: Exclude<AttributesSetting, "none">, keys: Settings["keys"]): AttributeOptions {
   return { attributes, ...(keys === undefined ? {} : { experiments: keys }) };
 }
 

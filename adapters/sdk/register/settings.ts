@@ -2,15 +2,15 @@ import { isExperimentKey, KEY_RULE, nearestName } from "../../../src/signals.ts"
 import { CLIENT_DURATION, isInstrumentName } from "../instruments.ts";
 
 /** What is written of an assignment. */
-export type Attribution = "flat" | "keyed" | "both" | "none";
+export type AttributesSetting = "flat" | "keyed" | "both" | "none";
 
 /** What the variables of the environment ask for. */
 export interface Settings {
   readonly disabled: boolean;
-  readonly spanAttributes: Attribution;
+  readonly spanAttributes: AttributesSetting;
   /** By the names of OpenTelemetry's kinds, in lower case; undefined for all of them. */
   readonly spanKinds: readonly SpanKindName[] | undefined;
-  readonly logAttributes: Attribution;
+  readonly logAttributes: AttributesSetting;
   /** Undefined for all of them. */
   readonly keys: readonly string[] | undefined;
   /** Names of instruments besides `http.server.request.duration`; undefined for not even that one. */
@@ -42,7 +42,7 @@ export const VARIABLES = [
 ] as const;
 type Name = (typeof VARIABLES)[number];
 
-const ATTRIBUTIONS = ["flat", "keyed", "both", "none"] as const;
+const ATTRIBUTES_SETTINGS = ["flat", "keyed", "both", "none"] as const;
 const SPAN_KINDS = ["internal", "server", "client", "producer", "consumer"] as const;
 export type SpanKindName = (typeof SPAN_KINDS)[number];
 
@@ -61,19 +61,19 @@ export function readSettings(environment: Environment): ReadSettings {
     return otherwise;
   };
   const flag = (name: Name, otherwise: boolean): boolean => read(name, parseFlag, "true or false", otherwise);
-  const attribution = (name: Name): Attribution =>
-    read<Attribution>(name, oneOf(ATTRIBUTIONS), "flat, keyed, both or none", "flat");
+  const attributes = (name: Name): AttributesSetting =>
+    read<AttributesSetting>(name, oneOf(ATTRIBUTES_SETTINGS), "flat, keyed, both or none", "flat");
 
   const settings: Settings = {
     disabled: flag("OTEL_EXPERIMENTS_DISABLED", false),
-    spanAttributes: attribution("OTEL_EXPERIMENTS_SPAN_ATTRIBUTES"),
+    spanAttributes: attributes("OTEL_EXPERIMENTS_SPAN_ATTRIBUTES"),
     spanKinds: read<readonly SpanKindName[] | undefined>(
       "OTEL_EXPERIMENTS_SPAN_KINDS",
       listOf(oneOf(SPAN_KINDS)),
       "any of internal, server, client, producer and consumer, separated by commas",
       undefined,
     ),
-    logAttributes: attribution("OTEL_EXPERIMENTS_LOG_ATTRIBUTES"),
+    logAttributes: attributes("OTEL_EXPERIMENTS_LOG_ATTRIBUTES"),
     keys: read<readonly string[] | undefined>(
       "OTEL_EXPERIMENTS_KEYS",
       listOf((text) => (isExperimentKey(text) ? text : undefined)),

@@ -136,6 +136,20 @@ test.each([expressApp("Express 5", requireExpress()), expressApp("Express 4", re
   },
 );
 
+test.each([expressApp("Express 5", requireExpress()), expressApp("Express 4", requireExpress("express-4"))])(
+  "RTE-10 a route of $name has nothing of a target's host or fragment",
+  async (app) => {
+    const paths = [
+      "/items/1",
+      "http://stranger.example/items/2",
+      "/items/3#/made/up/items/4",
+      "//stranger.example/items/5",
+    ];
+    const { measured } = await routesOf(app, paths);
+    expect(measured.filter((route) => route !== undefined)).toEqual(["/items/:id"]);
+  },
+);
+
 test("RTE-08 routes are measured up to a bound, those that were known before it for ever", async () => {
   const app = expressApp("Express", requireExpress());
   const paths = Array.from({ length: 300 }, (_, i) => `/shops/s${i}/orders/1`);
