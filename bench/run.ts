@@ -3,6 +3,7 @@
  * ratio within this run, the median of paired rounds, over headers of which no two are the same. Exits 1 where a ratio
  * misses its bound.
  */
+import { assigning } from "./assigning.ts";
 import { inboundPath } from "./inbound-path.ts";
 import { linearity } from "./linearity.ts";
 import { outgoing } from "./outgoing.ts";
@@ -13,7 +14,7 @@ import { spans } from "./spans.ts";
 import { writing } from "./writing.ts";
 
 const rows: Row[] = [];
-for (const benchmark of [reading, writing, inboundPath, outgoing, outgoingCall, linearity, spans]) {
+for (const benchmark of [reading, writing, inboundPath, outgoing, outgoingCall, linearity, spans, assigning]) {
   for await (const row of benchmark()) {
     rows.push(row);
     const verdict = row.holds ? "ok" : "MISSED";

@@ -1,7 +1,6 @@
 import type { Context } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment/assignment.ts";
-import { decide } from "./assignment/decision.ts";
-import type { SubjectAttributes } from "./assignment/definition.ts";
+import { type Decision, decide } from "./assignment/decision.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "./assignment/names.ts";
 import type { EvaluationReason } from "./assignment/reason.ts";
 import { type CompiledExperiment, type CompiledRegistry, compileRegistry } from "./assignment/registry.ts";
@@ -149,24 +148,27 @@ export class Instance implements ScopeOwner {
     }
     const attributes = options?.attributes ?? {};
     const isOutside = this.#isOutside(scope, `assign(${show(key)}, …)`, "remembers nothing");
-    if (isOutside) return this.#decide(scope, experiment, subject, attributes);
-    return scope.decideOnce(key, () => this.#decide(scope, experiment, subject, attributes));
+    const decideNow = (): string | undefined | Promise<string | undefined> => {
+      const startTime = Date.now();
+      const decision = decide(experiment, subject, attributes, this.options.store, scope.exchange);
+      if (!(decision instanceof Promise)) return this.#settle(scope, experiment, subject, decision, startTime);
+      return decision.then((decided) => this.#settle(scope, experiment, subject, decided, startTime));
+    };
+    return isOutside ? Promise.resolve(decideNow()) : scope.decideOnce(key, decideNow);
   }
 
-  async #decide(
+  /** Notes what was decided, unless somebody has recorded a variant meanwhile. */
+  #settle(
     scope: RequestScope,
-    experiment: CompiledExperiment,
+    { key, id }: CompiledExperiment,
     subject: string,
-    attributes: SubjectAttributes,
-  ): Promise<string | undefined> {
-    const startTime = Date.now();
-    const decision = await decide(experiment, subject, attributes, this.options.store, scope.exchange);
-    if (decision === undefined) return undefined;
-    // Meanwhile somebody may have recorded one.
-    const standing = scope.find(experiment.key);
+    decision: Decision | undefined,
+    startTime: number,
+  ): string | undefined {
+    const standing = scope.find(key);
     if (standing !== undefined) return standing.variant;
+    if (decision === undefined) return undefined;
     const { variant, reason, failure } = decision;
-    const { key, id } = experiment;
     const recorded = this.options.recordSubject?.(id, subject);
     const assignment = this.compile(
       { key, id, variant, forced: false, ...(recorded === undefined ? {} : { subject: recorded.text }) },

@@ -201,14 +201,15 @@ export class RequestScope implements Scope {
   }
 
   /** Decides once for all who ask while it is not decided. */
-  decideOnce(key: string, decide: () => Promise<string | undefined>): Promise<string | undefined> {
+  decideOnce(key: string, decide: () => string | undefined | Promise<string | undefined>): Promise<string | undefined> {
+    const standing = this.#undecided?.get(key);
+    if (standing !== undefined) return standing;
+    const decision = decide();
+    if (!(decision instanceof Promise)) return Promise.resolve(decision);
     const undecided = (this.#undecided ??= new Map());
-    let decision = undecided.get(key);
-    if (decision === undefined) {
-      decision = decide().finally(() => undecided.delete(key));
-      undecided.set(key, decision);
-    }
-    return decision;
+    const decided = decision.finally(() => undecided.delete(key));
+    undecided.set(key, decided);
+    return decided;
   }
 
   find(key: string): CompiledAssignment | undefined {

@@ -19,17 +19,32 @@ export interface Decision {
   readonly failure: AssignerFailure | undefined;
 }
 
-/** Decides for one subject; undefined where it takes no part. Never rejects. */
-export async function decide(
+/**
+ * Decides for one subject; undefined where it takes no part. At once, unless there is a store or an assigner to be asked.
+ * Never rejects.
+ */
+export function decide(
+  experiment: CompiledExperiment,
+  subject: string,
+  attributes: SubjectAttributes,
+  store: StickyStore | undefined,
+  exchange: HttpExchange | undefined,
+): Decision | undefined | Promise<Decision | undefined> {
+  const { isRunning, targeting, bucketOf, assigner } = experiment;
+  if (!isRunning) return undefined;
+  if (targeting !== undefined && !holds("targeting", "targeting", () => targeting(attributes))) return undefined;
+  if (store === undefined && assigner === undefined) return bucketed(bucketOf(subject));
+  return inquire(experiment, subject, attributes, store, exchange);
+}
+
+async function inquire(
   experiment: CompiledExperiment,
   subject: string,
   attributes: SubjectAttributes,
   store: StickyStore | undefined,
   exchange: HttpExchange | undefined,
 ): Promise<Decision | undefined> {
-  const { key, id, isRunning, targeting, bucketOf, assigner } = experiment;
-  if (!isRunning) return undefined;
-  if (targeting !== undefined && !holds("targeting", "targeting", () => targeting(attributes))) return undefined;
+  const { key, id, bucketOf, assigner } = experiment;
   if (store !== undefined) {
     const known = await recall(store, { key, id, subject, exchange });
     if (known !== undefined && experiment.assignments.has(known)) {
