@@ -9,7 +9,7 @@ import { recall, remember, type StickyStore } from "./sticky-store.ts";
 import { withinTime } from "./time-limit.ts";
 
 /** Why an assigner's answer does not count; the values of `error.type`. */
-export type AssignerFailure = "timeout" | "assigner_error" | "unknown_variant";
+type AssignerFailure = "timeout" | "assigner_error" | "unknown_variant";
 
 /** What was decided for a subject that takes part. */
 export interface Decision {

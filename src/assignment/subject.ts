@@ -3,7 +3,7 @@ import { createHmac } from "node:crypto";
 /** How a subject stands in telemetry, if at all. */
 export type SubjectRecorder = (experimentId: string, subject: string) => RecordedSubject | undefined;
 
-export interface RecordedSubject {
+interface RecordedSubject {
   readonly text: string;
   /** A pseudonym may be passed on to the services behind; a name may not. */
   readonly travels: boolean;

@@ -10,7 +10,7 @@ type Registry = { readonly checkout: typeof checkout };
 export type Checkout = Experiments<Registry>;
 
 /** What one service does for one request. */
-export type Serve = (experiments: Checkout, exchange: InboundExchange) => unknown;
+type Serve = (experiments: Checkout, exchange: InboundExchange) => unknown;
 
 /** What is unlike in a test. */
 export interface ChainPlan {
