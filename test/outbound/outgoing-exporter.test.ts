@@ -4,7 +4,6 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import { suppressTracing } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { BatchSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
-import { createExperiments } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { request } from "undici";
@@ -12,17 +11,17 @@ import { afterAll, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
 import { listen } from "../inbound/harness/listening.ts";
-import { arrivals, own } from "./service-stage.ts";
+import { arrivals, openStage, own } from "./service-stage.ts";
 
 const collector = await startWireServer();
-const experiments = createExperiments({ trustInbound: true, propagateTo: [collector.origin] });
+const { experiments, serve, close } = await openStage({ propagateTo: [collector.origin] });
 const outgoing = instrumentOutgoing(experiments);
 const contexts = new AsyncLocalStorageContextManager().enable();
 context.setGlobalContextManager(contexts);
 
 afterAll(async () => {
   outgoing[Symbol.dispose]();
-  await experiments.close();
+  await close();
   await collector.close();
   contexts.disable();
 });
@@ -46,19 +45,12 @@ test("OG-33 what OpenTelemetry exports is no request's, where a request has set 
 });
 
 test("OG-34 a call under suppressTracing is nobody's, of whichever client", async () => {
-  const server = await listen(
-    createServer(
-      nodeExperiments(experiments, async (_request, response) => {
-        await context.with(suppressTracing(context.active()), async () => {
-          await (await fetch(collector.origin)).text();
-          await (await request(collector.origin)).body.dump();
-        });
-        await (await fetch(collector.origin)).text();
-        response.end("ok");
-      }),
-    ),
-  );
-  await send(server.port, { lines: [`baggage: ${own("express")}`] });
-  await server.close();
+  await serve(own("express"), async () => {
+    await context.with(suppressTracing(context.active()), async () => {
+      await (await fetch(collector.origin)).text();
+      await (await request(collector.origin)).body.dump();
+    });
+    await (await fetch(collector.origin)).text();
+  });
   expect(arrivals(collector)).toEqual([[], [], [own("express")]]);
 });
