@@ -91,9 +91,7 @@ export function outbound(
 export function outboundEverywhere(experiments: ExperimentsHandle): () => void {
   const instance = instanceOf(experiments);
   adviseOfNobody(instance, "every client is to pass variants on");
-  const undo = writeEverywhere(instance.policy);
-  instance.beforeClose(undo);
-  return undo;
+  return instance.beforeClose(writeEverywhere(instance.policy));
 }
 
 function adviseOfNobody({ policy }: Instance, what: string): void {

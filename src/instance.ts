@@ -42,7 +42,7 @@ export class Instance implements ScopeOwner {
   closed = false;
   #registry: CompiledRegistry | undefined;
   readonly #unregistered: UnregisteredAssignments;
-  readonly #closing: (() => void)[] = [];
+  readonly #closing = new Set<() => void>();
   readonly #meters = new Map<string, AttributedMeter>();
 
   /** @throws ExperimentConfigError */
@@ -252,15 +252,20 @@ export class Instance implements ScopeOwner {
     for (const meter of this.#meters.values()) meter.refresh();
   }
 
-  /** What is undone when it is closed; at once where it is. */
-  beforeClose(undo: () => void): void {
+  /** What is undone when it is closed, or at once where it is, or when the result is called. What is given is idempotent. */
+  beforeClose(undo: () => void): () => void {
     if (this.closed) undo();
-    else this.#closing.push(undo);
+    else this.#closing.add(undo);
+    return () => {
+      this.#closing.delete(undo);
+      undo();
+    };
   }
 
   close(): void {
     this.closed = true;
-    for (const undo of this.#closing.splice(0)) undo();
+    for (const undo of this.#closing) undo();
+    this.#closing.clear();
     this.egress.release();
   }
 }

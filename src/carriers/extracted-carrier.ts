@@ -1,4 +1,4 @@
-import type { Context, Span } from "@opentelemetry/api";
+import { type Context, type Span, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { type CarrierOpener, processState } from "../process-state.ts";
 import type { HeaderGetter } from "../propagation/trust.ts";
@@ -22,8 +22,8 @@ export class ExtractedCarrier implements Extraction {
     this.foreign = new ForeignMembers(foreign);
     this.#own = own.join(",");
     // Within a request, a carrier that says nothing of experiments may only continue a trace.
-    const isWithinRequest = this.during !== undefined || this.served !== undefined;
-    this.#header = isWithinRequest && own.length === 0 ? undefined : header;
+    const mayContinue = this.served !== undefined || isWithin(this.during, active);
+    this.#header = mayContinue && own.length === 0 ? undefined : header;
   }
 
   /** Opens a scope of each instance, also of one that is made later. */
@@ -37,4 +37,14 @@ export class ExtractedCarrier implements Extraction {
     }
     return this.#scope;
   }
+}
+
+/**
+ * Whether a carrier is read on behalf of the request whose async context it is read in. A connection that was opened
+ * while a request was served keeps that one's async context for all that comes over it later; who reads those messages
+ * begins at the root context, in which the request's spans do not show.
+ */
+function isWithin(during: RequestScope | undefined, active: Context): boolean {
+  if (during === undefined) return false;
+  return trace.getSpan(active) !== undefined || (during.serverSpan === undefined && !during.ended);
 }

@@ -1,6 +1,6 @@
 import type { ClientRequest } from "node:http";
 import { Destination } from "../propagation/destination.ts";
-import { latestScope } from "../scope-finding.ts";
+import { callingScope } from "./calling-scope.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { isName, linesOf } from "./header-parts.ts";
 import { outgoingLine } from "./outgoing-line.ts";
@@ -21,7 +21,7 @@ export function guardHttpRequest(message: unknown): void {
 function guardHeaders(request: ClientRequest): void {
   const tickets = linesOf(request.getHeader(TICKET_HEADER));
   const existing = linesOf(request.getHeader("baggage"));
-  const owner = new RequestOwner(tickets, latestScope);
+  const owner = new RequestOwner(tickets, callingScope);
   if (tickets.length > 0) request.removeHeader(TICKET_HEADER);
   if (existing.length + tickets.length + owner.writers.length > 0) {
     const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
@@ -66,7 +66,7 @@ function guardMadeBlock(request: ClientRequest): void {
   const { _header: before } = made;
   if (typeof before !== "string") return;
   const { rest, baggage: existing, tickets } = takeFromBlock(before);
-  const owner = new RequestOwner(tickets, latestScope);
+  const owner = new RequestOwner(tickets, callingScope);
   if (existing.length + tickets.length + owner.writers.length === 0) return;
   const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
   baggage.recordSize();

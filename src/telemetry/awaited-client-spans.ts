@@ -34,12 +34,16 @@ export function isClientSpanAwaited(spanId?: string): boolean {
 
 /**
  * Says whose request a client's span is. It gets the attributes of that scope, and of those around it, if an
- * `ExperimentSpanProcessor` is in place; else nothing happens.
+ * `ExperimentSpanProcessor` is in place; else nothing happens. What is said first counts: the request that the span is of
+ * is published before anybody else can know its `traceparent`, and send it back.
  *
  * @param spanId 16 hexadecimal digits, as in `traceparent`
  * @param scope the latest of the request's scopes
  */
 export function tagClientSpan(spanId: string, scope: RequestScope): void {
-  const span = processState().clientSpans.get(spanId);
-  if (span !== undefined) attempt("span", "a client's span takes no note", () => noteScope(span, scope));
+  const { clientSpans } = processState();
+  const span = clientSpans.get(spanId);
+  if (span === undefined) return;
+  clientSpans.delete(spanId);
+  attempt("span", "a client's span takes no note", () => noteScope(span, scope));
 }

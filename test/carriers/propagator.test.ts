@@ -1,3 +1,4 @@
+import { AsyncResource } from "node:async_hooks";
 import { Metadata } from "@grpc/grpc-js";
 import {
   type Baggage,
@@ -284,6 +285,40 @@ describe("which scope counts", () => {
         expect(experiments.variant("checkout")).toBe("control"),
       );
     });
+  });
+
+  test("PRO-28 no request's that is over, where no span shows that the carrier is read for it", () => {
+    const experiments = create();
+    const { run, close } = openRequest(experiments);
+    const onMessage = run(() => {
+      experiments.record("checkout", "control");
+      return AsyncResource.bind(() => context.with(extract({}, ROOT_CONTEXT), () => experiments.variant("checkout")));
+    });
+    expect(onMessage()).toBe("control");
+    close();
+    expect(onMessage()).toBeUndefined();
+  });
+
+  test("PRO-27 no other request's, in the callbacks of a connection that was opened while that was served", () => {
+    const experiments = create({ propagateTo: ["queue:orders"] });
+    const server = new TracerProvider().getTracer("test").startSpan("GET /", { kind: SpanKind.SERVER });
+    const active = setRPCMetadata(trace.setSpan(ROOT_CONTEXT, server), { type: RPCType.HTTP, span: server });
+    // As instrumentations of queues do it, for each message that comes over the connection.
+    const consume = (headers: object): unknown =>
+      context.with(extract(headers, ROOT_CONTEXT), () => [
+        experiments.variant("checkout"),
+        experiments.inject({}, { to: "queue:orders" }),
+      ]);
+    const { run, close } = context.with(active, () => openRequest(experiments));
+    const onMessage = run(() => {
+      experiments.record("checkout", "control");
+      return AsyncResource.bind(consume);
+    });
+    expect(onMessage({ baggage: "user=1" })).toEqual([undefined, {}]);
+    expect(onMessage({})).toEqual([undefined, {}]);
+    expect(onMessage({ baggage: OWN })).toEqual(["express", { baggage: OWN }]);
+    close();
+    expect(onMessage({})).toEqual([undefined, {}]);
   });
 
   test("PRO-22 the carrier's, where async context is lost and OpenTelemetry's is bound again", () => {

@@ -1,4 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { once } from "node:events";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { SpanKind } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
@@ -100,6 +103,45 @@ describe.each(undiciMajors)(
 );
 
 describe("spans that wait for somebody who knows", () => {
+  test("CLS-04 are told once: who sends a call's trace context back cannot say anew whose the call is", async () => {
+    const seen = Promise.withResolvers<string>();
+    const downstream = createServer((request, response) => {
+      // The first one is answered when the second one has come, which brings the trace context of the first.
+      if (request.url === "/first") {
+        held.resolve(response);
+        seen.resolve(String(request.headers["traceparent"]));
+      } else void held.promise.then((first) => [first, response].map((each) => each.end()));
+    });
+    const held = Promise.withResolvers<ServerResponse>();
+    downstream.listen(0, "127.0.0.1");
+    await once(downstream, "listening");
+    // why: a server on a TCP port has an address of this form
+    const origin = `http://127.0.0.1:${(downstream.address() as AddressInfo).port}`;
+    const experiments = createExperiments({ trustInbound: true });
+    const server = await harness.serve({
+      mount: [experiments],
+      async handler({ request, reply }) {
+        const path = request.url ?? "/";
+        const headers: Record<string, string> = path === "/first" ? {} : { traceparent: await seen.promise };
+        await (await fetch(`${origin}${path}`, { headers })).text();
+        reply(200, "ok");
+      },
+    });
+    await Promise.all(
+      ["first", "second"].map((name) =>
+        send(server.port, { path: `/${name}`, lines: [`baggage: experiment.checkout.variant=${name}`] }),
+      ),
+    );
+    await tracing.serverSpans(2);
+    await server.close();
+    await experiments.close();
+    downstream.close();
+    const clients = tracing.spans().filter(({ kind }) => kind === SpanKind.CLIENT);
+    expect(
+      clients.map(({ attributes }) => [attributes["url.path"], attributes["experiment.variant"]].join(" ")).toSorted(),
+    ).toEqual(["/first first", "/second second"]);
+  });
+
   test("CLS-03 are bounded: of more than 4096 under way the oldest go without", () => {
     const processor = new ExperimentSpanProcessor();
     const spans = Array.from({ length: 5000 }, (_, i) => waitingSpan(i));

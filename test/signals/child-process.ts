@@ -54,7 +54,6 @@ function environmentOf(sink: string): NodeJS.ProcessEnv {
   return {
     ...process.env,
     NODE_ENV: "production",
-    NODE_OPTIONS: "",
     OTEL_EXPORTER_OTLP_ENDPOINT: sink,
     OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
     OTEL_NODE_RESOURCE_DETECTORS: "none",

@@ -1,6 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import type { RequestScope } from "../../scope.ts";
-import { latestScope } from "../../scope-finding.ts";
+import { callingScope } from "../calling-scope.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
 import { isDirectDispatch } from "./direct-dispatch.ts";
 import { isNodesAgentUnlimited } from "./node-agent.ts";
@@ -20,7 +20,7 @@ export function scopeOfUndiciRequest(request: object): RequestScope | undefined 
   const handlers = handlersOf(request, build);
   const innermost = handlers.at(-1);
   // undici.request, stream and pipeline make theirs in their caller's context.
-  if (innermost instanceof AsyncResource) return innermost.runInAsyncScope(latestScope);
+  if (innermost instanceof AsyncResource) return innermost.runInAsyncScope(callingScope);
   // A WebSocket that has tried HTTP/2 tries again from the callback of a socket.
   if (Reflect.get(request, "upgrade")) return undefined;
   for (const handler of handlers) {
@@ -28,7 +28,7 @@ export function scopeOfUndiciRequest(request: object): RequestScope | undefined 
     if (known !== undefined) return known ?? undefined;
   }
   if (!isInCallersContext(build, handlers)) return undefined;
-  const scope = latestScope();
+  const scope = callingScope();
   for (const handler of handlers) dispatched.set(identityOf(handler), scope ?? null);
   return scope;
 }

@@ -31,6 +31,8 @@ export interface Client {
   readonly secure: boolean;
   /** Where the way shows no destination, nothing of ours may leave, whatever the URL says. */
   readonly blind: boolean;
+  /** It writes the whole URL, user and password too, and a URL with these is the origin of nobody. */
+  readonly wholeUrl: boolean;
   /** Without a wrapped client, whose request it is cannot be known where the way hides it behind the first hop. */
   readonly hidesHops: boolean;
   /** It sets its headers when the request is made already, and so in the place of what OpenTelemetry set. */
@@ -60,6 +62,7 @@ const COMMON = {
   credentials: true,
   secure: true,
   blind: false,
+  wholeUrl: false,
   hidesHops: false,
   late: false,
   arrays: false,
@@ -319,7 +322,14 @@ function httpClients(
     { ...common, name: "http.request of pairs", arrays: true, shapes: [shapes.pairs], send: request("request") },
     { ...common, name: "http.request of a flat array", arrays: true, shapes: [shapes.flat], send: request("get") },
     { ...common, name: "http.request over a socket path", secure: false, blind: true, send: overSocket },
-    { ...common, name: "http.request of an absolute form", blind: false, secure: false, send: absolute },
+    {
+      ...common,
+      name: "http.request of an absolute form",
+      blind: false,
+      wholeUrl: true,
+      secure: false,
+      send: absolute,
+    },
     {
       ...common,
       name: "node-fetch",
@@ -391,6 +401,7 @@ function httpClients(
       ...fetching,
       name: "http.request of an absolute form, wrapped",
       blind: false,
+      wholeUrl: true,
       secure: false,
       send: over(absolute, Object.fromEntries),
     },

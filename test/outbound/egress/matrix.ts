@@ -134,7 +134,7 @@ async function check(
       const replaces = instrumented && client.over === "http";
       const callers = replaces && !client.late ? "" : form.kept;
       const added = instrumented && !(replaces && client.late && form.writes) ? FOREIGN : "";
-      const writes = side === world.trusting && passesOn(setUp, client, i) && destination.hops[i] === true;
+      const writes = side === world.trusting && passesOn(setUp, client, i) && isAllowed(client, destination, i);
       // What the caller and OpenTelemetry both have stands there once.
       const parts = new Set([callers, added, writes ? OWN : ""]);
       faults.push(...faultsOf(hop, [...parts].filter((part) => part !== "").join(",")).map(inForm));
@@ -147,6 +147,11 @@ async function check(
 /** Whether a client passes variants on with its n-th hop, where they may go. */
 function passesOn({ outgoing = false }: EgressSetUp, client: Client, hop: number): boolean {
   return !client.blind && (client.wrapped || (outgoing && !(client.hidesHops && hop > 0)));
+}
+
+/** Whether the n-th hop may have own members, as the client shows where it goes. */
+function isAllowed({ wholeUrl }: Client, { url, hops }: Destination, hop: number): boolean {
+  return hops[hop] === true && !(wholeUrl && new URL(url).username !== "");
 }
 
 /** What a service forwards that hands its caller's header on. */
