@@ -60,6 +60,27 @@ describe("assign", () => {
     expect(moved).toBeLessThan(150);
   });
 
+  test("ASG-17 another experiment, in another namespace, moves nobody", async () => {
+    const range = fc.double({ min: 0.01, max: 1, noNaN: true });
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.string({ minLength: 1 }), { minLength: 20 }), range, async (names, to) => {
+        const mine = { ...checkout, namespace: { name: "checkout_page", range: [0, 0.5] as const } };
+        const search = {
+          id: "search_1",
+          variants: ["a", "b"],
+          namespace: { name: "search_page", range: [0, to] as const },
+        };
+        const alone = createExperiments({ experiments: { checkout: mine } });
+        const beside = createExperiments({ experiments: { search, checkout: mine } });
+        const ask = (experiments: Pick<typeof alone, "assign">) =>
+          Promise.all(names.map((name) => experiments.assign("checkout", name)));
+        expect(await ask(beside)).toEqual(await ask(alone));
+        await alone.close();
+        await beside.close();
+      }),
+    );
+  });
+
   test("ASG-12 an undefined, null or empty subject is not assigned; what is no text is a mistake", async () => {
     const experiments = experimentsOf();
     for (const subject of [undefined, null, ""]) expect(await assigned(experiments, subject)).toBeUndefined();

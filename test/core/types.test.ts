@@ -61,6 +61,27 @@ describe("with a registry", () => {
     expectTypeOf(inline.record("cart", "big")).toEqualTypeOf<"small" | "big" | undefined>();
   });
 
+  test("TYP-30 assigning, using and converting know keys and variants", async () => {
+    expectTypeOf(typed.assign("checkout", "user-7")).toEqualTypeOf<Promise<Checkout | undefined>>();
+    expectTypeOf(typed.use("search")).toEqualTypeOf<Search | undefined>();
+    expectTypeOf(typed.current().assign("search", undefined)).toEqualTypeOf<Promise<Search | undefined>>();
+    expectTypeOf(loose.use("whatever")).toEqualTypeOf<string | undefined>();
+    await openRequest(typed).run(async () => {
+      // @ts-expect-error -- no such experiment
+      expect(await typed.assign("chekout", "user-7")).toBeUndefined();
+      // @ts-expect-error -- a subject is a text
+      expect(await typed.assign("checkout", 7)).toBeUndefined();
+      // @ts-expect-error -- no such experiment
+      expect(typed.use("chekout")).toBeUndefined();
+      // @ts-expect-error -- no such experiment
+      typed.expose("chekout");
+      // @ts-expect-error -- no such experiment
+      typed.convert("order_placed", { experiment: "chekout" });
+      // @ts-expect-error -- a value is a number
+      typed.convert("order_placed", { value: "49.90" });
+    });
+  });
+
   test("TYP-02 an unknown key, an unknown variant and another experiment's variant are errors", () => {
     openRequest(typed).run(() => {
       // @ts-expect-error -- no such experiment

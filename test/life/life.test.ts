@@ -1,9 +1,11 @@
+import { InMemoryProvider, OpenFeature } from "@openfeature/server-sdk";
 import * as api from "@opentelemetry/api";
 import { type Attributes, metrics, SpanKind } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { cookieStore } from "otel-experiments/cookie-store";
+import { openFeatureHook } from "otel-experiments/openfeature";
 import { acceptOverrides, signOverride } from "otel-experiments/override";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { pseudonymOf } from "../../src/assignment/subject.ts";
@@ -28,7 +30,20 @@ beforeEach(() => {
   tracing.clear();
   records.reset();
 });
-afterAll(() => tracing.stop());
+await OpenFeature.setProviderAndWait(
+  new InMemoryProvider({
+    checkout: {
+      variants: { control: "control", express: "express" },
+      defaultVariant: "control",
+      disabled: false,
+      contextEvaluator: ({ targetingKey }) => (targetingKey === "jane" ? "express" : "control"),
+    },
+  }),
+);
+afterAll(async () => {
+  await OpenFeature.close();
+  await tracing.stop();
+});
 
 type Visit = readonly [lines: readonly string[], path: string];
 
@@ -325,5 +340,59 @@ describe.each(harnesses)("on $name", (harness) => {
     expect(counted).toEqual([
       `1 ${series("experiment.assignments", { ...flat("control"), "feature_flag.result.reason": "error", "error.type": "assigner_error" })}`,
     ]);
+  });
+
+  test("LIF-11 what OpenFeature evaluates in a handler is the request's assignment, and travels", async () => {
+    const client = OpenFeature.getClient();
+    const seen: unknown[] = [];
+    await using chain = await startChain(harness, {
+      atEdge: async (experiments) => {
+        client.addHooks(openFeatureHook(experiments));
+        seen.push(await client.getStringValue("checkout", "none", { targetingKey: "jane" }));
+        client.clearHooks();
+      },
+      atBackend: (experiments) => void seen.push(experiments.use("checkout")),
+    });
+    const counted = await counting(["experiment.assignments"], () => chain.visit());
+    expect(seen).toEqual(["express", "express"]);
+    expect(counted).toEqual([
+      `1 ${series("experiment.assignments", { ...flat("express"), "feature_flag.result.reason": "targeting_match" })}`,
+    ]);
+  });
+
+  test("LIF-12 an experiment that is stopped at run time assigns nobody any more, at the edge alone", async () => {
+    const seen: unknown[] = [];
+    let stop = false;
+    await using chain = await startChain(harness, {
+      atEdge: async (experiments) => {
+        if (stop) experiments.replace({ checkout: { ...checkout, status: "stopped" } });
+        seen.push(await experiments.assign("checkout", "user-7"));
+      },
+      atBackend: (experiments) => void seen.push(experiments.variant("checkout")),
+    });
+    await chain.visit();
+    stop = true;
+    await chain.visit();
+    expect(seen[0]).toBeDefined();
+    expect(seen).toEqual([seen[0], seen[0], undefined, undefined]);
+  });
+
+  test("LIF-13 who is not targeted takes no part in either service, and is measured as none", async () => {
+    const seen: unknown[] = [];
+    const targeting = ({ country }: { readonly country?: unknown }): boolean => country === "NL";
+    await using chain = await startChain(harness, {
+      edge: { experiments: { checkout: Object.assign({}, checkout, { targeting }) } },
+      atEdge: async (experiments, { request }) => {
+        const country = request.headers["x-country"];
+        seen.push(await experiments.assign("checkout", "user-7", { attributes: { country } }));
+      },
+      atBackend: (experiments) => void seen.push(experiments.use("checkout"), experiments.current().attributes),
+    });
+    await chain.visit(["x-country: DE"]);
+    expect(seen).toEqual([undefined, undefined, { "experiment.variant": "none" }]);
+    seen.length = 0;
+    await chain.visit(["x-country: NL"]);
+    expect(seen[0]).toBeDefined();
+    expect(seen[1]).toBe(seen[0]);
   });
 });
