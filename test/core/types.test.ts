@@ -61,7 +61,7 @@ describe("with a registry", () => {
     expectTypeOf(inline.record("cart", "big")).toEqualTypeOf<"small" | "big" | undefined>();
   });
 
-  test("TYP-30 assigning, using and converting know keys and variants", async () => {
+  test("TYP-50 assigning, using and converting know keys and variants", async () => {
     expectTypeOf(typed.assign("checkout", "user-7")).toEqualTypeOf<Promise<Checkout | undefined>>();
     expectTypeOf(typed.use("search")).toEqualTypeOf<Search | undefined>();
     expectTypeOf(typed.current().assign("search", undefined)).toEqualTypeOf<Promise<Search | undefined>>();
