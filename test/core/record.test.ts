@@ -434,7 +434,7 @@ describe("diag", () => {
     const [first, second] = [lenient(), lenient()];
     const mistake = (): void => {
       openRequest(first).run(() => first.record("chekout", "express"));
-      openRequest(second).run(() => second.record("checkout", "expres"));
+      openRequest(second).run(() => second.record("serch", "semantic"));
     };
     mistake();
     now += MINUTE_MS - 1;
@@ -461,6 +461,25 @@ describe("diag", () => {
     expect(log.lines[0]).toContain("outside a request");
     expect(log.lines[1]).toContain("there is no experiment");
     expect(log.lines[2]).toContain("the first one stands");
+  });
+
+  test("REC-55 hears of each kind of mistake by itself: an unknown key, an unknown variant, a destination that is none", () => {
+    const experiments = lenient();
+    const nowhere = { to: "orders" };
+    openRequest(experiments).run(() => {
+      for (let i = 0; i < 3; i++) {
+        experiments.record("chekout", "express");
+        experiments.record("checkout", "expres");
+        experiments.inject({}, nowhere);
+        experiments.run(7 as unknown as object, () => undefined); // why: JavaScript can give anything
+      }
+    });
+    expect(log.take()).toEqual([
+      expect.stringContaining('there is no experiment "chekout"'),
+      expect.stringContaining('checkout has no variant "expres"'),
+      expect.stringContaining("names no destination"),
+      expect.stringContaining("has no carrier"),
+    ]);
   });
 
   test("REC-52 hears of what a caller sends no more than once, whatever it sends", () => {
