@@ -22,10 +22,26 @@ export function checkOptions<const Name extends string>(
   }
   const unknown = unknownOption(options, names);
   if (unknown === undefined) return options;
+  const className = classOf(options);
+  if (className !== undefined) {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      `the options of ${what} are an object of the class ${show(className)}; write an object with ${names.join(", ")}, or leave it out`,
+    );
+  }
   throw new ExperimentConfigError(
     "ERR_UNKNOWN_OPTION",
     `the option ${show(unknown)} of ${what} is unknown; ${thereAre(names)}`,
   );
+}
+
+/** Of what is something else than options, such as an undici Agent in their place; undefined for a plain object. */
+function classOf(value: object): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) === null)
+    return undefined;
+  const { constructor } = prototype;
+  return typeof constructor === "function" ? constructor.name : "";
 }
 
 /** All names that options may have, as it stands in a message. */

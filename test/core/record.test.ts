@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { DiagLogLevel, diag, metrics } from "@opentelemetry/api";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import {
@@ -427,6 +428,19 @@ describe("the flat pair", () => {
     expect(scope.assignments).toMatchObject([{ key: "checkout", variant: "express", forced: true }]);
     expect(scope.attributes).toEqual({ "experiment.variant": "none" });
   });
+});
+
+test("REC-44 on the console a scope shows its assignments and attributes", () => {
+  const experiments = strict();
+  openRequest(experiments).run(() => {
+    experiments.record("checkout", "express");
+    const shown = inspect(experiments.current()).replaceAll(/\s+/g, " ");
+    expect(shown).toBe(
+      "{ assignments: [ { key: 'checkout', id: 'checkout_1', variant: 'express', forced: false } ], " +
+        "attributes: { 'experiment.id': 'checkout_1', 'experiment.variant': 'express' } }",
+    );
+  });
+  expect(inspect(experiments.current())).toContain("assignments: []");
 });
 
 describe("diag", () => {
