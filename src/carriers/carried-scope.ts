@@ -5,7 +5,7 @@ import type { Instance } from "../instance.ts";
 import { thereAre, unknownOption } from "../option-checks.ts";
 import { processState } from "../process-state.ts";
 import { readAssignments } from "../propagation/read-assignments.ts";
-import type { HeaderGetter } from "../propagation/trust.ts";
+import type { HeaderGetter, Trust } from "../propagation/trust.ts";
 import { RequestScope } from "../scope.ts";
 import { scopesOf } from "../scope-finding.ts";
 import { runInScope } from "../scope-running.ts";
@@ -115,14 +115,14 @@ function openCarried(
   carrier: Carrier | null | undefined,
   options: RunOptions | undefined,
 ): RequestScope {
-  const trusts = trustOf(instance, options?.trusted);
+  const trust = trustOf(instance, options?.trusted);
   const given = isCarrier(carrier) ? carrier : undefined;
   if (given === undefined && carrier !== undefined && carrier !== null) {
     instance.mistake("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
   }
   const outer = outerFor(instance);
   if (given === undefined) return new CarriedScope(instance, outer);
-  return readCarried(instance, () => readEntry(given, "baggage").lines.join(","), headerOf(given), outer, trusts);
+  return readCarried(instance, () => readEntry(given, "baggage").lines.join(","), headerOf(given), outer, trust);
 }
 
 /** Opens a scope and adds what a carrier brings. Never throws. */
@@ -131,13 +131,13 @@ export function readCarried(
   baggage: () => string,
   header: HeaderGetter,
   outer: RequestScope | undefined,
-  trusts?: () => boolean,
+  trust?: Trust,
 ): RequestScope {
   const scope = new CarriedScope(instance, outer);
   try {
     instance.refreshMeters();
     const line = baggage();
-    if (line !== "") scope.add(readAssignments(instance, line, { header, peer: undefined }, trusts));
+    if (line !== "") scope.add(readAssignments(instance, line, { header, peer: undefined }, trust));
   } catch (error) {
     advise("carrier", "a message could not be read, so it has no variant from its sender", error);
   }
@@ -145,12 +145,12 @@ export function readCarried(
 }
 
 /** Undefined for what the instance says. */
-function trustOf(instance: Instance, trusted: unknown): (() => boolean) | undefined {
+function trustOf(instance: Instance, trusted: unknown): Trust | undefined {
   if (trusted === undefined) return undefined;
   if (typeof trusted !== "boolean") {
     instance.mistake("ERR_OPTION_VALUE", `trusted is ${show(trusted)}, which counts as no; write true or false`);
   }
-  return () => trusted === true;
+  return { trusts: () => trusted === true, mend: () => "the option trusted of run says so" };
 }
 
 /** As a request's headers are asked for: by lower-case name, as text. */

@@ -108,7 +108,7 @@ test.each(["OTEL_EXPERIMENTS_FOO", "OTEL_EXPERIMENTS_", "OTEL_EXPERIMENT_SERVICE
   (name) => {
     const { settings, problems } = readSettings({
       [name]: "true",
-      OTEL_EXPERIMENTATION: "true",
+      OTEL_EXPERIMENTAL_CONFIG_FILE: "sdk.yaml",
       OTEL_SERVICE_NAME: "shop",
     });
     expect(settings).toEqual(DEFAULTS);
