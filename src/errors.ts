@@ -40,11 +40,14 @@ export type ExperimentUsageErrorCode =
   | "ERR_CONVERSION_VALUE"
   | "ERR_DESTINATION"
   | "ERR_CARRIER"
+  | "ERR_FUNCTION"
+  | "ERR_UNKNOWN_OPTION"
   | "ERR_OPTION_VALUE";
 
 /**
  * A mistake of the programmer, such as a misspelt key. Thrown only in `strict` mode, which is on by default where
- * `NODE_ENV` is `test` or `development`; elsewhere the mistake goes to OpenTelemetry's `diag` and the call does nothing.
+ * `NODE_ENV` is `test` or `development`; elsewhere the mistake goes to OpenTelemetry's `diag` and the call does nothing. Only `run`
+ * and `runEach` without a function throw in every mode, since there is no result that they could give.
  */
 export class ExperimentUsageError extends Error {
   override readonly name = "ExperimentUsageError";

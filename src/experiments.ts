@@ -87,9 +87,15 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
   /**
    * Runs a function in the scope of a message, by the message's headers. The result and the error are the function's own;
    * the scope ends when it settles.
+   *
+   * @throws ExperimentUsageError without a function, in every mode: there is nothing that it could give. In strict mode
+   *   also for what is no carrier, and for wrong options
    */
   run<T>(carrier: object | null | undefined, fn: () => T, options?: RunOptions): T;
-  /** The same for the messages of a batch: each in its own scope, one after the other. The first error stops it. */
+  /**
+   * The same for the messages of a batch: each in its own scope, one after the other. The first error stops it. What
+   * `run` throws is what this rejects with.
+   */
   runEach<M>(
     messages: Iterable<M> | AsyncIterable<M>,
     options: RunEachOptions<M>,
@@ -159,7 +165,7 @@ function scopeOf(instance: Instance, request: object): Scope {
       if (owned !== undefined) return owned;
     }
   } catch (error) {
-    advise("usage", `of(${show(request)}) was called with what is no request`, error);
+    advise("no-request", `of(${show(request)}) was called with what is no request`, error);
   }
   return instance.outside;
 }

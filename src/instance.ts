@@ -232,7 +232,7 @@ export class Instance implements ScopeOwner {
   /** @throws ExperimentUsageError in strict mode */
   mistake(code: ExperimentUsageErrorCode, message: string): false {
     if (this.options.strict) throw new ExperimentUsageError(code, message);
-    advise("usage", message);
+    advise(code, message);
     return false;
   }
 

@@ -20,12 +20,38 @@ export function checkOptions<const Name extends string>(
       `the options of ${what} are ${show(options)}; write an object with ${names.join(", ")}, or leave it out`,
     );
   }
-  const unknown = Object.keys(options).find((name) => !names.some((known) => known === name));
+  const unknown = unknownOption(options, names);
   if (unknown === undefined) return options;
+  const className = classOf(options);
+  if (className !== undefined) {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      `the options of ${what} are an object of the class ${show(className)}; write an object with ${names.join(", ")}, or leave it out`,
+    );
+  }
   throw new ExperimentConfigError(
     "ERR_UNKNOWN_OPTION",
-    `the option ${show(unknown)} of ${what} is unknown; there is ${names.join(", ")}`,
+    `the option ${show(unknown)} of ${what} is unknown; ${thereAre(names)}`,
   );
+}
+
+/** Of what is something else than options, such as an undici Agent in their place; undefined for a plain object. */
+function classOf(value: object): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) === null)
+    return undefined;
+  const { constructor } = prototype;
+  return typeof constructor === "function" ? constructor.name : "";
+}
+
+/** All names that options may have, as it stands in a message. */
+export function thereAre(names: readonly string[]): string {
+  return `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
+}
+
+/** The first name among options that is none of the known ones. */
+export function unknownOption(options: object, names: readonly string[]): string | undefined {
+  return Object.keys(options).find((name) => !names.includes(name));
 }
 
 /**

@@ -9,7 +9,7 @@ import { nearestName } from "./nearest-name.ts";
 import type { OverrideSource } from "./override/source.ts";
 import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import { type Caller, compileTrust, type TrustInbound } from "./propagation/trust.ts";
+import { compileTrust, type Trust, type TrustInbound } from "./propagation/trust.ts";
 import { show } from "./show.ts";
 
 /** What `createExperiments` takes. Checked once, and not read again after that. */
@@ -49,7 +49,7 @@ export interface ExperimentsOptions<R extends Registry = Registry> {
 export interface CompiledOptions {
   readonly registry: CompiledRegistry | undefined;
   readonly primary: string | undefined;
-  readonly trusts: (caller: Caller) => boolean;
+  readonly trust: Trust;
   readonly reader: OwnMemberReader;
   readonly dropsUnknown: boolean;
   readonly policy: EgressPolicy;
@@ -104,7 +104,7 @@ export function compileOptions(options: unknown): CompiledOptions {
   return Object.freeze({
     registry,
     primary: compilePrimary(given.primary, registry),
-    trusts: compileTrust(trustInbound, flag("trustProxied", given.trustProxied) ?? false),
+    trust: compileTrust(trustInbound, flag("trustProxied", given.trustProxied) ?? false),
     reader,
     dropsUnknown: oneOf("unknown", given.unknown, ["pass", "drop"]) === "drop",
     policy: Object.freeze({

@@ -85,6 +85,16 @@ export interface ScopeOwner {
 
 /** The scope of one request and one instance. Several instances on one request form a chain, the latest first. */
 export class RequestScope implements Scope {
+  static {
+    // What the console calls (util.inspect.custom), which shows neither private fields nor accessors. A method with a
+    // computed name has no declaration without its inferred type.
+    Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+      value(this: RequestScope) {
+        return this.toJSON();
+      },
+    });
+  }
+
   readonly #owner: ScopeOwner;
   readonly #outer: RequestScope | undefined;
   #ended = false;

@@ -8,7 +8,7 @@ export { extractCarrier, injectCarrier } from "./carriers/carrier-propagation.ts
 export { writeEverywhereByDefault } from "./egress/everywhere.ts";
 export { ExperimentConfigError } from "./errors.ts";
 export { nearestName } from "./nearest-name.ts";
-export { checkOptions, type GivenOptions, listOf } from "./option-checks.ts";
+export { checkOptions, type GivenOptions, listOf, unknownOption } from "./option-checks.ts";
 export { takeRegistration } from "./process-state.ts";
 export { holds } from "./propagation/predicate.ts";
 export type { RequestScope } from "./scope.ts";

@@ -23,6 +23,13 @@ export interface FastifyExperimentsOptions extends InboundOptions<FastifyRequest
   readonly experiments: ExperimentsHandle;
 }
 
+/** With what Fastify takes of the options of every plugin. */
+interface RegisteredOptions extends FastifyExperimentsOptions {
+  readonly prefix?: unknown;
+  readonly logLevel?: unknown;
+  readonly logSerializers?: unknown;
+}
+
 /** What @fastify/otel adds to a request. */
 interface InstrumentedRequest {
   opentelemetry(): { readonly span?: Span | null };
@@ -30,8 +37,15 @@ interface InstrumentedRequest {
 
 const DECORATED = Symbol.for("otel-experiments.fastify.v1");
 
-const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, { experiments, serverSpan, route }) => {
-  const open = inbound(experiments, { serverSpan, route });
+const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, given) => {
+  const {
+    experiments,
+    prefix: _prefix,
+    logLevel: _level,
+    logSerializers: _serializers,
+    ...options
+  }: RegisteredOptions = given;
+  const open = inbound(experiments, options);
   // Registered twice, or for a second instance, it is there already; somebody else's is an error of Fastify's.
   if (!fastify.hasDecorator(DECORATED)) fastify.decorate(DECORATED, true).decorateRequest("experiments");
 

@@ -1,4 +1,4 @@
-import { type ExperimentsHandle, outboundEverywhere } from "../../src/adapter.ts";
+import { ExperimentConfigError, type ExperimentsHandle, outboundEverywhere } from "../../src/adapter.ts";
 
 /** What `instrumentOutgoing` gives back. It is a `Disposable`, so `using` takes it. */
 export interface OutgoingInstrumentation {
@@ -14,11 +14,17 @@ export interface OutgoingInstrumentation {
  *
  * Called twice it is to be undone twice. Closing the experiments undoes it too.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give
+ * @throws ExperimentConfigError for what `createExperiments` did not give, and for options, of which there are none
  * @example
  * const outgoing = instrumentOutgoing(experiments);
  * outgoing[Symbol.dispose](); // as `using outgoing = …` does at the end of its block
  */
-export function instrumentOutgoing(experiments: ExperimentsHandle): OutgoingInstrumentation {
+export function instrumentOutgoing(experiments: ExperimentsHandle, options?: undefined): OutgoingInstrumentation {
+  if (options !== undefined) {
+    throw new ExperimentConfigError(
+      "ERR_UNKNOWN_OPTION",
+      "instrumentOutgoing takes the experiments alone; CLIENT spans are experimentFetch's and experimentInterceptor's, with { spans: true }",
+    );
+  }
   return { [Symbol.dispose]: outboundEverywhere(experiments) };
 }

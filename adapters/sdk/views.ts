@@ -1,5 +1,5 @@
 import type { Attributes, Context } from "@opentelemetry/api";
-import { checkOptions, ExperimentConfigError, show } from "../../src/signals.ts";
+import { checkOptions, ExperimentConfigError, show, unknownOption } from "../../src/signals.ts";
 import {
   clientDurationError,
   HTTP_METER,
@@ -56,9 +56,28 @@ export function experimentViews(options: ExperimentViewsOptions = {}): Experimen
   ];
 }
 
+const SELECTORS = ["instrumentName", "instrumentType", "instrumentUnit", "meterName", "meterVersion", "meterSchemaUrl"];
+
+/** All fields of an SDK's `ViewOptions`. An SDK may come to have more, so that others are named only beside a mistake. */
+const VIEW_FIELDS: readonly string[] = [
+  ...SELECTORS,
+  "name",
+  "description",
+  "attributesProcessors",
+  "aggregation",
+  "aggregationCardinalityLimit",
+];
+
 /** The given View with the pair added behind its other processors, so that a list of allowed attributes keeps it. */
 export function viewWithExperiments<V extends ViewLike>(view: V): V {
   if (selectsClientDuration(view)) {
+    const unknown = unknownOption(view, VIEW_FIELDS);
+    if (unknown !== undefined) {
+      throw new ExperimentConfigError(
+        "ERR_UNKNOWN_OPTION",
+        `the field ${show(unknown)} of a View is unknown; it selects by ${SELECTORS.join(", ")}`,
+      );
+    }
     throw clientDurationError(
       "the View selects",
       "narrow its instrumentName or its meterName, or leave the View as it is and wrap the MeterProvider: withExperiments(meterProvider)",

@@ -18,9 +18,14 @@ export function withExperiments<P extends MeterProvider>(provider: P, options?: 
  * @throws ExperimentConfigError
  */
 export function withExperiments<V extends ViewLike>(view: V): V;
-export function withExperiments(given: unknown, options: MeterProviderOptions = {}): MeterProvider | ViewLike {
+export function withExperiments(given: unknown, options?: MeterProviderOptions): MeterProvider | ViewLike {
   if (typeof given === "object" && given !== null && !Array.isArray(given)) {
-    return isProvider(given) ? providerWithExperiments(given, options) : viewWithExperiments(given);
+    if (isProvider(given)) return providerWithExperiments(given, options ?? {});
+    if (options === undefined) return viewWithExperiments(given);
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      "withExperiments takes no options beside a View, which says itself which instruments it is for; wrap the MeterProvider to name instruments",
+    );
   }
   throw new ExperimentConfigError(
     "ERR_OPTIONS",

@@ -2,6 +2,8 @@ import { ExperimentConfigError } from "../errors.ts";
 import { show } from "../show.ts";
 import { isExperimentName, NAME_RULE } from "./names.ts";
 
+const VARIANTS_MEND = 'write a list such as ["control", "express"], or their weights, { control: 9, express: 1 }';
+
 /**
  * The weights by variant, from a list or an object.
  *
@@ -10,20 +12,21 @@ import { isExperimentName, NAME_RULE } from "./names.ts";
  */
 export function compileWeights(where: string, variants: unknown): ReadonlyMap<string, number> {
   if (typeof variants !== "object" || variants === null) {
-    throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants is missing; list at least two`);
+    const wrong = variants === undefined ? "is missing" : `is ${show(variants)}`;
+    throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants ${wrong}; ${VARIANTS_MEND}`);
   }
   const entries: [unknown, unknown][] = Array.isArray(variants)
     ? Array.from(variants, (variant: unknown) => [variant, 1])
     : Object.entries(variants);
   if (entries.length === 0) {
-    throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants is empty; list at least two`);
+    throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants is empty; ${VARIANTS_MEND}`);
   }
   const weights = new Map<string, number>();
   for (const [variant, weight] of entries) {
     if (!isExperimentName(variant)) {
       throw new ExperimentConfigError(
         "ERR_VARIANT",
-        `${where}.variants holds ${show(variant)}, which is not ${NAME_RULE}`,
+        `${where}.variants holds ${show(variant)}, which is not ${NAME_RULE}; name it so, such as "one_click"`,
       );
     }
     if (weights.has(variant)) {

@@ -1,9 +1,11 @@
 import { context } from "@opentelemetry/api";
 import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
+import { ExperimentUsageError } from "../errors.ts";
 import type { Instance } from "../instance.ts";
+import { thereAre, unknownOption } from "../option-checks.ts";
 import { processState } from "../process-state.ts";
 import { readAssignments } from "../propagation/read-assignments.ts";
-import type { HeaderGetter } from "../propagation/trust.ts";
+import type { HeaderGetter, Trust } from "../propagation/trust.ts";
 import { RequestScope } from "../scope.ts";
 import { scopesOf } from "../scope-finding.ts";
 import { runInScope } from "../scope-running.ts";
@@ -28,7 +30,7 @@ export interface RunEachOptions<M> extends RunOptions {
  * Runs a function in the scope of a message. The result and the error are the function's own; the scope ends when it
  * settles.
  *
- * @throws ExperimentUsageError in strict mode, for what is no carrier
+ * @throws ExperimentUsageError without a function, and in strict mode for what is no carrier and for wrong options
  */
 export function runCarried<T>(
   instance: Instance,
@@ -36,18 +38,29 @@ export function runCarried<T>(
   fn: () => T,
   options: RunOptions | undefined,
 ): T {
+  checkFunction(fn, "run(carrier, fn) got no function; write run(message.headers, () => handle(message))");
+  checkRunOptions(instance, "run(carrier, fn, options)", options, ["trusted"]);
   const scope = openCarried(instance, carrier, options);
   claimConsumerSpan(scope);
   return runToEnd(scope, fn);
 }
 
-/** Runs a function for one message after the other, each in its own scope. The first error stops it. */
+/**
+ * Runs a function for one message after the other, each in its own scope. The first error stops it.
+ *
+ * @throws ExperimentUsageError without a function, and in strict mode for wrong options; the promise rejects
+ */
 export async function runEachCarried<M>(
   instance: Instance,
   messages: Iterable<M> | AsyncIterable<M>,
   options: RunEachOptions<M>,
   fn: (message: M) => unknown,
 ): Promise<void> {
+  checkFunction(
+    fn,
+    "runEach(messages, options, fn) got no function; write runEach(messages, { carrier }, (message) => handle(message))",
+  );
+  checkRunOptions(instance, "runEach(messages, options, fn)", options, ["carrier", "trusted"]);
   if (typeof options?.carrier !== "function") {
     instance.mistake(
       "ERR_CARRIER",
@@ -60,6 +73,25 @@ export async function runEachCarried<M>(
     const scope = openCarried(instance, carrier, options);
     await runToEnd(scope, () => fn(message));
   }
+}
+
+/** Without a function there is no result to give, so this throws in every mode. @throws ExperimentUsageError */
+function checkFunction(fn: unknown, message: string): void {
+  if (typeof fn !== "function") throw new ExperimentUsageError("ERR_FUNCTION", message);
+}
+
+function checkRunOptions(instance: Instance, call: string, options: unknown, names: readonly string[]): void {
+  if (typeof options !== "object" || options === null) {
+    if (options === undefined || options === null) return;
+    instance.mistake(
+      "ERR_OPTION_VALUE",
+      `${call} got ${show(options)} as options; write an object with ${names.join(", ")}`,
+    );
+    return;
+  }
+  const unknown = unknownOption(options, names);
+  if (unknown === undefined) return;
+  instance.mistake("ERR_UNKNOWN_OPTION", `the option ${show(unknown)} of ${call} is unknown; ${thereAre(names)}`);
 }
 
 /** The scope of a message or a job. */
@@ -83,14 +115,14 @@ function openCarried(
   carrier: Carrier | null | undefined,
   options: RunOptions | undefined,
 ): RequestScope {
-  const trusts = trustOf(instance, options?.trusted);
+  const trust = trustOf(instance, options?.trusted);
   const given = isCarrier(carrier) ? carrier : undefined;
   if (given === undefined && carrier !== undefined && carrier !== null) {
     instance.mistake("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
   }
   const outer = outerFor(instance);
   if (given === undefined) return new CarriedScope(instance, outer);
-  return readCarried(instance, () => readEntry(given, "baggage").lines.join(","), headerOf(given), outer, trusts);
+  return readCarried(instance, () => readEntry(given, "baggage").lines.join(","), headerOf(given), outer, trust);
 }
 
 /** Opens a scope and adds what a carrier brings. Never throws. */
@@ -99,13 +131,13 @@ export function readCarried(
   baggage: () => string,
   header: HeaderGetter,
   outer: RequestScope | undefined,
-  trusts?: () => boolean,
+  trust?: Trust,
 ): RequestScope {
   const scope = new CarriedScope(instance, outer);
   try {
     instance.refreshMeters();
     const line = baggage();
-    if (line !== "") scope.add(readAssignments(instance, line, { header, peer: undefined }, trusts));
+    if (line !== "") scope.add(readAssignments(instance, line, { header, peer: undefined }, trust));
   } catch (error) {
     advise("carrier", "a message could not be read, so it has no variant from its sender", error);
   }
@@ -113,12 +145,12 @@ export function readCarried(
 }
 
 /** Undefined for what the instance says. */
-function trustOf(instance: Instance, trusted: unknown): (() => boolean) | undefined {
+function trustOf(instance: Instance, trusted: unknown): Trust | undefined {
   if (trusted === undefined) return undefined;
   if (typeof trusted !== "boolean") {
     instance.mistake("ERR_OPTION_VALUE", `trusted is ${show(trusted)}, which counts as no; write true or false`);
   }
-  return () => trusted === true;
+  return { trusts: () => trusted === true, mend: () => "the option trusted of run says so" };
 }
 
 /** As a request's headers are asked for: by lower-case name, as text. */

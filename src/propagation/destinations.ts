@@ -40,7 +40,10 @@ interface Wildcard {
   readonly port: string;
 }
 
-const HINT = 'write an origin such as "https://api.shop.internal", "https://*.shop.internal", or (url) => boolean';
+const HINT =
+  'write an origin such as "https://api.shop.internal" or "https://*.shop.internal", "queue:NAME", or (url) => boolean';
+
+const STAR_RULE = '* stands for the whole first label and nothing else, such as "https://*.shop.internal"';
 
 /** @throws ExperimentConfigError for an entry that is none of the forms. */
 export function compileDestinations(entries: unknown): Destinations {
@@ -53,6 +56,7 @@ export function compileDestinations(entries: unknown): Destinations {
   const predicates: ((url: URL) => unknown)[] = [];
   for (const entry of entries as readonly unknown[]) {
     if (typeof entry === "function") predicates.push((url) => Reflect.apply(entry, undefined, [url]) as unknown);
+    else if (entry instanceof URL) throw refuse(entry, "of a URL write its origin: url.origin");
     else if (typeof entry !== "string") throw refuse(entry, HINT);
     else if (entry.startsWith(QUEUE)) queues.add(compileQueue(entry));
     else {
@@ -107,9 +111,10 @@ function compileQueue(entry: string): string {
 
 function compileOrigin(text: string, entry: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (/^https?:.*\*/i.test(text)) throw refuse(entry, STAR_RULE);
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) throw refuse(entry, HINT);
-  if (text.includes("@")) throw refuse(entry, "an origin has no user and no password");
-  if (/[*?#\\\s]/.test(text) || url.pathname !== "/" || !/^https?:\/\/[^/]+\/?$/i.test(text)) {
+  if (text.includes("@")) throw refuse(entry, `an origin has no user and no password; write "${url.origin}"`);
+  if (/[?#\\\s]/.test(text) || url.pathname !== "/" || !/^https?:\/\/[^/]+\/?$/i.test(text)) {
     throw refuse(entry, `an origin is scheme, host and port alone; ${HINT}`);
   }
   return url;

@@ -4,7 +4,7 @@ import type { CompiledExperiment } from "../assignment/registry.ts";
 import type { Instance } from "../instance.ts";
 import { mention } from "../telemetry/diagnostics.ts";
 import { fitOwnMembers } from "./own-budget.ts";
-import type { Caller } from "./trust.ts";
+import type { Caller, Trust } from "./trust.ts";
 
 /** What the members of one experiment say, before they are believed. */
 interface Draft {
@@ -24,13 +24,13 @@ const NOTHING: readonly CompiledAssignment[] = Object.freeze([]);
 /**
  * The assignments that came with a request, if its caller is trusted. Whatever does not count is counted by reason.
  *
- * @param trusts who says so, where it is not `trustInbound`
+ * @param trust who says so, where it is not `trustInbound`
  */
 export function readAssignments(
   instance: Instance,
   header: string,
   caller: Caller,
-  trusts: (caller: Caller) => boolean = instance.options.trusts,
+  trust: Trust = instance.options.trust,
 ): readonly CompiledAssignment[] {
   const { options, counters } = instance;
   const own = options.reader.read(header);
@@ -38,11 +38,11 @@ export function readAssignments(
   if (own.malformed > 0) counters.reject("malformed", own.malformed);
   if (own.overBudget > 0) counters.reject("over_limit", own.overBudget);
   if (own.parts.length === 0) return NOTHING;
-  if (!trusts(caller)) {
+  if (!trust.trusts(caller)) {
     counters.reject("untrusted", own.parts.length / 3);
     mention(
       "untrusted",
-      `experiments from ${caller.peer ?? "a caller without an address"} were ignored, as trustInbound says`,
+      `experiments from ${caller.peer ?? "a caller without an address"} were ignored; ${trust.mend(caller)}`,
     );
     return NOTHING;
   }

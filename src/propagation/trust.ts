@@ -16,14 +16,24 @@ export interface Caller {
 /** Whether a caller's own members count: `true`, the networks it may come from, or a synchronous predicate. */
 export type TrustInbound = boolean | readonly string[] | ((caller: Caller) => boolean);
 
+/** Who is believed, compiled. Neither throws. */
+export interface Trust {
+  trusts(caller: Caller): boolean;
+  /** Why a caller is not, and what to write so that it is. */
+  mend(caller: Caller): string;
+}
+
 /** What a proxy adds. A peer that forwards others' requests vouches for none of them. */
 const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const;
 
-/** Compiles the option into a test that never throws. */
-export function compileTrust(trust: unknown, trustProxied: boolean): (caller: Caller) => boolean {
-  if (typeof trust === "boolean") return () => trust;
+/** @throws ExperimentConfigError */
+export function compileTrust(trust: unknown, trustProxied: boolean): Trust {
+  if (typeof trust === "boolean") return { trusts: () => trust, mend: mendOfStranger };
   if (typeof trust === "function") {
-    return (caller) => holds("trustInbound", "trust-predicate", () => Reflect.apply(trust, undefined, [caller]));
+    return {
+      trusts: (caller) => holds("trustInbound", "trust-predicate", () => Reflect.apply(trust, undefined, [caller])),
+      mend: () => "the predicate of trustInbound says so",
+    };
   }
   if (Array.isArray(trust)) return byNetwork(compileNetworks(trust), trustProxied);
   throw new ExperimentConfigError(
@@ -32,17 +42,37 @@ export function compileTrust(trust: unknown, trustProxied: boolean): (caller: Ca
   );
 }
 
-function byNetwork(networks: BlockList, trustProxied: boolean): (caller: Caller) => boolean {
-  return ({ header, peer }) => {
-    if (peer === undefined || !contains(networks, peer)) return false;
-    return trustProxied || PROXY_HEADERS.every((name) => header(name) === undefined);
+function byNetwork(networks: BlockList, trustProxied: boolean): Trust {
+  const isWithin = ({ peer }: Caller): boolean => peer !== undefined && contains(networks, peer);
+  return {
+    trusts: (caller) => isWithin(caller) && (trustProxied || proxyHeaderOf(caller) === undefined),
+    mend(caller) {
+      const forwards = isWithin(caller) ? proxyHeaderOf(caller) : undefined;
+      if (forwards === undefined) return mendOfStranger(caller);
+      return `by its ${forwards} it speaks for somebody else; if you believe what it forwards, set trustProxied: true`;
+    },
   };
+}
+
+function proxyHeaderOf({ header }: Caller): string | undefined {
+  return PROXY_HEADERS.find((name) => header(name) !== undefined);
+}
+
+function mendOfStranger({ peer }: Caller): string {
+  return peer === undefined
+    ? "no network has it; if you believe it, write a predicate as trustInbound, or for a message run(headers, fn, { trusted: true })"
+    : `if you believe it, add its network to trustInbound, such as ${show(addressOf(peer))}`;
 }
 
 const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
+/** Without the zone that a link-local one has. */
+function addressOf(peer: string): string {
+  return MAPPED_IPV4.exec(peer)?.[1] ?? peer.split("%", 1)[0] ?? "";
+}
+
 function contains(networks: BlockList, peer: string): boolean {
-  const address = MAPPED_IPV4.exec(peer)?.[1] ?? peer.split("%", 1)[0] ?? "";
+  const address = addressOf(peer);
   const family = isIP(address);
   return family !== 0 && networks.check(address, family === 4 ? "ipv4" : "ipv6");
 }

@@ -1,14 +1,16 @@
 import { diag } from "@opentelemetry/api";
+import type { ExperimentUsageErrorCode } from "../errors.ts";
 
 /** A cause is named once a minute, however often it occurs. */
 const QUIET_MS = 60_000;
 
 /** Why something of ours speaks up. The list is closed, so that what clients send cannot fill the log. */
 export type Cause =
+  | ExperimentUsageErrorCode
   | "ambiguous-primary"
   | "own-bytes"
   | "no-scope"
-  | "usage"
+  | "no-request"
   | "conflict"
   | "targeting"
   | "assigner"

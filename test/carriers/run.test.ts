@@ -309,6 +309,37 @@ describe("run", () => {
     expect(lenient.run(message(), () => lenient.variant("checkout"), careless)).toBeUndefined();
   });
 
+  test("RUN-15 without a function throws in every mode, and says so", async () => {
+    for (const strict of [true, false]) {
+      const experiments = create({ strict });
+      const error = expect.objectContaining({ name: "ExperimentUsageError", code: "ERR_FUNCTION" });
+      const forgotten = TRUSTED as unknown as () => void; // why: JavaScript can forget it
+      expect(() => experiments.run(message(), forgotten)).toThrow(error);
+      expect(() => experiments.run(message(), forgotten)).toThrow("run(carrier, fn) got no function");
+      await expect(experiments.runEach([], { carrier: () => ({}) }, forgotten)).rejects.toEqual(error);
+    }
+  });
+
+  test("RUN-16 names an option that there is not: strict throws, elsewhere diag hears of it and the function runs", async () => {
+    const unknown = { trust: true } as object; // why: JavaScript can misspell it
+    const none = true as unknown as object; // why: as above
+    const strict = create();
+    expect(() => strict.run(message(), () => 1, unknown)).toThrow(
+      expect.objectContaining({
+        code: "ERR_UNKNOWN_OPTION",
+        message: 'the option "trust" of run(carrier, fn, options) is unknown; there is trusted',
+      }),
+    );
+    expect(() => strict.run(message(), () => 1, none)).toThrow(expect.objectContaining({ code: "ERR_OPTION_VALUE" }));
+    await expect(strict.runEach([], { carrier: () => ({}), ...unknown }, () => 1)).rejects.toThrow(
+      'the option "trust" of runEach(messages, options, fn) is unknown; there are carrier, trusted',
+    );
+    const lenient = create({ strict: false });
+    expect(lenient.run(message(), () => lenient.variant("checkout") ?? "none", unknown)).toBe("none");
+    expect(log.take()).toContainEqual(expect.stringContaining('the option "trust"'));
+    expect(lenient.run(message(), () => 1, none)).toBe(1);
+  });
+
   test("RUN-13 goes on where headers cannot be read", () => {
     const experiments = create();
     const hostile = {

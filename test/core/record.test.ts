@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { DiagLogLevel, diag, metrics } from "@opentelemetry/api";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import {
@@ -429,12 +430,25 @@ describe("the flat pair", () => {
   });
 });
 
+test("REC-44 on the console a scope shows its assignments and attributes", () => {
+  const experiments = strict();
+  openRequest(experiments).run(() => {
+    experiments.record("checkout", "express");
+    const shown = inspect(experiments.current()).replaceAll(/\s+/g, " ");
+    expect(shown).toBe(
+      "{ assignments: [ { key: 'checkout', id: 'checkout_1', variant: 'express', forced: false } ], " +
+        "attributes: { 'experiment.id': 'checkout_1', 'experiment.variant': 'express' } }",
+    );
+  });
+  expect(inspect(experiments.current())).toContain("assignments: []");
+});
+
 describe("diag", () => {
   test("REC-50 hears of a cause once a minute, however often it occurs and wherever", () => {
     const [first, second] = [lenient(), lenient()];
     const mistake = (): void => {
       openRequest(first).run(() => first.record("chekout", "express"));
-      openRequest(second).run(() => second.record("checkout", "expres"));
+      openRequest(second).run(() => second.record("serch", "semantic"));
     };
     mistake();
     now += MINUTE_MS - 1;
@@ -461,6 +475,25 @@ describe("diag", () => {
     expect(log.lines[0]).toContain("outside a request");
     expect(log.lines[1]).toContain("there is no experiment");
     expect(log.lines[2]).toContain("the first one stands");
+  });
+
+  test("REC-55 hears of each kind of mistake by itself: an unknown key, an unknown variant, a destination that is none", () => {
+    const experiments = lenient();
+    const nowhere = { to: "orders" };
+    openRequest(experiments).run(() => {
+      for (let i = 0; i < 3; i++) {
+        experiments.record("chekout", "express");
+        experiments.record("checkout", "expres");
+        experiments.inject({}, nowhere);
+        experiments.run(7 as unknown as object, () => undefined); // why: JavaScript can give anything
+      }
+    });
+    expect(log.take()).toEqual([
+      expect.stringContaining('there is no experiment "chekout"'),
+      expect.stringContaining('checkout has no variant "expres"'),
+      expect.stringContaining("names no destination"),
+      expect.stringContaining("has no carrier"),
+    ]);
   });
 
   test("REC-52 hears of what a caller sends no more than once, whatever it sends", () => {

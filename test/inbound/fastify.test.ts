@@ -410,3 +410,18 @@ test("FA-14 is refused at set-up without experiments", async () => {
   // @ts-expect-error: what a caller without types may do
   await expect(app.register(fastifyExperiments, {})).rejects.toThrow(ExperimentConfigError);
 });
+
+test("FA-15 names an option that there is not, and leaves Fastify its own", async () => {
+  const misspelt = fastify();
+  closed(misspelt);
+  const options = { experiments: trusting(), serverspans: "create" };
+  await expect(misspelt.register(fastifyExperiments, options)).rejects.toMatchObject({
+    code: "ERR_UNKNOWN_OPTION",
+    message: 'the option "serverspans" of an adapter is unknown; there are serverSpan, route',
+  });
+  const app = fastify();
+  closed(app);
+  const theirs = { prefix: "/shop", logLevel: "warn", logSerializers: {} } as const;
+  await app.register(fastifyExperiments, { experiments: trusting(), ...theirs });
+  expect(app.hasPlugin("otel-experiments")).toBe(true);
+});

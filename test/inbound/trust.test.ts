@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { type DiagLogger, DiagLogLevel, diag } from "@opentelemetry/api";
 import express from "express";
 import { fastify } from "fastify";
 import Koa from "koa";
@@ -13,7 +14,7 @@ import { expressExperiments } from "otel-experiments/express";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { listen } from "./harness/listening.ts";
 import { exchangeRaw } from "./harness/raw-exchange.ts";
@@ -23,6 +24,8 @@ const REGISTRY = {
 } as const;
 
 const OWN = "experiment.checkout.variant=express";
+
+let minutes = 0;
 
 type Options = Partial<ExperimentsOptions<typeof REGISTRY>>;
 
@@ -259,4 +262,74 @@ test("TR-09 what the service decides for a stranger's request stands, and the st
   const lines = [`baggage: ${OWN},experiment.checkout.id=evil,experiment.checkout.forced=1`];
   expect((await send(port, { lines })).body).toBe("none control checkout_redesign_2026q1");
   await close();
+});
+
+describe("diag hears, where it listens to information,", () => {
+  const NETWORKS = ["10.0.0.0/8"];
+  const untold: readonly (readonly [
+    what: string,
+    options: Options,
+    peer: string | undefined,
+    headers: Readonly<Record<string, string>>,
+    said: string,
+  ])[] = [
+    [
+      "by default",
+      {},
+      "127.0.0.1",
+      {},
+      'experiments from 127.0.0.1 were ignored; if you believe it, add its network to trustInbound, such as "127.0.0.1"',
+    ],
+    [
+      "of an address with a zone",
+      { trustInbound: false },
+      "fe80::1%eth0",
+      {},
+      'experiments from fe80::1%eth0 were ignored; if you believe it, add its network to trustInbound, such as "fe80::1"',
+    ],
+    [
+      "of another network",
+      { trustInbound: NETWORKS },
+      "::1",
+      { via: "1.1 edge" },
+      'experiments from ::1 were ignored; if you believe it, add its network to trustInbound, such as "::1"',
+    ],
+    [
+      "of a proxy",
+      { trustInbound: NETWORKS },
+      "10.0.0.1",
+      { "x-forwarded-for": "203.0.113.9" },
+      "experiments from 10.0.0.1 were ignored; by its x-forwarded-for it speaks for somebody else; if you believe what it forwards, set trustProxied: true",
+    ],
+    [
+      "of a socket without an address",
+      { trustInbound: NETWORKS, trustProxied: true },
+      undefined,
+      {},
+      "experiments from a caller without an address were ignored; no network has it; if you believe it, write a predicate as trustInbound, or for a message run(headers, fn, { trusted: true })",
+    ],
+    [
+      "of whom a predicate does not believe",
+      { trustInbound: () => false },
+      "10.0.0.1",
+      {},
+      "experiments from 10.0.0.1 were ignored; the predicate of trustInbound says so",
+    ],
+  ];
+
+  test.each(untold)("TR-40 %s, what to write so that a caller is believed", (_what, options, peer, headers, said) => {
+    const info = vi.fn<DiagLogger["info"]>();
+    const logger: DiagLogger = { error() {}, warn() {}, info, debug() {}, verbose() {} };
+    diag.setLogger(logger, { logLevel: DiagLogLevel.INFO, suppressOverrideMessage: true });
+    // It is said once a minute.
+    minutes += 10;
+    const clock = vi.spyOn(performance, "now").mockReturnValue(1e9 + minutes * 60_000);
+    try {
+      expect(trusts(options, peer, headers)).toBe(false);
+      expect(info.mock.calls).toEqual([[`otel-experiments: ${said}`]]);
+    } finally {
+      clock.mockRestore();
+      diag.disable();
+    }
+  });
 });

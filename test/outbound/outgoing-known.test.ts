@@ -1,8 +1,11 @@
 import { AsyncResource } from "node:async_hooks";
+import { execFile } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { experimentFetch } from "otel-experiments/fetch";
 import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { experimentInterceptor } from "otel-experiments/undici";
@@ -313,4 +316,23 @@ describe("one version's API over another one's dispatcher", () => {
     const queued = await tally("/plain/", fetching(undici7, new undici8.Dispatcher1Wrapper(limited)), limited);
     expect(queued?.wrong).toBe(0);
   });
+});
+
+test("KN-90 a Node that cannot show the stack loads us all the same, and there nothing is known", async () => {
+  const script = `
+    import { registerHooks } from "node:module";
+    registerHooks({
+      resolve: (specifier, context, next) =>
+        specifier === "node:util" && context.parentURL?.includes("/src/egress/")
+          ? { url: "data:text/javascript,export default {}", shortCircuit: true }
+          : next(specifier, context),
+    });
+    const { buildOf } = await import(process.argv[1] + "build.ts");
+    const { isDirectDispatch } = await import(process.argv[1] + "direct-dispatch.ts");
+    console.log(buildOf({}).kind, isDirectDispatch());
+  `;
+  const sources = pathToFileURL(join(import.meta.dirname, "../../src/egress/undici/")).href;
+  const arguments_ = ["--input-type=module", "--eval", script, sources];
+  const { stdout } = await promisify(execFile)(process.execPath, arguments_);
+  expect(stdout).toBe("unknown false\n");
 });

@@ -112,6 +112,19 @@ describe("instrumentOutgoing", () => {
     expect(() => instrumentOutgoing({})).toThrow(expect.objectContaining({ code: "ERR_OPTIONS" }));
   });
 
+  test("OG-09 takes no options, and says who makes spans", async () => {
+    const { experiments, close } = await openStage(options);
+    // @ts-expect-error: it takes none
+    expect(() => instrumentOutgoing(experiments, { spans: true })).toThrow(
+      expect.objectContaining({
+        name: "ExperimentConfigError",
+        code: "ERR_UNKNOWN_OPTION",
+        message: expect.stringContaining("CLIENT spans are experimentFetch's and experimentInterceptor's"),
+      }),
+    );
+    await close();
+  });
+
   test("OG-05 keeps the caller's members, takes what is stale, and writes one line", async () => {
     const { experiments, serve, close } = await openStage(options);
     instrumentOutgoing(experiments);

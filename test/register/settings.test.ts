@@ -95,11 +95,27 @@ test.each([
   ["OTEL_EXPERIMENTS_ENABLED", "OTEL_EXPERIMENTS_DISABLED"],
   ["OTEL_EXPERIMENTS_PROPAGATORS", "OTEL_EXPERIMENTS_PROPAGATOR"],
   ["OTEL_EXPERIMENTS_INSTRUMENT_NAMES", "OTEL_EXPERIMENTS_INSTRUMENTS"],
+  ["OTEL_EXPERIMENT_KEYS", "OTEL_EXPERIMENTS_KEYS"],
+  ["OTEL_EXPERIMENT_OUTGOING", "OTEL_EXPERIMENTS_OUTGOING"],
 ])("REG-06 %s is named as unknown, with the nearest that there is, %s", (name, nearest) => {
   const { settings, problems } = readSettings({ [name]: "true" });
   expect(settings).toEqual(DEFAULTS);
   expect(problems).toEqual([`there is no ${name}; did you mean ${nearest}?`]);
 });
+
+test.each(["OTEL_EXPERIMENTS_FOO", "OTEL_EXPERIMENTS_", "OTEL_EXPERIMENT_SERVICE_NAME"])(
+  "REG-08 %s, which is near to none, is named as unknown, with all that there are",
+  (name) => {
+    const { settings, problems } = readSettings({
+      [name]: "true",
+      OTEL_EXPERIMENTAL_CONFIG_FILE: "sdk.yaml",
+      OTEL_SERVICE_NAME: "shop",
+    });
+    expect(settings).toEqual(DEFAULTS);
+    const ends = VARIABLES.map((variable) => variable.replace("OTEL_EXPERIMENTS_", "")).join(", ");
+    expect(problems).toEqual([`there is no ${name}; behind OTEL_EXPERIMENTS_ there are ${ends}`]);
+  },
+);
 
 test("REG-07 the documentation lists every variable, in order, and what it shows of messages is what is said", () => {
   const text = readFileSync(join(import.meta.dirname, "../../docs/register.md"), "utf8");

@@ -336,6 +336,16 @@ describe("set-up", () => {
       [() => withExperiments(never([{}])), "ERR_OPTIONS", /got an array/],
       [() => withExperiments(never({ instrumentName: 7 })), "ERR_OPTION_VALUE", /instrumentName is 7/],
       [() => withExperiments(never({ instrumentName: "a", attributesProcessors: {} })), "ERR_OPTION_VALUE", /a list/],
+      [
+        () => withExperiments(never({ instrument: "orders.placed" })),
+        "ERR_UNKNOWN_OPTION",
+        /^the field "instrument" of a View is unknown; it selects by instrumentName, /,
+      ],
+      [
+        () => withExperiments(never({ instrumentName: "orders.placed" }), { instruments: ["orders.placed"] }),
+        "ERR_OPTIONS",
+        /takes no options beside a View.*wrap the MeterProvider/,
+      ],
       [() => withExperiments(new MeterProvider(), never({ views: [] })), "ERR_UNKNOWN_OPTION", /"views"/],
     ];
     for (const [make, code, message] of wrong) {

@@ -120,11 +120,19 @@ function parseInstruments(text: string): { readonly names: readonly string[] | u
   return names === undefined ? undefined : { names };
 }
 
+/** The plural is easily missed. */
+const ALIKE = /^OTEL_EXPERIMENTS?_(.*)$/s;
+
 function unknownNames(environment: Environment): readonly string[] {
   const known: ReadonlySet<string> = new Set(VARIABLES);
-  const unknown = Object.keys(environment).filter((name) => name.startsWith(PREFIX) && !known.has(name));
-  return unknown.map(
-    (name) =>
-      `there is no ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}; did you mean ${nearestName(name, VARIABLES)}?`,
-  );
+  const ends = VARIABLES.map((name) => name.slice(PREFIX.length));
+  return Object.keys(environment).flatMap((name) => {
+    const end = known.has(name) ? undefined : ALIKE.exec(name)?.[1];
+    if (end === undefined) return [];
+    // What all of them begin with makes none of them near.
+    const nearest = nearestName(end, ends, Math.floor(end.length / 2));
+    const mend =
+      nearest === undefined ? `behind ${PREFIX} there are ${ends.join(", ")}` : `did you mean ${PREFIX}${nearest}?`;
+    return [`there is no ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}; ${mend}`];
+  });
 }

@@ -1,4 +1,4 @@
-import { getCallSites } from "node:util";
+import { callSites } from "./call-sites.ts";
 import { BUILT_IN, packageOf } from "./package.ts";
 
 /**
@@ -49,8 +49,7 @@ function classify(request: object): UndiciBuild {
 
 /** The script of the constructor that publishes, whose caller is `publish`. */
 function publishingScript(): string | undefined {
-  // Without source maps: what bundled code was before has nothing to say of how it runs now.
-  const frames = getCallSites(MAX_FRAMES, { sourceMap: false });
+  const frames = callSites(MAX_FRAMES);
   const at = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
   const frame = at === -1 ? undefined : frames[at + 1];
   return frame?.functionName === "Request" ? frame.scriptName : undefined;

@@ -1,4 +1,4 @@
-import { getCallSites } from "node:util";
+import { callSites } from "./call-sites.ts";
 import { BUILT_IN, packageOf } from "./package.ts";
 
 /** From our own frames to the call of undici's API, with room for some interceptors. */
@@ -33,7 +33,7 @@ const BUILT_IN_WAY: ReadonlySet<string> = new Set([
  * It walks the stack, which costs some tens of microseconds.
  */
 export function isDirectDispatch(): boolean {
-  const frames = getCallSites(MAX_FRAMES, { sourceMap: false });
+  const frames = callSites(MAX_FRAMES);
   const published = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
   const way = frames.slice(published + 1);
   if (published === -1 || way[0]?.functionName !== "Request") return false;

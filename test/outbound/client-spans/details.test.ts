@@ -16,7 +16,7 @@ import { createExperiments } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { nodeExperiments } from "otel-experiments/node";
 import { experimentInterceptor, ignoreExperimentRequests } from "otel-experiments/undici";
-import type { Dispatcher } from "undici";
+import { Agent, type Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../../testing/wire/server.ts";
@@ -358,6 +358,17 @@ describe("the options of a client", () => {
     expect(() => experimentFetch(experiments, given)).toThrow(expect.objectContaining({ code }));
     expect(() => experimentFetch(experiments, fetch, given)).toThrow(expect.objectContaining({ code }));
     expect(() => experimentInterceptor(experiments, given)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test("CS-76 a dispatcher in their place is named as what it is, with what belongs there", () => {
+    // @ts-expect-error: it is no options
+    expect(() => experimentInterceptor(experiments, new Agent())).toThrow(
+      expect.objectContaining({
+        code: "ERR_OPTIONS",
+        message:
+          'the options of a client are an object of the class "Agent"; write an object with spans, or leave it out',
+      }),
+    );
   });
 
   test("CS-64 with spans a client is of use also where nothing is passed on", () => {
