@@ -17,5 +17,6 @@ export const entries = {
   "./cookie-store": "./src/cookie-store/index.ts",
   "./openfeature": "./adapters/openfeature.ts",
   "./flow": "./src/flow/index.ts",
+  "./fields": "./src/fields/index.ts",
   "./testing": "./testing/index.ts",
 } as const;

@@ -4,7 +4,7 @@ import type { Instance } from "./instance.ts";
 import { runInScope } from "./open-request.ts";
 import { processState } from "./process-state.ts";
 import { type Carrier, isCarrier, readEntry, textOf } from "./propagation/carrier.ts";
-import { readAssignments } from "./propagation/read-assignments.ts";
+import { readReceived, receive } from "./propagation/received.ts";
 import type { HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope } from "./scope.ts";
 import { scopesOf } from "./scope-finding.ts";
@@ -105,7 +105,7 @@ export function readCarried(
   try {
     instance.refreshMeters();
     const line = baggage();
-    if (line !== "") scope.add(readAssignments(instance, line, { header, peer: undefined }, trusts));
+    if (line !== "") receive(scope, readReceived(instance, line, { header, peer: undefined }, trusts));
   } catch (error) {
     advise("carrier", "a message could not be read, so it has no variant from its sender", error);
   }

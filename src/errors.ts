@@ -16,6 +16,9 @@ export type ExperimentConfigErrorCode =
   | "ERR_STORE"
   | "ERR_OVERRIDE"
   | "ERR_FLOW_NAME"
+  | "ERR_FIELD"
+  | "ERR_FIELD_NAME"
+  | "ERR_FIELD_SENSITIVE"
   | "ERR_TRUST_INBOUND"
   | "ERR_PROPAGATE_TO"
   | "ERR_OPTION_VALUE";
@@ -40,6 +43,9 @@ export type ExperimentUsageErrorCode =
   | "ERR_CONVERSION_VALUE"
   | "ERR_DESTINATION"
   | "ERR_CARRIER"
+  | "ERR_UNKNOWN_FIELD"
+  | "ERR_FIELD_VALUE"
+  | "ERR_FIELD_CHANGED"
   | "ERR_OPTION_VALUE";
 
 /**

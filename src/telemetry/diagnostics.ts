@@ -10,6 +10,7 @@ export type Cause =
   | "no-scope"
   | "usage"
   | "conflict"
+  | "sensitive"
   | "targeting"
   | "assigner"
   | "store"
