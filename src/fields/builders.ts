@@ -43,7 +43,7 @@ export function oneOf<const T extends string>(...choices: readonly [T, ...T[]]):
     codec: {
       accepts,
       encode: (value) => value,
-      decode: (text) => (accepts(text) ? text : undefined),
+      decode: (given) => (accepts(given) ? given : undefined),
       texts: () => [],
     },
   });
@@ -59,7 +59,7 @@ export function boolean(): ClosedField<boolean> {
     codec: {
       accepts: (value) => typeof value === "boolean",
       encode: String,
-      decode: (text) => (text === "true" ? true : text === "false" ? false : undefined),
+      decode: (given) => (given === "true" ? true : given === "false" ? false : undefined),
       texts: () => [],
     },
   });
@@ -93,8 +93,8 @@ export function integer(options: IntegerOptions = {}): Field<number> {
       accepts,
       // Also of -0.
       encode: String,
-      decode(text) {
-        const value = DECIMAL.test(text) ? Number(text) : undefined;
+      decode(given) {
+        const value = DECIMAL.test(given) ? Number(given) : undefined;
         return accepts(value) ? value : undefined;
       },
       texts: (value) => [String(value)],

@@ -77,15 +77,15 @@ function checkName(name: string, prefix: string): void {
   if (name.startsWith(prefix) || namespace === EXPERIMENTS) {
     throw refuse("is one of experiments; choose another, such as user_tier");
   }
-  if (HEADERS.has(name)) throw refuse("is that of a header; choose another");
-  if (NAMESPACES.has(namespace) && namespace !== name) {
-    throw refuse(`is within OpenTelemetry's namespace ${namespace}; choose another`);
-  }
   const sensitive = sensitivePartOf(name);
   if (sensitive !== undefined) {
     throw new ExperimentConfigError(
       "ERR_FIELD_SENSITIVE",
       `fields: the name ${show(name)} speaks of a secret or of personal data (${sensitive}), which baggage is no place for, since every service on the way sees it; share something that says less`,
     );
+  }
+  if (HEADERS.has(name)) throw refuse("is that of a header; choose another");
+  if (NAMESPACES.has(namespace) && namespace !== name) {
+    throw refuse(`is within OpenTelemetry's namespace ${namespace}; choose another`);
   }
 }

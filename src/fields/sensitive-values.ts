@@ -71,7 +71,7 @@ function isLetter(code: number): boolean {
 /** Something, an at sign, and behind it a domain with a dot that is not its first character nor its last. */
 function hasEmail(text: string): boolean {
   for (let at = text.indexOf("@"); at !== -1; at = text.indexOf("@", at + 1)) {
-    if (at === 0 || !isOfAddress(text, at - 1)) continue;
+    if (at === 0 || /[\s@]/.test(text.charAt(at - 1))) continue;
     let dot = -1;
     let end = at + 1;
     for (; end < text.length && isOfAddress(text, end); end++) {
@@ -84,7 +84,7 @@ function hasEmail(text: string): boolean {
 
 /** No white space, and none of what stands around an address. */
 function isOfAddress(text: string, at: number): boolean {
-  return !/[\s@,;<>()[\]"|]/.test(text.charAt(at));
+  return !/[\s@,;<>()[\]"]/.test(text.charAt(at));
 }
 
 /** ISO/IEC 7812: 8 to 19 digits; those of cards begin with 2 to 9 and have at least 13. */
