@@ -20,3 +20,8 @@ export const entries = {
   "./fields": "./src/fields/index.ts",
   "./testing": "./testing/index.ts",
 } as const;
+
+/** The commands and their sources: the list that the build, the tests and `bin` follow. */
+export const commands = {
+  "otel-experiments": "./cli/main.ts",
+} as const;

@@ -29,9 +29,10 @@ export async function describe(args: readonly string[]): Promise<string> {
   const exported = Object.entries(await importModule(module));
   const described = withoutRepetitions(exported.flatMap(([name, value]) => describedOf(name, value)));
   if (described.length === 0) {
-    const names = exported.length === 0 ? "nothing" : exported.map(([name]) => name).join(", ");
+    const names = exported.map(([name]) => name).join(", ");
+    const what = names === "" ? "nothing" : `${names}, of which nothing declares experiments or fields`;
     throw new Error(
-      `${module} exports ${names}, of which nothing declares experiments or fields; export what createExperiments, defineExperiments or defineFields returned`,
+      `${module} exports ${what}; export what createExperiments, defineExperiments or defineFields returned`,
     );
   }
   return json ? JSON.stringify({ module, exports: described }, undefined, 2) : described.map(sectionOf).join("\n\n");

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -14,7 +14,11 @@ export async function importModule(given: string): Promise<Readonly<Record<strin
 }
 
 function isPath(given: string): boolean {
-  return /^\.\.?(?:[/\\]|$)/.test(given) || isAbsolute(given) || existsSync(resolve(given));
+  return /^\.\.?(?:[/\\]|$)/.test(given) || isAbsolute(given) || isFile(resolve(given));
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** As a file of the working folder would import it, by the conditions of `import`. */

@@ -48,7 +48,7 @@ export function declarationsOf(value: unknown): Declarations | undefined {
       fields: [...options.fields.values()].map(describeField),
     };
   }
-  const parts = Object.values(value);
+  const parts = partsOf(value);
   if (parts.length === 0 || isField(value)) return undefined;
   if (parts.every(isField)) {
     const fields = [...compileFields(value, DEFAULT_PREFIX).values()];
@@ -57,6 +57,15 @@ export function declarationsOf(value: unknown): Declarations | undefined {
   if (!parts.every(isDefinition)) return undefined;
   const registry = compileRegistry(value, DEFAULT_PREFIX);
   return { experiments: describeRegistry(registry.values(), DEFAULT_PREFIX), fields: [] };
+}
+
+/** Whatever a module exports may have getters that throw; then it declares nothing. */
+function partsOf(value: object): readonly unknown[] {
+  try {
+    return Object.values(value);
+  } catch {
+    return [];
+  }
 }
 
 function isDefinition(value: unknown): boolean {
@@ -79,7 +88,7 @@ function describeExperiment(
     status: isRunning ? "running" : "stopped",
     coverage,
     assigner: assigner !== undefined,
-    wire: `${prefix}${key}.variant=VARIANT,${prefix}${key}.id=${id}`,
+    wire: `${prefix}${key}.variant=<variant>,${prefix}${key}.id=${id}`,
   };
 }
 

@@ -38,7 +38,7 @@ export function oneOf<const T extends string>(...choices: readonly [T, ...T[]]):
   return closedFieldOf<T>({
     ...WIRE_ALONE,
     type: choices.map((choice) => JSON.stringify(choice)).join(" | "),
-    wire: choices.join("|"),
+    wire: `<${choices.join(" or ")}>`,
     closed: true,
     codec: {
       accepts,
@@ -54,7 +54,7 @@ export function boolean(): ClosedField<boolean> {
   return closedFieldOf<boolean>({
     ...WIRE_ALONE,
     type: "boolean",
-    wire: "true|false",
+    wire: "<true or false>",
     closed: true,
     codec: {
       accepts: (value) => typeof value === "boolean",
@@ -87,14 +87,14 @@ export function integer(options: IntegerOptions = {}): Field<number> {
   return fieldOf<number>({
     ...WIRE_ALONE,
     type: `integer${rangeOf(min, max)}`,
-    wire: "decimal digits",
+    wire: "<decimal>",
     closed: false,
     codec: {
       accepts,
       // Also of -0.
       encode: String,
-      decode(given) {
-        const value = DECIMAL.test(given) ? Number(given) : undefined;
+      decode(digits) {
+        const value = DECIMAL.test(digits) ? Number(digits) : undefined;
         return accepts(value) ? value : undefined;
       },
       texts: (value) => [String(value)],
@@ -121,7 +121,7 @@ export function text(options: TextOptions = {}): Field<string> {
   return fieldOf<string>({
     ...WIRE_ALONE,
     type: `text, ${rules.type}`,
-    wire: "text",
+    wire: "<text>",
     closed: false,
     codec: {
       accepts: (value): value is string => typeof value === "string" && rules.accepts(value),
@@ -153,7 +153,7 @@ export function list(options: ListOptions = {}): Field<readonly string[]> {
   return fieldOf<readonly string[]>({
     ...WIRE_ALONE,
     type: `list of up to ${most} texts, each ${rules.type}`,
-    wire: "item|item",
+    wire: "<item>|<item>…",
     closed: false,
     codec: {
       accepts,

@@ -5,7 +5,7 @@ export type FieldValue = string | number | boolean | readonly string[];
 export type FieldSignal = "span" | "log" | "metric";
 
 /** Whether a value may be written, and how; what is read from a text. Nothing here throws. */
-export interface FieldCodec<T extends FieldValue = FieldValue> {
+interface FieldCodec<T extends FieldValue = FieldValue> {
   /** Whether a value of the caller's, of whatever type, keeps the declaration. */
   accepts(value: unknown): value is T;
   /** The text on the wire, before it is percent-encoded. */
@@ -20,7 +20,7 @@ export interface FieldCodec<T extends FieldValue = FieldValue> {
 export interface FieldPlan<T extends FieldValue = FieldValue> {
   /** For people: `"free" | "premium"`. */
   readonly type: string;
-  /** An example or the form of the text on the wire. */
+  /** For people: the form of the text on the wire, `<decimal>`. */
   readonly wire: string;
   /** Whether its values are few and known, so that measurements can bear them. */
   readonly closed: boolean;

@@ -12,7 +12,7 @@ const reader = new OwnMemberReader(PREFIX, NAMES);
 const NOTHING = { parts: [], fields: [], malformed: 0, overBudget: 0, encoded: 0 };
 
 describe("the reader of declared names", () => {
-  test("FLO-01 finds them in their order among foreign members and those of experiments, with values decoded", () => {
+  test("FLM-01 finds them in their order among foreign members and those of experiments, with values decoded", () => {
     const header = `tenant=7, user_tier = premium ;ttl=1,${PREFIX}checkout.variant=express\t,region=%C3%A9%20d,user_tier=free,a=`;
     expect(reader.read(header)).toEqual({
       ...NOTHING,
@@ -34,7 +34,7 @@ describe("the reader of declared names", () => {
     "=a",
     ";a=1",
     "\0a=1",
-  ])("FLO-02 takes no other member for one: %j", (header) => {
+  ])("FLM-02 takes no other member for one: %j", (header) => {
     expect(reader.read(header)).toEqual(NOTHING);
     expect(reader.ownsMember(header)).toBe(false);
     expect(reader.mayBeIn(header)).toBe(false);
@@ -51,7 +51,7 @@ describe("the reader of declared names", () => {
     "user_tier\ufeff=1",
     "\vuser_tier=1",
     " region ",
-  ])("FLO-03 counts as malformed, and owns, what breaks the grammar: %j", (header) => {
+  ])("FLM-03 counts as malformed, and owns, what breaks the grammar: %j", (header) => {
     expect(reader.read(header)).toEqual({ ...NOTHING, malformed: 1 });
     expect(reader.ownsMember(header)).toBe(true);
     expect(reader.mayBeIn(`x=1,${header},y=2`)).toBe(true);
@@ -65,7 +65,7 @@ describe("the reader of declared names", () => {
     " r%65gion =EVIL;p",
     "\u00a0%61=EVIL",
     "%61%20=EVIL",
-  ])("FLO-04 owns a key that is a name only when it is decoded, counts it, and never reads it: %j", (header) => {
+  ])("FLM-04 owns a key that is a name only when it is decoded, counts it, and never reads it: %j", (header) => {
     expect(reader.read(header)).toEqual({ ...NOTHING, encoded: 1 });
     expect(reader.read(`b=%61,${header},region=x`)).toEqual({ ...NOTHING, encoded: 1, fields: ["region", "x"] });
     expect(reader.ownsMember(header)).toBe(true);
@@ -73,21 +73,21 @@ describe("the reader of declared names", () => {
   });
 
   test.each(["%2561=1", "x%61=1", "user%5Ftier2=1", "b=%61", "%61;p=1", "b;%61=1"])(
-    "FLO-05 lets alone what is none even then: %j",
+    "FLM-05 lets alone what is none even then: %j",
     (header) => {
       expect(reader.read(header)).toEqual(NOTHING);
       expect(reader.ownsMember(header)).toBe(false);
     },
   );
 
-  test("FLO-06 counts what is beyond 8192 bytes", () => {
+  test("FLM-06 counts what is beyond 8192 bytes", () => {
     const full = `f=${"v".repeat(8192 - 2 - 1 - "a=1".length)}`;
     expect(reader.read(`${full},a=1`)).toEqual({ ...NOTHING, fields: ["a", "1"] });
     expect(reader.read(`${full},a=1 \t`)).toEqual({ ...NOTHING, fields: ["a", "1"] });
     expect(reader.read(`${full}v,a=1`)).toEqual({ ...NOTHING, overBudget: 1 });
   });
 
-  test("FLO-07 owns names as keys of OpenTelemetry's baggage, which are decoded", () => {
+  test("FLM-07 owns names as keys of OpenTelemetry's baggage, which are decoded", () => {
     expect(["user_tier", "a", "experiment.x.id", "%61"].filter((key) => !reader.owns(key))).toEqual([]);
     expect(["tier", "b", "user_tierx", "", "experiment"].filter((key) => reader.owns(key))).toEqual([]);
   });
@@ -102,7 +102,7 @@ describe("the reader of declared names", () => {
   );
   const header = fc.array(piece, { maxLength: 25 }).map((pieces) => pieces.join(""));
 
-  test("FLO-08 agrees with the parser on any text: the same values, the last of a name", () => {
+  test("FLM-08 agrees with the parser on any text: the same values, the last of a name", () => {
     fc.assert(
       fc.property(header, (text) => {
         const { fields } = reader.read(text);
@@ -115,7 +115,7 @@ describe("the reader of declared names", () => {
     );
   });
 
-  test("FLO-09 reads under the prefix what it reads without names, whatever the text is", () => {
+  test("FLM-09 reads under the prefix what it reads without names, whatever the text is", () => {
     const without = new OwnMemberReader(PREFIX);
     fc.assert(
       fc.property(header, (text) => {
@@ -144,7 +144,7 @@ describe("the reader of declared names", () => {
     "user%5Ftier",
     " a = 1 ;p,",
     "k",
-  ])("FLO-10 looks at no more than 2.5 times the characters in twice the length: %j", (unit) => {
+  ])("FLM-10 looks at no more than 2.5 times the characters in twice the length: %j", (unit) => {
     const work = (bytes: number): number => {
       const text = unit.repeat(bytes / unit.length).padEnd(bytes, "v");
       return textWork(() => [reader.read(text), reader.mayBeIn(text)]) + 1000;

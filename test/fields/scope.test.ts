@@ -213,12 +213,12 @@ describe("a field", () => {
 
   test("FLV-21 is not set to a list that throws, and what it throws stays here", () => {
     const experiments = create();
-    const list = new Proxy(["a"], {
+    const hostile = new Proxy(["a"], {
       get() {
         throw new Error("mine");
       },
     });
-    openRequest(experiments).run(() => expect(experiments.fields.set("features", list)).toBe(false));
+    openRequest(experiments).run(() => expect(experiments.fields.set("features", hostile)).toBe(false));
   });
 
   test("FLV-13 is not set to what looks like a secret, which is counted and not shown, also in strict mode", async () => {
