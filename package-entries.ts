@@ -17,5 +17,11 @@ export const entries = {
   "./cookie-store": "./src/cookie-store/index.ts",
   "./openfeature": "./adapters/openfeature.ts",
   "./flow": "./src/flow/index.ts",
+  "./fields": "./src/fields/index.ts",
   "./testing": "./testing/index.ts",
+} as const;
+
+/** The commands and their sources: the list that the build, the tests and `bin` follow. */
+export const commands = {
+  "otel-experiments": "./cli/main.ts",
 } as const;

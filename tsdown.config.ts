@@ -1,8 +1,8 @@
 import { defineConfig } from "tsdown";
-import { entries } from "./package-entries.ts";
+import { commands, entries } from "./package-entries.ts";
 
 export default defineConfig({
-  entry: Object.values(entries),
+  entry: [...Object.values(entries), ...Object.values(commands)],
   format: "esm",
   platform: "node",
   target: "node22.15",

@@ -1,5 +1,5 @@
 import { defaultTextMapGetter, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
-import { readAssignments } from "../src/propagation/read-assignments.ts";
+import { readReceived } from "../src/propagation/received.ts";
 import { freshHeaders } from "./headers.ts";
 import { compare } from "./paired.ts";
 import { ns, type Row } from "./row.ts";
@@ -25,7 +25,7 @@ export function* reading(): Generator<Row> {
       {
         prepare,
         work: (headers) => {
-          for (const header of headers) found += readAssignments(instance, header, CALLER).length;
+          for (const header of headers) found += readReceived(instance, header, CALLER).assignments.length;
         },
       },
       {

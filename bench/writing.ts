@@ -1,7 +1,7 @@
 import { type BaggageEntry, defaultTextMapSetter, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
 import { Destination } from "../src/propagation/destination.ts";
 import { OutgoingBaggage } from "../src/propagation/outgoing-baggage.ts";
-import { readAssignments } from "../src/propagation/read-assignments.ts";
+import { readReceived, receive } from "../src/propagation/received.ts";
 import { RequestScope } from "../src/scope.ts";
 import { freshHeaders } from "./headers.ts";
 import { compare } from "./paired.ts";
@@ -74,7 +74,7 @@ export function* writing(): Generator<Row> {
 
 function scopeOf(header: string): RequestScope {
   const scope = new RequestScope(instance, undefined);
-  scope.add(readAssignments(instance, header, CALLER));
+  receive(scope, readReceived(instance, header, CALLER));
   return scope;
 }
 

@@ -15,11 +15,22 @@ const commands: { readonly [name: string]: (args: readonly string[]) => Promise<
 
 const [name = "--help", ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+let exitCode = 0;
 try {
-  if (command !== undefined) process.stdout.write(`${await command(args)}\n`);
-  else if (name === "--help" || name === "-h") process.stdout.write(USAGE);
+  if (command !== undefined) await write(process.stdout, `${await command(args)}\n`);
+  else if (name === "--help" || name === "-h") await write(process.stdout, USAGE);
   else throw new UsageError(`there is no command ${JSON.stringify(name)}\n\n${USAGE}`);
 } catch (error) {
-  process.stderr.write(`otel-experiments: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  exitCode = error instanceof UsageError ? 2 : 1;
+  await write(process.stderr, `otel-experiments: ${error instanceof Error ? error.message : String(error)}\n`);
+}
+// A module that was described may keep timers and servers.
+process.exit(exitCode);
+
+/** Until it is written: what leads into a pipe is not, when the process ends. One that is closed takes no more. */
+function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once("error", () => resolve());
+    stream.write(text, () => resolve());
+  });
 }

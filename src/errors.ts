@@ -16,6 +16,9 @@ export type ExperimentConfigErrorCode =
   | "ERR_STORE"
   | "ERR_OVERRIDE"
   | "ERR_FLOW_NAME"
+  | "ERR_FIELD"
+  | "ERR_FIELD_NAME"
+  | "ERR_FIELD_SENSITIVE"
   | "ERR_TRUST_INBOUND"
   | "ERR_PROPAGATE_TO"
   | "ERR_OPTION_VALUE";
@@ -42,6 +45,9 @@ export type ExperimentUsageErrorCode =
   | "ERR_CARRIER"
   | "ERR_FUNCTION"
   | "ERR_UNKNOWN_OPTION"
+  | "ERR_UNKNOWN_FIELD"
+  | "ERR_FIELD_VALUE"
+  | "ERR_FIELD_CHANGED"
   | "ERR_OPTION_VALUE";
 
 /**

@@ -9,6 +9,7 @@ import {
 } from "./carriers/carried-scope.ts";
 import { type InjectOptions, injectBaggage } from "./carriers/carrier-baggage.ts";
 import { ExperimentConfigError } from "./errors.ts";
+import type { FieldAccess, Fields } from "./fields/field.ts";
 import { Instance } from "./instance.ts";
 import { checkOptions } from "./option-checks.ts";
 import type { ExperimentsOptions } from "./options.ts";
@@ -39,7 +40,7 @@ export interface ExperimentsHandle {
 }
 
 /** The experiments of one service. */
-export interface Experiments<R extends Registry = Registry> extends ExperimentsHandle {
+export interface Experiments<R extends Registry = Registry, F extends Fields = Fields> extends ExperimentsHandle {
   /** Reads the current request's variant, without any side effect; undefined without one, and outside a request. */
   variant<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
   /**
@@ -74,9 +75,11 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
    */
   replace(registry: Registry): void;
   /** The current request's scope; an empty one outside a request. */
-  current(): Scope<R>;
+  current(): Scope<R, F>;
   /** The scope of a request, by the framework's object or by node:http's, also where async context is gone. */
-  of(request: object): Scope<R>;
+  of(request: object): Scope<R, F>;
+  /** The declared fields of the current request. */
+  readonly fields: FieldAccess<F>;
   /** An OpenTelemetry meter whose instruments add the scope's flat pair. May be made before the SDK is started. */
   meter(name: string, options?: ExperimentMeterOptions): Meter;
   /**
@@ -113,7 +116,9 @@ export interface Experiments<R extends Registry = Registry> extends ExperimentsH
  *
  * @throws ExperimentConfigError for anything that is wrong in the options; nothing throws after that, unless `strict`
  */
-export function createExperiments<const R extends Registry = Registry>(options: ExperimentsOptions<R>): Experiments<R> {
+export function createExperiments<const R extends Registry = Registry, const F extends Fields = Fields>(
+  options: ExperimentsOptions<R, F>,
+): Experiments<R, F> {
   const instance = new Instance(options);
   const opener: CarrierOpener = (baggage, header, outer) => readCarried(instance, () => baggage, header, outer);
   processState().openers.add(opener);
@@ -128,6 +133,10 @@ export function createExperiments<const R extends Registry = Registry>(options: 
     replace: (registry) => instance.replace(registry),
     current: () => instance.current(),
     of: (request) => scopeOf(instance, request),
+    fields: Object.freeze({
+      get: (name) => instance.current().fields.get(name),
+      set: (name, value) => instance.current().fields.set(name, value),
+    } satisfies FieldAccess),
     meter: (name, meterOptions) => createMeter(instance, name, meterOptions),
     inject: (carrier, injectOptions) => injectBaggage(instance, carrier, injectOptions),
     run: (carrier, fn, runOptions) => runCarried(instance, carrier, fn, runOptions),
@@ -139,7 +148,7 @@ export function createExperiments<const R extends Registry = Registry>(options: 
     },
   };
   // why: the registry's types are for the compiler; at run time its keys and variants are strings
-  return Object.freeze(experiments) as unknown as Experiments<R>;
+  return Object.freeze(experiments) as unknown as Experiments<R, F>;
 }
 
 /**

@@ -26,6 +26,7 @@ export {
   type Experiments,
   type ExperimentsHandle,
 } from "./experiments.ts";
+export type { FieldAccess, FieldName, Fields, FieldValueOf } from "./fields/field.ts";
 export type { ExperimentsOptions } from "./options.ts";
 export type { ConversionOptions } from "./outcomes/conversion-options.ts";
 export type { PropagateTo, Verdict } from "./propagation/destinations.ts";

@@ -8,6 +8,8 @@ import { UnregisteredAssignments } from "./assignment/unregistered.ts";
 import { type EgressHold, enforce } from "./egress/egress.ts";
 import { writeEverywhere } from "./egress/everywhere.ts";
 import { ExperimentUsageError, type ExperimentUsageErrorCode } from "./errors.ts";
+import type { CompiledFields } from "./fields/compiled-fields.ts";
+import { readField } from "./fields/read-fields.ts";
 import { type CompiledOptions, compileOptions, requirePrimary } from "./options.ts";
 import { convert, isConversionName } from "./outcomes/conversion.ts";
 import type { ConversionOptions } from "./outcomes/conversion-options.ts";
@@ -19,7 +21,7 @@ import { currentScope } from "./scope-finding.ts";
 import { show } from "./show.ts";
 import { traceAssignment } from "./telemetry/assignment-span.ts";
 import { ExperimentCounters } from "./telemetry/counters.ts";
-import { advise } from "./telemetry/diagnostics.ts";
+import { advise, attempt } from "./telemetry/diagnostics.ts";
 import { emitEvaluation } from "./telemetry/evaluation-event.ts";
 import type { MeterIdentity } from "./telemetry/late-instrument.ts";
 import { AttributedMeter, type Attribution } from "./telemetry/meter.ts";
@@ -61,6 +63,10 @@ export class Instance implements ScopeOwner {
 
   get primary(): string | undefined {
     return this.options.primary;
+  }
+
+  get fields(): CompiledFields {
+    return this.options.fields;
   }
 
   current(active?: Context): RequestScope {
@@ -198,6 +204,41 @@ export class Instance implements ScopeOwner {
     }
     if (experiment !== undefined && !this.checkKey(experiment)) return;
     if (!this.#isOutside(scope, `convert(${show(name)})`, "counts nothing")) convert(scope, name, options ?? {});
+  }
+
+  checkField(name: unknown): boolean {
+    if (typeof name === "string" && this.fields.has(name)) return true;
+    const names = this.fields.size === 0 ? "none" : [...this.fields.keys()].join(", ");
+    return this.mistake("ERR_UNKNOWN_FIELD", `there is no field ${show(name)}; declared are ${names}`);
+  }
+
+  /** What is wrong with a value is said without the value, which may be anything. */
+  setField(scope: RequestScope, name: string, value: unknown): boolean {
+    const field = this.checkField(name) ? this.fields.get(name) : undefined;
+    if (field === undefined) return false;
+    const { codec } = field;
+    const read = attempt("ERR_FIELD_VALUE", `the value of ${name} could not be read`, () =>
+      codec.accepts(value) ? readField(field, codec.encode(value)) : undefined,
+    );
+    if (read === undefined || read === "malformed") {
+      return this.mistake("ERR_FIELD_VALUE", `the value given to ${name} breaks its declaration; write ${field.type}`);
+    }
+    if (this.#isOutside(scope, `fields.set(${show(name)}, …)`, "does nothing")) return false;
+    if (read === "sensitive") {
+      this.counters.reject("sensitive");
+      advise("sensitive", `a value given to ${name} looks like a secret or personal data, and was dropped`);
+      return false;
+    }
+    const standing = scope.fields.textOf(name);
+    if (standing === read.text) return true;
+    if (standing !== undefined && !field.mutable) {
+      return this.mistake(
+        "ERR_FIELD_CHANGED",
+        `${name} has another value already, and the first one stands; declare it .mutable() if services may change it`,
+      );
+    }
+    scope.fields.note([read]);
+    return true;
   }
 
   #isOutside(scope: RequestScope, call: string, consequence: string): boolean {

@@ -6,7 +6,7 @@ import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { forcedAssignments } from "./override/forced-assignments.ts";
 import { processState } from "./process-state.ts";
-import { readAssignments } from "./propagation/read-assignments.ts";
+import { readReceived, receive } from "./propagation/received.ts";
 import type { Caller, HeaderGetter } from "./propagation/trust.ts";
 import { RequestScope, type Scope } from "./scope.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "./scope-finding.ts";
@@ -82,7 +82,7 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
     scope.exchange = arrival;
     instance.refreshMeters();
     const baggage = baggageOf(instance, arrival);
-    if (baggage !== undefined) scope.add(readAssignments(instance, baggage, callerOf(arrival)));
+    if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(arrival)));
     if (instance.options.overrides !== undefined) {
       scope.add(forcedAssignments(instance, callerOf(arrival), urlOf(arrival.request)));
     }

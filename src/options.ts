@@ -5,6 +5,8 @@ import type { StickyStore } from "./assignment/sticky-store.ts";
 import { pseudonymOf, type SubjectRecorder } from "./assignment/subject.ts";
 import { OwnMemberReader } from "./baggage/own.ts";
 import { ExperimentConfigError } from "./errors.ts";
+import { type CompiledFields, compileFields, NO_FIELDS } from "./fields/compiled-fields.ts";
+import type { Fields } from "./fields/field.ts";
 import { nearestName } from "./nearest-name.ts";
 import type { OverrideSource } from "./override/source.ts";
 import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
@@ -13,7 +15,7 @@ import { compileTrust, type Trust, type TrustInbound } from "./propagation/trust
 import { show } from "./show.ts";
 
 /** What `createExperiments` takes. Checked once, and not read again after that. */
-export interface ExperimentsOptions<R extends Registry = Registry> {
+export interface ExperimentsOptions<R extends Registry = Registry, F extends Fields = Fields> {
   /** The experiments that this service knows. They bound its types and its metric series. Without them keys and variants are strings. */
   readonly experiments?: R;
   /** Whose flat pair `experiment.id` and `experiment.variant` is, where a request has several experiments. */
@@ -41,6 +43,8 @@ export interface ExperimentsOptions<R extends Registry = Registry> {
   readonly recordSubject?: "hashed" | "plain";
   /** What pseudonyms are made with: at least 16 characters, the same in all services. */
   readonly subjectSecret?: string;
+  /** Other context that services share, by name: `oneOf`, `boolean`, `integer`, `text` and `list` of `otel-experiments/fields`. */
+  readonly fields?: F;
   /** Whether a mistake of the programmer throws. Default: where `NODE_ENV` is `test` or `development`. */
   readonly strict?: boolean;
 }
@@ -56,6 +60,7 @@ export interface CompiledOptions {
   readonly overrides: OverrideSource | undefined;
   readonly store: StickyStore | undefined;
   readonly recordSubject: SubjectRecorder | undefined;
+  readonly fields: CompiledFields;
   readonly strict: boolean;
 }
 
@@ -72,6 +77,7 @@ const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
   "store",
   "recordSubject",
   "subjectSecret",
+  "fields",
   "strict",
 ];
 
@@ -89,14 +95,15 @@ export function compileOptions(options: unknown): CompiledOptions {
   const given: { readonly [Name in keyof ExperimentsOptions]?: unknown } = options;
 
   const prefix = compilePrefix(given.prefix === undefined ? DEFAULT_PREFIX : given.prefix);
-  const reader = new OwnMemberReader(prefix);
+  const fields = given.fields === undefined ? NO_FIELDS : compileFields(given.fields, prefix);
+  const reader = new OwnMemberReader(prefix, fields.keys());
   const registry = given.experiments === undefined ? undefined : compileRegistry(given.experiments, prefix);
   const { trustInbound = false, propagateTo = [] } = given;
   const trustsNobody = trustInbound === false || (Array.isArray(trustInbound) && trustInbound.length === 0);
-  if ((registry === undefined || registry.size === 0) && trustsNobody) {
+  if ((registry === undefined || registry.size === 0) && fields.size === 0 && trustsNobody) {
     throw new ExperimentConfigError(
       "ERR_NOTHING_TO_DO",
-      "with neither experiments nor trustInbound no request can ever have a variant; declare experiments, or say whom to trust",
+      "with neither experiments nor trustInbound no request can ever have a variant; declare experiments or fields, or say whom to trust",
     );
   }
   const foreignBaggage = oneOf("foreignBaggage", given.foreignBaggage, ["everywhere", "allowed-only"]);
@@ -116,6 +123,7 @@ export function compileOptions(options: unknown): CompiledOptions {
     overrides: compileOverrides(given.overrides),
     store: compileStore(given.store),
     recordSubject: compileSubjectRecorder(given.recordSubject, given.subjectSecret),
+    fields,
     strict,
   });
 }

@@ -1,17 +1,20 @@
 import type { Attributes, Span } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "./assignment/assignment.ts";
 import type { ExperimentKey, Registry, SubjectAttributes, VariantOf } from "./assignment/definition.ts";
+import type { CompiledFields } from "./fields/compiled-fields.ts";
+import type { FieldAccess, Fields } from "./fields/field.ts";
+import { ScopeFields } from "./fields/scope-fields.ts";
 import type { HttpExchange } from "./http-exchange.ts";
 import type { ConversionOptions } from "./outcomes/conversion-options.ts";
 import { ScopeOutcomes } from "./outcomes/scope-outcomes.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import { fitOwnMembers } from "./propagation/own-budget.ts";
+import { fitFields, fitOwnMembers } from "./propagation/own-budget.ts";
 import type { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import type { ServedRequest } from "./telemetry/served-request.ts";
 
 /** What one request knows of experiments. Outside a request it is empty and stays so. */
-export interface Scope<R extends Registry = Registry> {
+export interface Scope<R extends Registry = Registry, F extends Fields = Fields> {
   /** In the order in which they became known. Assignments are added, never changed. */
   readonly assignments: readonly Assignment[];
   /**
@@ -44,6 +47,8 @@ export interface Scope<R extends Registry = Registry> {
   expose(key: ExperimentKey<R>): void;
   /** Counts an outcome: for each assignment that was exposed here and not forced, or for the one that is named. */
   convert(name: string, options?: ConversionOptions<ExperimentKey<R>>): void;
+  /** The declared fields that the request has. */
+  readonly fields: FieldAccess<F>;
 }
 
 /** What may decide an assignment beside the subject. */
@@ -52,20 +57,27 @@ export interface AssignOptions {
   readonly attributes?: SubjectAttributes;
 }
 
-/** Own members as they leave: whole experiments, the most important first. */
+/** Own members as they leave: whole experiments, the most important first, then fields. */
 export interface OwnMembersText {
   readonly text: string;
-  readonly experiments: readonly string[];
+  /** What is kept or left out whole. */
+  readonly parts: readonly string[];
 }
 
-/** The own members of a scope without an assignment. */
-export const OWN_NOTHING: OwnMembersText = Object.freeze({ text: "", experiments: Object.freeze([]) });
+/** The own members of a scope without an assignment and without a field. */
+export const OWN_NOTHING: OwnMembersText = Object.freeze({ text: "", parts: Object.freeze([]) });
 
 /** What a scope asks of the instance that it belongs to. */
 export interface ScopeOwner {
   readonly primary: string | undefined;
   readonly policy: EgressPolicy;
   readonly counters: ExperimentCounters;
+  /** The fields that are declared. */
+  readonly fields: CompiledFields;
+  /** @throws ExperimentUsageError in strict mode */
+  checkField(name: string): boolean;
+  /** @throws ExperimentUsageError in strict mode */
+  setField(scope: RequestScope, name: string, value: unknown): boolean;
   /** @throws ExperimentUsageError in strict mode */
   checkKey(key: string): boolean;
   /** @throws ExperimentUsageError in strict mode */
@@ -111,6 +123,7 @@ export class RequestScope implements Scope {
   #notes: Attributes | undefined;
   #outcomes: ScopeOutcomes | undefined;
   #undecided: Map<string, Promise<string | undefined>> | undefined;
+  #fields: ScopeFields | undefined;
 
   /** The request and its response, where the scope is that of one. */
   exchange: HttpExchange | undefined;
@@ -222,6 +235,22 @@ export class RequestScope implements Scope {
     return decided;
   }
 
+  get fields(): ScopeFields {
+    this.#fields ??= new ScopeFields(this);
+    return this.#fields;
+  }
+
+  /** Undefined where there is no field, so that a request without costs nothing. */
+  get knownFields(): ScopeFields | undefined {
+    return this.#fields;
+  }
+
+  /** Writes to the server span what a field has become, and what is passed on anew. */
+  fieldsChanged(attributes: Attributes | undefined): void {
+    this.#own = undefined;
+    if (attributes !== undefined) this.annotate(attributes);
+  }
+
   find(key: string): CompiledAssignment | undefined {
     return this.#compiled.find((assignment) => assignment.key === key);
   }
@@ -301,12 +330,24 @@ export class RequestScope implements Scope {
   }
 
   #formatOwn(): OwnMembersText {
+    const experiments = this.#fitExperiments();
+    const fields = this.#fields?.members ?? [];
+    if (fields.length === 0) return experiments.length === 0 ? OWN_NOTHING : ownText(experiments);
+    const { kept, leftOut } = fitFields(fields, ownText(experiments).text.length);
+    if (leftOut > 0) this.#owner.counters.reject("over_limit", leftOut);
+    return ownText([...experiments, ...kept]);
+  }
+
+  #fitExperiments(): readonly string[] {
     const [only, ...others] = this.#compiled;
-    if (only === undefined) return OWN_NOTHING;
-    if (others.length === 0) return { text: only.members, experiments: [only.members] };
+    if (only === undefined) return [];
+    if (others.length === 0) return [only.members];
     const { kept, leftOut } = fitOwnMembers(this.#compiled, this.#owner.primary);
     if (leftOut > 0) this.#owner.counters.reject("over_limit", leftOut);
-    const experiments = kept.map((assignment) => assignment.members);
-    return { text: experiments.join(","), experiments };
+    return kept.map((assignment) => assignment.members);
   }
+}
+
+function ownText(parts: readonly string[]): OwnMembersText {
+  return { text: parts.join(","), parts };
 }

@@ -26,7 +26,7 @@ export const ATTRIBUTE_OPTION_NAMES: readonly ["experiments", "attributes"] = ["
 /** A span or a log record, while it takes attributes. */
 export interface AttributeTarget {
   readonly attributes: Readonly<Record<string, unknown>>;
-  setAttribute(name: string, value: string | boolean): unknown;
+  setAttribute(name: string, value: string | number | boolean | string[]): unknown;
 }
 
 /** The choice, compiled. It adds to what stands there, and changes none of it. */
@@ -34,9 +34,11 @@ export class AttributeChoice {
   readonly #keys: ReadonlySet<string> | undefined;
   readonly #flat: boolean;
   readonly #keyed: boolean;
+  readonly #signal: "span" | "log";
 
   /** @throws ExperimentConfigError */
-  constructor(options: GivenOptions<"experiments" | "attributes">) {
+  constructor(signal: "span" | "log", options: GivenOptions<"experiments" | "attributes">) {
+    this.#signal = signal;
     const keys = listOf("experiments", options.experiments, isExperimentKey, `keys of experiments: ${KEY_RULE}`);
     this.#keys = keys === undefined ? undefined : new Set(keys);
     const { attributes = "flat" } = options;
@@ -52,6 +54,9 @@ export class AttributeChoice {
 
   /** Writes what a scope and those around it have. */
   write(target: AttributeTarget, latest: RequestScope): void {
+    for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
+      writeFields(target, scope.knownFields?.attributes(this.#signal));
+    }
     if (this.#flat) this.#writeFlat(target, latest);
     if (!this.#keyed) return;
     for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
@@ -72,6 +77,16 @@ export class AttributeChoice {
 
   #takes(key: string): boolean {
     return this.#keys === undefined || this.#keys.has(key);
+  }
+}
+
+/** Each that does not stand there. */
+function writeFields(target: AttributeTarget, attributes: Attributes | undefined): void {
+  if (attributes === undefined) return;
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name in target.attributes || value === undefined || value === null) continue;
+    // why: fields are of these types; a list is copied, since the SDK may keep it
+    target.setAttribute(name, Array.isArray(value) ? ([...value] as string[]) : (value as string | number | boolean));
   }
 }
 

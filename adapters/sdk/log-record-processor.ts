@@ -22,7 +22,10 @@ export class ExperimentLogRecordProcessor {
 
   /** @throws ExperimentConfigError */
   constructor(options: ExperimentLogRecordProcessorOptions = {}) {
-    this.#choice = new AttributeChoice(checkOptions("ExperimentLogRecordProcessor", options, ATTRIBUTE_OPTION_NAMES));
+    this.#choice = new AttributeChoice(
+      "log",
+      checkOptions("ExperimentLogRecordProcessor", options, ATTRIBUTE_OPTION_NAMES),
+    );
   }
 
   onEmit(record: AttributeTarget, active: Context = context.active()): void {

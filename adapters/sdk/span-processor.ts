@@ -67,7 +67,7 @@ export class ExperimentSpanProcessor {
   /** @throws ExperimentConfigError */
   constructor(options: ExperimentSpanProcessorOptions = {}) {
     const given = checkOptions("ExperimentSpanProcessor", options, [...ATTRIBUTE_OPTION_NAMES, "kinds"]);
-    this.#choice = new AttributeChoice(given);
+    this.#choice = new AttributeChoice("span", given);
     const kinds = listOf("kinds", given.kinds, isSpanKind, "OpenTelemetry's SpanKind, such as SpanKind.CLIENT");
     this.#kinds = kinds === undefined ? undefined : new Set(kinds);
   }

@@ -13,6 +13,10 @@ export interface CompiledExperiment {
   /** The assignment to each declared variant, shared by all requests that have it. */
   readonly assignments: ReadonlyMap<string, CompiledAssignment>;
   readonly variants: readonly string[];
+  /** By variant, as they are declared: not normalised. */
+  readonly weights: ReadonlyMap<string, number>;
+  /** The share of the subjects that take part. */
+  readonly coverage: number;
   readonly isRunning: boolean;
   readonly targeting: ((attributes: object) => unknown) | undefined;
   readonly bucketOf: Bucketing;
@@ -129,6 +133,8 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
     id,
     assignments,
     variants: Object.freeze([...weights.keys()]),
+    weights,
+    coverage,
     isRunning: status === "running",
     targeting:
       targeting === undefined ? undefined : (attributes: object) => Reflect.apply(targeting, undefined, [attributes]),

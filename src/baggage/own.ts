@@ -10,36 +10,50 @@ export interface OwnMembers {
    * (`checkout`), what stands behind it (`variant`), and the decoded value.
    */
   readonly parts: readonly string[];
+  /** Two strings for each member whose whole key is a declared name, in header order: the name and the decoded value. */
+  readonly fields: readonly string[];
   /** Own members whose value breaks the grammar, or that stand behind white space which only some parsers trim. */
   readonly malformed: number;
   /** Own members beyond the header's 8192 bytes. */
   readonly overBudget: number;
-  /** Members whose key has our prefix only when it is percent-decoded. */
+  /** Members whose key has our prefix, or is a declared name, only when it is percent-decoded. */
   readonly encoded: number;
 }
 
-const NONE: OwnMembers = Object.freeze({ parts: Object.freeze([]), malformed: 0, overBudget: 0, encoded: 0 });
+const NO_TEXTS: readonly string[] = Object.freeze([]);
+
+const NONE: OwnMembers = Object.freeze({ parts: NO_TEXTS, fields: NO_TEXTS, malformed: 0, overBudget: 0, encoded: 0 });
 
 const COMMA = 0x2c;
 const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const DOT = 0x2e;
 
-/** Finds the members under one prefix. What can be known of the prefix is computed once. */
+/** Finds the members under one prefix, and those of declared names. What can be known of these is computed once. */
 export class OwnMemberReader {
   readonly prefix: string;
+  readonly #names: ReadonlySet<string>;
+  readonly #longestName: number;
   readonly #escapes: ReadonlySet<number>;
 
-  constructor(prefix: string) {
+  /** @param names whole keys, each a token without a percent sign and not under the prefix */
+  constructor(prefix: string, names: Iterable<string> = []) {
     this.prefix = prefix;
-    this.#escapes = escapesOf(prefix);
+    this.#names = new Set(names);
+    this.#longestName = Math.max(0, ...[...this.#names].map((name) => name.length));
+    this.#escapes = escapesOf([prefix, ...this.#names].join(""));
   }
 
   /**
    * Reads the own members of a header. The cost is that of finding the prefix in the text, not of the members around
-   * it. Never throws; linear in the length of the header.
+   * it; with declared names, that of looking at each key too. Never throws; linear in the length of the header.
    */
   read(header: string): OwnMembers {
+    const own = this.#readUnderPrefix(header);
+    return this.#names.size === 0 ? own : this.#withFields(header, own);
+  }
+
+  #readUnderPrefix(header: string): OwnMembers {
     const first = header.indexOf(this.prefix);
     const encoded = this.#countEncoded(header, MAX_HEADER_BYTES);
     if (first === -1) return encoded === 0 ? NONE : { ...NONE, encoded };
@@ -57,24 +71,87 @@ export class OwnMemberReader {
       }
       at = comma === -1 ? -1 : header.indexOf(this.prefix, comma);
     }
-    return { parts, malformed, overBudget, encoded };
+    return { parts, fields: NO_TEXTS, malformed, overBudget, encoded };
+  }
+
+  /** Adds the members of declared names. Of the others no more than the key is looked at. */
+  #withFields(header: string, own: OwnMembers): OwnMembers {
+    let fields: string[] | undefined;
+    let { malformed, overBudget } = own;
+    for (let start = 0; start < header.length; ) {
+      const comma = header.indexOf(",", start);
+      const end = comma === -1 ? header.length : comma;
+      const name = this.#nameIn(header, start, end);
+      if (name !== undefined) {
+        if (end > MAX_HEADER_BYTES && start + endOfContent(header, start, end) > MAX_HEADER_BYTES) overBudget++;
+        else {
+          const value = name.isClean ? valueIn(header, name.end, end) : undefined;
+          if (value === undefined) malformed++;
+          else (fields ??= []).push(name.text, value);
+        }
+      }
+      start = end + 1;
+    }
+    const isAsItWas = fields === undefined && malformed === own.malformed && overBudget === own.overBudget;
+    return isAsItWas ? own : { ...own, fields: fields ?? NO_TEXTS, malformed, overBudget };
+  }
+
+  /** The declared name that is the key of the member between two places, as it stands or trimmed as JavaScript does. */
+  #nameIn(header: string, start: number, end: number): NameInHeader | undefined {
+    let from = start;
+    while (from < end && isSpaceAt(header, from)) from++;
+    let to = from;
+    for (; to < end; to++) {
+      const code = header.charCodeAt(to);
+      if (code === EQUALS || code === SEMICOLON) break;
+    }
+    const keyEnd = to;
+    while (to > from && isSpaceAt(header, to - 1)) to--;
+    if (to === from || to - from > this.#longestName) return undefined;
+    const text = header.slice(from, to);
+    if (!this.#names.has(text)) return undefined;
+    const isClean = isOwsOnly(header, start, from) && isOwsOnly(header, to, keyEnd);
+    return { text, end: keyEnd, isClean };
   }
 
   /** Whether a list may hold an own member; a quick test before its members are looked at one by one. */
   mayBeIn(list: string): boolean {
-    return list.includes(this.prefix) || this.#countEncoded(list, list.length) > 0;
+    return list.includes(this.prefix) || this.#hasName(list) || this.#countEncoded(list, list.length) > 0;
+  }
+
+  #hasName(list: string): boolean {
+    if (this.#names.size === 0) return false;
+    for (let start = 0; start < list.length; ) {
+      const comma = list.indexOf(",", start);
+      const end = comma === -1 ? list.length : comma;
+      if (this.#nameIn(list, start, end) !== undefined) return true;
+      start = end + 1;
+    }
+    return false;
   }
 
   /**
-   * Whether a key, as it stands on the wire or in OpenTelemetry's baggage, is ours: it has the prefix, or gets it when
-   * it is trimmed and percent-decoded as OpenTelemetry's propagator does before it passes the member on.
+   * Whether a key, as it stands on the wire or in OpenTelemetry's baggage, is ours: it has the prefix or is a declared
+   * name, or becomes so when it is trimmed and percent-decoded as OpenTelemetry's propagator does before it passes the
+   * member on.
    */
   owns(key: string): boolean {
-    if (key.startsWith(this.prefix)) return true;
-    return percentDecode(key.trim())?.startsWith(this.prefix) ?? false;
+    if (this.#ownsAsItStands(key)) return true;
+    const decoded = percentDecode(key.trim());
+    return decoded !== undefined && (decoded.startsWith(this.prefix) || this.#names.has(decoded.trim()));
   }
 
-  /** A percent sign before `end` concerns us only where it encodes a character of the prefix, and stands in a key. */
+  /** The same of a whole member: one without a value breaks the grammar, but under our key it is nothing to pass on. */
+  ownsMember(member: string): boolean {
+    if (this.owns(memberKey(member)) || member.trimStart().startsWith(this.prefix)) return true;
+    return this.#names.size > 0 && this.#nameIn(member, 0, member.length) !== undefined;
+  }
+
+  #ownsAsItStands(key: string): boolean {
+    return key.startsWith(this.prefix) || this.#names.has(key);
+  }
+
+  /** A percent sign before `end` concerns us only where it encodes a character of ours, and stands in a key. */
   #countEncoded(header: string, end: number): number {
     let count = 0;
     for (let at = header.indexOf("%"); at !== -1 && at < end; at = header.indexOf("%", at + 1)) {
@@ -82,7 +159,7 @@ export class OwnMemberReader {
       const start = header.lastIndexOf(",", at) + 1;
       const comma = header.indexOf(",", at);
       const key = memberKey(header.slice(start, comma === -1 ? undefined : comma));
-      if (!key.trim().startsWith(this.prefix) && this.owns(key)) count++;
+      if (!this.#ownsAsItStands(key.trim()) && this.owns(key)) count++;
       if (comma === -1) break;
       at = comma;
     }
@@ -122,6 +199,39 @@ function leadOf(header: string, at: number): Lead {
     lead = "foreign-space";
   }
   return lead;
+}
+
+/** A key that is a declared name, and where the key ends. */
+interface NameInHeader {
+  readonly text: string;
+  readonly end: number;
+  /** Whether all white space around it is what the grammar allows. */
+  readonly isClean: boolean;
+}
+
+/** White space that JavaScript trims, and with it OpenTelemetry. */
+function isSpaceAt(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return isOws(code) || ((code < 0x21 || code > 0x7e) && text.charAt(at).trim() === "");
+}
+
+function isOwsOnly(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (!isOws(text.charCodeAt(at))) return false;
+  return true;
+}
+
+/** How long a member is without the white space behind it. */
+function endOfContent(text: string, start: number, end: number): number {
+  let at = end;
+  while (at > start && isOws(text.charCodeAt(at - 1))) at--;
+  return at - start;
+}
+
+/** The decoded value behind a key; undefined where there is none, or one that breaks the grammar. */
+function valueIn(header: string, keyEnd: number, end: number): string | undefined {
+  if (keyEnd === end || header.charCodeAt(keyEnd) !== EQUALS) return undefined;
+  const semicolon = header.slice(keyEnd + 1, end).indexOf(";");
+  return decodeValue(header.slice(keyEnd + 1, semicolon === -1 ? end : keyEnd + 1 + semicolon));
 }
 
 function decodeValue(raw: string): string | undefined {

@@ -4,7 +4,7 @@ import { ExperimentUsageError } from "../errors.ts";
 import type { Instance } from "../instance.ts";
 import { thereAre, unknownOption } from "../option-checks.ts";
 import { processState } from "../process-state.ts";
-import { readAssignments } from "../propagation/read-assignments.ts";
+import { readReceived, receive } from "../propagation/received.ts";
 import type { HeaderGetter, Trust } from "../propagation/trust.ts";
 import { RequestScope } from "../scope.ts";
 import { scopesOf } from "../scope-finding.ts";
@@ -137,7 +137,7 @@ export function readCarried(
   try {
     instance.refreshMeters();
     const line = baggage();
-    if (line !== "") scope.add(readAssignments(instance, line, { header, peer: undefined }, trust));
+    if (line !== "") receive(scope, readReceived(instance, line, { header, peer: undefined }, trust));
   } catch (error) {
     advise("carrier", "a message could not be read, so it has no variant from its sender", error);
   }

@@ -78,7 +78,7 @@ export class FlowRun {
     const { operation } = this.part;
     const { status, failure, step } = this.#judge(this.part, ending);
     if (status === "success" && converts !== undefined) {
-      attempt("usage", "the conversion of a flow was refused", () =>
+      attempt("flow", "the conversion of a flow was refused", () =>
         operation.inScope(() => operation.scope.convert(converts)),
       );
     }

@@ -27,7 +27,7 @@ export class Interruption {
   }
 
   #follow(source: AbortSignal): void {
-    attempt("usage", NO_SIGNAL, () => {
+    attempt("flow", NO_SIGNAL, () => {
       source.addEventListener("abort", this.#followed);
       this.#sources.push(source);
       if (source.aborted) this.interrupt(source.reason);
@@ -56,7 +56,7 @@ export class Interruption {
     clearTimeout(this.#timer);
     this.#listener = undefined;
     for (const source of this.#sources.splice(0)) {
-      attempt("usage", NO_SIGNAL, () => source.removeEventListener("abort", this.#followed));
+      attempt("flow", NO_SIGNAL, () => source.removeEventListener("abort", this.#followed));
     }
   }
 }

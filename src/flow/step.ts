@@ -59,7 +59,7 @@ function runStep<T>(
   const mistake = mistakeIn(name, options.timeLimitMs);
   if (mistake !== undefined) {
     if (bound.run.plan.instance.options.strict) return Promise.reject(mistake);
-    advise("usage", mistake.message);
+    advise("flow", mistake.message);
   }
   const result = perform(bound, typeof name === "string" ? name : OTHER_STEP, fn, options);
   return options.optional === true ? result.catch(() => undefined) : result;

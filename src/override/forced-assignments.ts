@@ -21,7 +21,7 @@ export function forcedAssignments(
     counters.refuseOverride(read);
     return [];
   }
-  if (options.trusts(caller)) {
+  if (options.trust.trusts(caller)) {
     counters.refuseOverride("inside");
     return [];
   }

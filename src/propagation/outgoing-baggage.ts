@@ -1,7 +1,6 @@
 import { appendMember } from "../baggage/format.ts";
 import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers, writableMembers } from "../baggage/merge.ts";
-import type { OwnMemberReader } from "../baggage/own.ts";
 import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope.ts";
 import type { Target } from "./destination.ts";
 import type { EgressPolicy } from "./egress-policy.ts";
@@ -67,10 +66,10 @@ export class OutgoingBaggage {
     if (this.#own.text === "") return this.#foreign;
     if (this.#foreign === "") return this.#own.text;
     const line = `${this.#foreign},${this.#own.text}`;
-    return line.length <= MAX_HEADER_BYTES ? line : this.#own.experiments.reduce(appendMember, this.#foreign);
+    return line.length <= MAX_HEADER_BYTES ? line : this.#own.parts.reduce(appendMember, this.#foreign);
   }
 
-  /** Measures the own members that leave, and counts the experiments that have no room; once per request. */
+  /** Measures the own members that leave, and counts those that have no room; once per request. */
   recordSize(): void {
     if (this.#writer === undefined) return;
     const { counters } = this.#writer.owner;
@@ -78,16 +77,19 @@ export class OutgoingBaggage {
     const bytes = line.length - (this.#foreign === "" ? 0 : this.#foreign.length + 1);
     if (bytes > 0) counters.sent(bytes);
     if (bytes < this.#own.text.length) {
-      counters.reject("over_limit", countMembers(this.#own.experiments.filter((members) => !line.includes(members))));
+      counters.reject(
+        "over_limit",
+        countMembers(this.#own.parts.filter((members) => !`,${line},`.includes(`,${members},`))),
+      );
     }
   }
 }
 
-/** Two instances may write one request. Where they know the same experiment, the one that was asked last counts. */
+/** Two instances may write one request. Where they know the same experiment or field, the one that was asked last counts. */
 function joinOwn(first: OwnMembersText, second: OwnMembersText): OwnMembersText {
-  const members = [...first.experiments, ...second.experiments];
-  const experiments = [...new Map(members.map((text) => [memberKey(text), text])).values()];
-  return { text: experiments.join(","), experiments };
+  const members = [...first.parts, ...second.parts];
+  const parts = [...new Map(members.map((text) => [memberKey(text), text])).values()];
+  return { text: parts.join(","), parts };
 }
 
 interface SeparatedList {
@@ -103,17 +105,12 @@ export function separate(line: string, policies: Iterable<Pick<EgressPolicy, "re
   for (const { reader } of policies) {
     if (!reader.mayBeIn(foreign)) continue;
     const members = splitMembers(foreign);
-    const others = members.filter((member) => !isOwn(member, reader));
+    const others = members.filter((member) => !reader.ownsMember(member));
     if (others.length === members.length) continue;
     foreign = others.join(",");
-    own.push(...members.filter((member) => isOwn(member, reader)));
+    own.push(...members.filter((member) => reader.ownsMember(member)));
   }
   return { foreign, own };
-}
-
-/** A member without a value breaks the grammar, but under our prefix it is still nothing to pass on. */
-function isOwn(member: string, reader: OwnMemberReader): boolean {
-  return reader.owns(memberKey(member)) || member.trimStart().startsWith(reader.prefix);
 }
 
 function letsForeignGo(policies: Iterable<EgressPolicy>, destination: Target | undefined): boolean {

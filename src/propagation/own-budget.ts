@@ -2,6 +2,34 @@ import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { ADVISED_OWN_BYTES, MAX_EXPERIMENTS, MAX_OWN_BYTES } from "../baggage/limits.ts";
 import { advise } from "../telemetry/diagnostics.ts";
 
+/** What one request carries of its fields, behind its experiments, and how many had no room. */
+export interface FittedFields {
+  readonly kept: readonly string[];
+  readonly leftOut: number;
+}
+
+/** Fields have the room that experiments leave, in their order; each whole or not at all. */
+export function fitFields(members: readonly string[], bytesBefore: number): FittedFields {
+  const kept: string[] = [];
+  let bytes = bytesBefore;
+  for (const member of members) {
+    const size = member.length + (bytes === 0 ? 0 : 1);
+    if (bytes + size > MAX_OWN_BYTES) continue;
+    bytes += size;
+    kept.push(member);
+  }
+  adviseOfSize(bytes);
+  return { kept, leftOut: members.length - kept.length };
+}
+
+function adviseOfSize(bytes: number): void {
+  if (bytes <= ADVISED_OWN_BYTES) return;
+  advise(
+    "own-bytes",
+    `a request carries ${bytes} bytes of experiments and fields; stop finished experiments and share less, every call of the chain pays for them`,
+  );
+}
+
 /** The assignments that one request may carry, the most important first, and how many members had no room. */
 export interface FittedAssignments {
   readonly kept: readonly CompiledAssignment[];
@@ -32,11 +60,6 @@ export function fitOwnMembers(
     bytes += size;
     kept.push(assignment);
   }
-  if (bytes > ADVISED_OWN_BYTES) {
-    advise(
-      "own-bytes",
-      `a request carries ${bytes} bytes of experiments; stop finished ones, every call of the chain pays for them`,
-    );
-  }
+  adviseOfSize(bytes);
   return { kept, leftOut: countMembers(leftOut) };
 }

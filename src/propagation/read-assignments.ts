@@ -2,9 +2,7 @@ import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
 import type { Instance } from "../instance.ts";
-import { mention } from "../telemetry/diagnostics.ts";
 import { fitOwnMembers } from "./own-budget.ts";
-import type { Caller, Trust } from "./trust.ts";
 
 /** What the members of one experiment say, before they are believed. */
 interface Draft {
@@ -19,35 +17,11 @@ interface Draft {
   members: number;
 }
 
-const NOTHING: readonly CompiledAssignment[] = Object.freeze([]);
-
-/**
- * The assignments that came with a request, if its caller is trusted. Whatever does not count is counted by reason.
- *
- * @param trust who says so, where it is not `trustInbound`
- */
-export function readAssignments(
-  instance: Instance,
-  header: string,
-  caller: Caller,
-  trust: Trust = instance.options.trust,
-): readonly CompiledAssignment[] {
+/** The assignments that a trusted caller's members are. Whatever does not count is counted by reason. */
+export function readAssignments(instance: Instance, parts: readonly string[]): readonly CompiledAssignment[] {
   const { options, counters } = instance;
-  const own = options.reader.read(header);
-  if (own.encoded > 0) counters.reject("encoded_key", own.encoded);
-  if (own.malformed > 0) counters.reject("malformed", own.malformed);
-  if (own.overBudget > 0) counters.reject("over_limit", own.overBudget);
-  if (own.parts.length === 0) return NOTHING;
-  if (!trust.trusts(caller)) {
-    counters.reject("untrusted", own.parts.length / 3);
-    mention(
-      "untrusted",
-      `experiments from ${caller.peer ?? "a caller without an address"} were ignored; ${trust.mend(caller)}`,
-    );
-    return NOTHING;
-  }
   const assignments: CompiledAssignment[] = [];
-  for (const draft of draftsOf(instance, own.parts)) {
+  for (const draft of draftsOf(instance, parts)) {
     const assignment = resolve(instance, draft);
     if (assignment !== undefined) assignments.push(assignment);
   }

@@ -8,14 +8,17 @@ import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
 /**
  * Why own members do not count. `untrusted`: the caller may not send them. `encoded_key`: the key is ours only when
- * it is percent-decoded. `malformed`: key, value or field breaks the rules. `orphan`: an id or a mark without a variant.
- * `unknown`: not in the registry, where `unknown` is `"drop"`. `over_limit`: no room. `id_mismatch`: kept, but of
- * another run than the registry names.
+ * it is percent-decoded. `malformed`: key, value or field breaks the rules or the declaration. `duplicate`: a field that
+ * was read already. `sensitive`: a field's value looks like a secret or personal data. `orphan`: an id or a mark without
+ * a variant. `unknown`: not in the registry, where `unknown` is `"drop"`. `over_limit`: no room. `id_mismatch`: kept, but
+ * of another run than the registry names.
  */
 export type RejectionReason =
   | "untrusted"
   | "encoded_key"
   | "malformed"
+  | "duplicate"
+  | "sensitive"
   | "orphan"
   | "unknown"
   | "over_limit"

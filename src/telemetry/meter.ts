@@ -139,17 +139,26 @@ type MeasureScope = (
 ) => void;
 
 const measurePrimary: MeasureScope = (measure, scope, value, attributes, active) => {
-  measure(value, withPair(attributes, scope === undefined ? NO_ASSIGNMENT_PAIR : scope.attributes), active);
+  const given = withFields(attributes, scope);
+  measure(value, withPair(given, scope === undefined ? NO_ASSIGNMENT_PAIR : scope.attributes), active);
 };
 
 const measureEach: MeasureScope = (measure, scope, value, attributes, active) => {
   const counted = scope === undefined ? [] : scope.compiled.filter(({ forced }) => !forced);
+  const given = withFields(attributes, scope);
   if (counted.length === 0 || namesExperiment(attributes)) {
-    measure(value, withPair(attributes, NO_ASSIGNMENT_PAIR), active);
+    measure(value, withPair(given, NO_ASSIGNMENT_PAIR), active);
     return;
   }
-  for (const { metricPair } of counted) measure(value, withPair(attributes, metricPair), active);
+  for (const { metricPair } of counted) measure(value, withPair(given, metricPair), active);
 };
+
+/** Adds the scope's fields for measurements to what the caller gives, which stands. */
+function withFields(attributes: Attributes | undefined, scope: RequestScope | undefined): Attributes | undefined {
+  const fields = scope?.knownFields?.attributes("metric");
+  if (fields === undefined) return attributes;
+  return attributes === undefined ? fields : { ...fields, ...attributes };
+}
 
 /** Who names an experiment in the call means that one. Ours is not mixed with it. */
 function namesExperiment(attributes: Attributes | undefined): boolean {

@@ -20,7 +20,8 @@ interface Read {
 }
 
 function read(header: string, by: OwnMemberReader = reader): Read {
-  const { parts, ...counts } = by.read(header);
+  const { parts, fields, ...counts } = by.read(header);
+  expect(fields).toEqual([]);
   const triples = Array.from({ length: parts.length / 3 }, (_, i): Part => {
     const [key = "", field = "", value = ""] = parts.slice(3 * i, 3 * i + 3);
     return [key, field, value];

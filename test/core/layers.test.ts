@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { entries } from "../../package-entries.ts";
 
 // The direction of the project, read from the files themselves, so that it holds without the linter too:
-// testing → adapters → src, and src → nothing of ours, no framework and no SDK.
+// testing → adapters → src, cli → src, and src → nothing of ours, no framework and no SDK.
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const TELEMETRY: ReadonlySet<string> = new Set(["@opentelemetry/api", "@opentelemetry/core"]);
 
 /** A file of the project, as an import names it from the project's root. */
-const OURS = /^(src|adapters|test|testing|examples|bench)\//;
+const OURS = /^(src|adapters|cli|test|testing|examples|bench)\//;
 
 /** The packages that an adapter is for; it may name no other's. */
 const FRAMEWORKS: { readonly [file: string]: readonly string[] } = {
@@ -137,4 +137,12 @@ test("LAY-07 uses what is public, and Node: whoever has an adapter of their own 
   expect(
     breaches(imports, ({ to }) => to.startsWith("testing/") || to.startsWith("node:") || published.has(to)),
   ).toEqual([]);
+});
+
+test("LAY-08 commands import the core and Node, and nobody imports them", () => {
+  const imports = importsUnder("cli");
+  expect(imports.length).toBeGreaterThan(5);
+  expect(breaches(imports, ({ to }) => /^(src|cli)\//.test(to) || to.startsWith("node:"))).toEqual([]);
+  const others = ["src", "adapters", "testing"].flatMap(importsUnder);
+  expect(breaches(others, ({ to }) => !to.startsWith("cli/"))).toEqual([]);
 });

@@ -93,7 +93,7 @@ const MISTAKES: readonly Mistake[] = [
     code: "ERR_UNKNOWN_OPTION",
     of: [{ colour: "blue" }, { "": 1 }, { __proto: 1 }, JSON.parse('{"__proto__":{"strict":true}}')],
     names: "the option",
-    mend: "the options are experiments, primary, trustInbound, trustProxied, propagateTo, prefix, unknown, foreignBaggage, overrides, store, recordSubject, subjectSecret, strict",
+    mend: "the options are experiments, primary, trustInbound, trustProxied, propagateTo, prefix, unknown, foreignBaggage, overrides, store, recordSubject, subjectSecret, fields, strict",
   },
   {
     title: "OPT-05 neither experiments nor trust",
@@ -106,7 +106,7 @@ const MISTAKES: readonly Mistake[] = [
       { propagateTo: ["https://shop.internal"], prefix: "exp." },
     ],
     names: "neither experiments nor trustInbound",
-    mend: "declare experiments, or say whom to trust",
+    mend: "declare experiments or fields, or say whom to trust",
   },
   {
     title: "OPT-10 experiments that are no object",

@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmod, mkdir, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { inboundContract, outboundContract } from "otel-experiments/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entries } from "../../package-entries.ts";
@@ -48,7 +49,7 @@ describe("the tarball", () => {
       expect(files).toContain(`${built}.d.ts`);
     }
     const expected =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|adapters|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|adapters|cli|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
     expect(files.filter((file) => !expected.test(file))).toEqual([]);
   });
 
@@ -167,6 +168,40 @@ describe("a consumer in JavaScript", () => {
   });
 });
 
+describe("a consumer with a command line", () => {
+  test("PKG-25 runs the command as npx does, by its link, and describes a module that uses the package", async () => {
+    const directory = await packed.consumer("commands", INSTALLED, {
+      "package.json": '{ "type": "module" }',
+      "experiments.js": `
+        import { createExperiments } from "otel-experiments";
+        import { oneOf } from "otel-experiments/fields";
+        export const experiments = createExperiments({
+          experiments: { checkout: { id: "checkout_1", variants: { control: 3, express: 1 } } },
+          fields: { user_tier: oneOf("free", "premium").on("span") },
+        });
+        setInterval(() => undefined, 1000);
+      `,
+    });
+    // As npm makes them: a link, and leave to run what it leads to.
+    const target = join(directory, "node_modules/otel-experiments", manifestOf(packed.content).bin["otel-experiments"]);
+    await chmod(target, 0o755);
+    const link = join(directory, "node_modules/.bin/otel-experiments");
+    await mkdir(dirname(link));
+    await symlink(target, link);
+    const printed = await run(directory, link, "describe", "./experiments.js");
+    expect(printed).toMatch(/^experiments\n/);
+    expect(printed).toContain("control 75%, express 25%");
+    expect(printed).toContain("user_tier=<free or premium>");
+    expect(await run(directory, link, "--help")).toContain("describe MODULE");
+  });
+});
+
+/** What npm reads of it. */
+function manifestOf(content: string): { readonly bin: { readonly "otel-experiments": string } } {
+  // why: the test fails where the file does not hold it
+  return JSON.parse(readFileSync(join(content, "package.json"), "utf8")) as ReturnType<typeof manifestOf>;
+}
+
 describe("a third party with adapters of its own", () => {
   test("PKG-24 runs the contracts on them with node:test", async () => {
     const docs = join(ROOT, "test/docs");
@@ -194,6 +229,7 @@ describe("a consumer in TypeScript", () => {
     import { formatBaggage, mergeBaggage, parseBaggage, type BaggageMember } from "otel-experiments/baggage";
     import { expressExperiments } from "otel-experiments/express";
     import { fastifyExperiments } from "otel-experiments/fastify";
+    import { defineFields, oneOf, text } from "otel-experiments/fields";
     import { experimentFetch } from "otel-experiments/fetch";
     import { honoExperiments } from "otel-experiments/hono";
     import { koaExperiments } from "otel-experiments/koa";
@@ -215,6 +251,11 @@ describe("a consumer in TypeScript", () => {
     export const send: typeof fetch = experimentFetch(experiments);
     export const variant: "control" | "express" | undefined = experiments.variant("checkout");
     export const scope: Scope<typeof registry> = experiments.current();
+    export const fields = defineFields({ user_tier: oneOf("free", "premium").on("metric"), region: text() });
+    const withFields = createExperiments({ experiments: registry, fields });
+    export const tier: "free" | "premium" | undefined = withFields.fields.get("user_tier");
+    // @ts-expect-error -- none of its texts
+    withFields.fields.set("user_tier", "gold");
     // @ts-expect-error -- no such experiment
     experiments.variant("chekout");
     // @ts-expect-error -- no such variant

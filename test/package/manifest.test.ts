@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { entries } from "../../package-entries.ts";
+import { commands, entries } from "../../package-entries.ts";
 import { SCOPE_NAME, VERSION } from "../../src/version.ts";
 import { ROOT } from "./packed-package.ts";
 
@@ -13,6 +13,7 @@ interface Manifest {
   readonly engines: { readonly node: string };
   readonly files: readonly string[];
   readonly exports: object;
+  readonly bin: object;
   readonly dependencies: object;
   readonly peerDependencies: object;
   readonly peerDependenciesMeta: { readonly [name: string]: { readonly optional: boolean } };
@@ -62,4 +63,12 @@ test("PKG-05 it is ESM without side effects but register's, for the supported No
     engines: { node: ">=22.15" },
     files: ["dist"],
   });
+});
+
+test("PKG-06 the commands are those that the build makes", () => {
+  const built = Object.entries(commands).map(([name, source]) => [
+    name,
+    source.replace("./", "./dist/").replace(/\.ts$/, ".js"),
+  ]);
+  expect(manifest.bin).toEqual(Object.fromEntries(built));
 });

@@ -41,6 +41,7 @@ const SOURCES = [
   "tsconfig.json",
   "src",
   "adapters",
+  "cli",
   "testing",
 ];
 /** What npm adds of itself where it is there. */

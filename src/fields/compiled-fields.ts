@@ -1,0 +1,91 @@
+import { ExperimentConfigError } from "../errors.ts";
+import { show } from "../show.ts";
+import { FIELD, type Field, type FieldPlan, type Fields, isField } from "./field.ts";
+import { sensitivePartOf } from "./sensitive-names.ts";
+
+/** A declared field as requests read it. */
+export interface CompiledField extends FieldPlan {
+  readonly name: string;
+  /** As it was declared. */
+  readonly field: Field;
+}
+
+/** In the order of declaration. */
+export type CompiledFields = ReadonlyMap<string, CompiledField>;
+
+export const NO_FIELDS: CompiledFields = new Map();
+
+/** W3C Baggage guarantees 64 members, and experiments want some of them. */
+const MAX_FIELDS = 64;
+
+const NAME = /^[a-z](?:[a-z0-9_.-]{0,62}[a-z0-9_-])?$/;
+const NAME_RULE = "a lower-case letter, then up to 63 of a-z, 0-9, _, - and ., the last no dot";
+
+/** Headers that carry something else, and would be taken for it. */
+const HEADERS: ReadonlySet<string> = new Set(["traceparent", "tracestate", "baggage", "b3", "tracecontext"]);
+
+/** Namespaces of OpenTelemetry's semantic conventions that instrumentations and SDKs write. */
+const NAMESPACES: ReadonlySet<string> = new Set(
+  "aws azure client cloud code container cpu db deployment destination device disk dns enduser error event exception faas feature_flag file gcp gen_ai graphql heroku host http k8s log messaging net network nodejs opentracing os otel peer process profile rpc server service session source system telemetry thread tls url user_agent v8js vcs webengine".split(
+    " ",
+  ),
+);
+
+/** Attributes of experiments have this name whatever the prefix on the wire is. */
+const EXPERIMENTS = "experiment";
+
+/**
+ * Checks fields that several services share, and keeps their types. The result goes to `createExperiments`.
+ *
+ * @throws ExperimentConfigError
+ */
+export function defineFields<const F extends Fields>(fields: F): F {
+  compileFields(fields, `${EXPERIMENTS}.`);
+  return fields;
+}
+
+/** @throws ExperimentConfigError */
+export function compileFields(fields: unknown, prefix: string): CompiledFields {
+  if (typeof fields !== "object" || fields === null || Array.isArray(fields) || isField(fields)) {
+    throw new ExperimentConfigError(
+      "ERR_FIELD",
+      `fields is ${show(fields)}; write fields: { user_tier: oneOf("free", "premium") }`,
+    );
+  }
+  const compiled = new Map<string, CompiledField>();
+  for (const [name, field] of Object.entries(fields)) {
+    checkName(name, prefix);
+    if (!isField(field)) {
+      throw new ExperimentConfigError(
+        "ERR_FIELD",
+        `fields.${name} is ${show(field)}; write oneOf(…), boolean(), integer(), text() or list() of otel-experiments/fields`,
+      );
+    }
+    compiled.set(name, Object.freeze({ ...field[FIELD], name, field }));
+  }
+  if (compiled.size > MAX_FIELDS) {
+    throw new ExperimentConfigError("ERR_FIELD", `fields are ${compiled.size}; declare at most ${MAX_FIELDS}`);
+  }
+  return compiled;
+}
+
+function checkName(name: string, prefix: string): void {
+  const refuse = (why: string): ExperimentConfigError =>
+    new ExperimentConfigError("ERR_FIELD_NAME", `fields: the name ${show(name)} ${why}`);
+  if (!NAME.test(name)) throw refuse(`is not ${NAME_RULE}`);
+  const [namespace = ""] = name.split(".", 1);
+  if (name.startsWith(prefix) || namespace === EXPERIMENTS) {
+    throw refuse("is one of experiments; choose another, such as user_tier");
+  }
+  const sensitive = sensitivePartOf(name);
+  if (sensitive !== undefined) {
+    throw new ExperimentConfigError(
+      "ERR_FIELD_SENSITIVE",
+      `fields: the name ${show(name)} speaks of a secret or of personal data (${sensitive}), which baggage is no place for, since every service on the way sees it; share something that says less`,
+    );
+  }
+  if (HEADERS.has(name)) throw refuse("is that of a header; choose another");
+  if (NAMESPACES.has(namespace) && namespace !== name) {
+    throw refuse(`is within OpenTelemetry's namespace ${namespace}; choose another`);
+  }
+}

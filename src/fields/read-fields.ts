@@ -1,0 +1,33 @@
+import type { ExperimentCounters } from "../telemetry/counters.ts";
+import type { CompiledField, CompiledFields } from "./compiled-fields.ts";
+import type { StandingField } from "./scope-fields.ts";
+import { looksSensitive } from "./sensitive-values.ts";
+
+/** What a text on the wire means for a field, or why it does not count. */
+export function readField(field: CompiledField, text: string): StandingField | "malformed" | "sensitive" {
+  const value = field.codec.decode(text);
+  if (value === undefined) return "malformed";
+  return field.codec.texts(value).some(looksSensitive) ? "sensitive" : { field, value, text };
+}
+
+/**
+ * The fields that a trusted caller sent, each once: the first valid one counts. The others are counted by reason.
+ *
+ * @param members names and decoded values by turns
+ */
+export function readFields(
+  declared: CompiledFields,
+  counters: ExperimentCounters,
+  members: readonly string[],
+): readonly StandingField[] {
+  const fields = new Map<string, StandingField>();
+  for (let i = 0; i < members.length; i += 2) {
+    const name = members[i] ?? "";
+    const field = declared.get(name);
+    if (field === undefined) continue;
+    const read = fields.has(name) ? "duplicate" : readField(field, members[i + 1] ?? "");
+    if (typeof read === "string") counters.reject(read);
+    else fields.set(name, read);
+  }
+  return [...fields.values()];
+}

@@ -1,0 +1,54 @@
+import type { CompiledAssignment } from "../assignment/assignment.ts";
+import { readFields } from "../fields/read-fields.ts";
+import type { StandingField } from "../fields/scope-fields.ts";
+import type { Instance } from "../instance.ts";
+import type { RequestScope } from "../scope.ts";
+import { mention } from "../telemetry/diagnostics.ts";
+import { readAssignments } from "./read-assignments.ts";
+import type { Caller, Trust } from "./trust.ts";
+
+/** What of a `baggage` header counts. */
+export interface Received {
+  readonly assignments: readonly CompiledAssignment[];
+  readonly fields: readonly StandingField[];
+}
+
+const NONE: readonly never[] = Object.freeze([]);
+const NOTHING: Received = Object.freeze({ assignments: NONE, fields: NONE });
+
+/**
+ * What came with a request, if its caller is trusted. Whatever does not count is counted by reason.
+ *
+ * @param trust who says so, where it is not `trustInbound`
+ */
+export function readReceived(
+  instance: Instance,
+  header: string,
+  caller: Caller,
+  trust: Trust = instance.options.trust,
+): Received {
+  const { options, counters } = instance;
+  const { parts, fields, malformed, overBudget, encoded } = options.reader.read(header);
+  if (encoded > 0) counters.reject("encoded_key", encoded);
+  if (malformed > 0) counters.reject("malformed", malformed);
+  if (overBudget > 0) counters.reject("over_limit", overBudget);
+  if (parts.length === 0 && fields.length === 0) return NOTHING;
+  if (!trust.trusts(caller)) {
+    counters.reject("untrusted", parts.length / 3 + fields.length / 2);
+    mention(
+      "untrusted",
+      `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${trust.mend(caller)}`,
+    );
+    return NOTHING;
+  }
+  return {
+    assignments: parts.length === 0 ? NONE : readAssignments(instance, parts),
+    fields: fields.length === 0 ? NONE : readFields(options.fields, counters, fields),
+  };
+}
+
+/** Gives a scope what came with its request. */
+export function receive(scope: RequestScope, { assignments, fields }: Received): void {
+  scope.add(assignments);
+  if (fields.length > 0) scope.fields.note(fields);
+}
