@@ -1,5 +1,5 @@
-import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { inboundContract, outboundContract } from "otel-experiments/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entries } from "../../package-entries.ts";
@@ -48,8 +48,21 @@ describe("the tarball", () => {
       expect(files).toContain(`${built}.d.ts`);
     }
     const expected =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|adapters|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[a-z-]+\.md|dist\/(src|adapters|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
     expect(files.filter((file) => !expected.test(file))).toEqual([]);
+  });
+
+  test("PKG-14 holds whatever its README and its documentation link to, but for what concerns contributors", () => {
+    const pages = globSync(["README.md", "docs/*.md"], { cwd: packed.content });
+    expect(pages).toContain("docs/register.md");
+    const links = pages.flatMap((page) =>
+      [...readFileSync(join(packed.content, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, to = ""]) =>
+        join(dirname(page), to),
+      ),
+    );
+    expect(links.length).toBeGreaterThan(10);
+    const dead = links.filter((link) => !existsSync(join(packed.content, link)));
+    expect([...new Set(dead)]).toEqual(["CONTRIBUTING.md"]);
   });
 
   test("PKG-11 speaks of no machine that it was built on", () => {
