@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { chmod, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { inboundContract, outboundContract } from "otel-experiments/testing";
@@ -49,8 +49,21 @@ describe("the tarball", () => {
       expect(files).toContain(`${built}.d.ts`);
     }
     const expected =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/(src|adapters|cli|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[a-z-]+\.md|dist\/(src|adapters|cli|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
     expect(files.filter((file) => !expected.test(file))).toEqual([]);
+  });
+
+  test("PKG-14 holds whatever its README and its documentation link to, but for what concerns contributors", () => {
+    const pages = globSync(["README.md", "docs/*.md"], { cwd: packed.content });
+    expect(pages).toContain("docs/register.md");
+    const links = pages.flatMap((page) =>
+      [...readFileSync(join(packed.content, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, to = ""]) =>
+        join(dirname(page), to),
+      ),
+    );
+    expect(links.length).toBeGreaterThan(10);
+    const dead = links.filter((link) => !existsSync(join(packed.content, link)));
+    expect([...new Set(dead)]).toEqual(["CONTRIBUTING.md"]);
   });
 
   test("PKG-11 speaks of no machine that it was built on", () => {

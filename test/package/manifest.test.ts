@@ -56,12 +56,12 @@ test("PKG-04 what not everyone needs is an optional peer, and fastify-plugin is 
   expect(Object.keys(manifest.peerDependenciesMeta).sort()).toEqual(optional.sort());
 });
 
-test("PKG-05 it is ESM without side effects but register's, for the supported Node versions, and publishes the build alone", () => {
+test("PKG-05 it is ESM without side effects but register's, for the supported Node versions, and publishes the build and the documentation alone", () => {
   expect(manifest).toMatchObject({
     type: "module",
     sideEffects: ["./dist/adapters/sdk/register.js"],
     engines: { node: ">=22.15" },
-    files: ["dist"],
+    files: ["dist", "docs"],
   });
 });
 

@@ -33,7 +33,7 @@ export interface PackedPackage extends AsyncDisposable {
   consumer(name: string, dependencies: readonly string[], files: { readonly [path: string]: string }): Promise<string>;
 }
 
-/** What the build needs of the project. */
+/** What the build and the tarball need of the project. */
 const SOURCES = [
   "package.json",
   "package-entries.ts",
@@ -43,6 +43,7 @@ const SOURCES = [
   "adapters",
   "cli",
   "testing",
+  "docs",
 ];
 /** What npm adds of itself where it is there. */
 const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md"];
