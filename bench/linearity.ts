@@ -1,4 +1,5 @@
 import { mergeBaggage, parseBaggage } from "../src/baggage/index.ts";
+import { OwnMemberReader } from "../src/baggage/own.ts";
 import { compare } from "./paired.ts";
 import type { Row } from "./row.ts";
 import { instance } from "./subjects.ts";
@@ -33,12 +34,21 @@ const UNITS: readonly string[] = [
   "=%",
   ";=",
   "\u00a0,",
+  "f0=1,",
+  "f0 ,",
+  "\u00a0f0=1,",
+  "f%30=,",
 ];
+
+/** A service that declares as many fields as it may. */
+const NAMES = Array.from({ length: 64 }, (_, i) => `f${i}`);
+const withNames = new OwnMemberReader("experiment.", NAMES);
 
 const CALLER_FREE: readonly (readonly [name: string, work: (header: string) => unknown])[] = [
   ["parseBaggage", (header) => parseBaggage(header)],
   ["mergeBaggage", (header) => mergeBaggage(header, [{ key: "a", value: "b" }])],
   ["the reader of own members", (header) => instance.options.reader.read(header)],
+  ["the reader of own members and fields", (header) => withNames.read(header)],
 ];
 
 /** The time for 16 kB next to that for 8 kB, in the worst shape of header that we know of. */

@@ -80,6 +80,11 @@ describe("the reader of declared names", () => {
     },
   );
 
+  test("FLM-11 counts no key as encoded for an escape in its value", () => {
+    const header = "user_tier=%66ree,region=%61,b=%61";
+    expect(reader.read(header)).toEqual({ ...NOTHING, fields: ["user_tier", "free", "region", "a"] });
+  });
+
   test("FLM-06 counts what is beyond 8192 bytes", () => {
     const full = `f=${"v".repeat(8192 - 2 - 1 - "a=1".length)}`;
     expect(reader.read(`${full},a=1`)).toEqual({ ...NOTHING, fields: ["a", "1"] });

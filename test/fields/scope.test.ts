@@ -221,6 +221,25 @@ describe("a field", () => {
     openRequest(experiments).run(() => expect(experiments.fields.set("features", hostile)).toBe(false));
   });
 
+  test("FLV-22 that changes is measured as it is then, and not at all where nobody has set it", async () => {
+    const experiments = create({ fields: { stage: oneOf("cart", "paid").on("metric").mutable(), tier: text() } });
+    const seen = experiments.meter("shop").createCounter("seen");
+    openRequest(experiments, { header: "tier=x" }).run(() => {
+      seen.add(1);
+      experiments.fields.set("stage", "cart");
+      seen.add(1);
+      experiments.fields.set("stage", "paid");
+      seen.add(1);
+    });
+    seen.add(1);
+    const measured = (await reader.points("seen")).map(({ attributes, value }) => [attributes["stage"], value]);
+    expect(measured).toEqual([
+      [undefined, 2],
+      ["cart", 1],
+      ["paid", 1],
+    ]);
+  });
+
   test("FLV-13 is not set to what looks like a secret, which is counted and not shown, also in strict mode", async () => {
     const experiments = create({ strict: true });
     openRequest(experiments).run(() => {
