@@ -14,6 +14,12 @@ const MAX_ATOMS = 1024;
 interface State {
   readonly matches: ((char: string) => boolean) | undefined;
   readonly next: State[];
+  /** The step in which it was reached last. */
+  reached: number;
+}
+
+function stateOf(matches: State["matches"], next: State[]): State {
+  return { matches, next, reached: 0 };
 }
 
 /** A piece of the automaton: how to make it, any number of times. */
@@ -23,28 +29,41 @@ type Piece = (end: State) => State;
 export function compilePattern(where: string, pattern: RegExp): WholeMatch {
   const flags = pattern.flags.replaceAll(/[gdy]/g, "");
   if (/[^isu]/.test(flags)) throw refusal(where, pattern, `the flag ${flags.replaceAll(/[isu]/g, "")}`);
-  const end: State = { matches: undefined, next: [] };
+  const end = stateOf(undefined, []);
   const start = new PatternParser(where, pattern, flags).parse()(end);
-  return (text) => runs(start, end, text, flags.includes("u"));
+  return automaton(start, end, flags.includes("u"));
 }
 
-function runs(start: State, end: State, text: string, isUnicode: boolean): boolean {
-  let active = closureOf([start]);
-  for (const char of isUnicode ? text : text.split("")) {
-    const reached: State[] = [];
-    for (const state of active) if (state.matches?.(char) === true) reached.push(...state.next);
-    if (reached.length === 0) return false;
-    active = closureOf(reached);
-  }
-  return active.has(end);
-}
-
-/** With all states that are reached without reading. */
-function closureOf(states: readonly State[]): ReadonlySet<State> {
-  const closure = new Set(states);
-  // A set gives what is added while it is looked through.
-  for (const { matches, next } of closure) if (matches === undefined) for (const state of next) closure.add(state);
-  return closure;
+function automaton(start: State, end: State, isUnicode: boolean): WholeMatch {
+  let step = 0;
+  const pending: State[] = [];
+  /** Adds what reads the next character, of all that is reached without reading. Each state once a step. */
+  const reach = (from: State, active: State[]): void => {
+    pending.push(from);
+    for (let state = pending.pop(); state !== undefined; state = pending.pop()) {
+      if (state.reached === step) continue;
+      state.reached = step;
+      if (state.matches === undefined) for (const each of state.next) pending.push(each);
+      else active.push(state);
+    }
+  };
+  return (text) => {
+    let active: State[] = [];
+    step++;
+    reach(start, active);
+    for (let at = 0; at < text.length; ) {
+      const char = isUnicode ? String.fromCodePoint(text.codePointAt(at) ?? 0) : text.charAt(at);
+      at += char.length;
+      step++;
+      const reached: State[] = [];
+      for (const { matches, next } of active) {
+        if (matches?.(char) === true) for (const state of next) reach(state, reached);
+      }
+      active = reached;
+      if (active.length === 0 && end.reached !== step) return false;
+    }
+    return end.reached === step;
+  };
 }
 
 function refusal(where: string, pattern: RegExp, what: string): ExperimentConfigError {
@@ -93,7 +112,11 @@ class PatternParser {
     const [only, ...others] = choices;
     if (only !== undefined && others.length === 0) return only;
     this.#atoms += choices.length;
-    return (end) => ({ matches: undefined, next: choices.map((choice) => choice(end)) });
+    return (end) =>
+      stateOf(
+        undefined,
+        choices.map((choice) => choice(end)),
+      );
   }
 
   #sequence(isOutermost: boolean): Piece {
@@ -146,7 +169,7 @@ class PatternParser {
     this.#at += source.length;
     this.#atoms++;
     const matches = testOf(source, this.#flags);
-    return (end) => ({ matches, next: [end] });
+    return (end) => stateOf(matches, [end]);
   }
 
   #group(): Piece {
@@ -187,11 +210,11 @@ class PatternParser {
 function repeat(piece: Piece, min: number, max: number, end: State): State {
   let rest = end;
   if (max === Infinity) {
-    const again: State = { matches: undefined, next: [end] };
+    const again = stateOf(undefined, [end]);
     again.next.push(piece(again));
     rest = again;
   } else {
-    for (let i = min; i < max; i++) rest = { matches: undefined, next: [end, piece(rest)] };
+    for (let i = min; i < max; i++) rest = stateOf(undefined, [end, piece(rest)]);
   }
   for (let i = 0; i < min; i++) rest = piece(rest);
   return rest;

@@ -10,14 +10,16 @@ export interface CommandResult {
 
 export const ROOT: string = join(import.meta.dirname, "../..");
 
-/** Runs a Node program to its end, with pipes as its outputs. */
-export function runNode(
-  program: string,
+/** Runs the command line from its sources to its end, with pipes as its outputs. */
+export function runCommand(
   args: readonly string[],
   { cwd = ROOT, env = {} }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [program, ...args], { cwd, env: { PATH: process.env["PATH"], ...env } });
+    const child = spawn(process.execPath, [join(ROOT, "cli/main.ts"), ...args], {
+      cwd,
+      env: { PATH: process.env["PATH"], ...env },
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => void (stdout += text));
@@ -25,12 +27,4 @@ export function runNode(
     child.on("error", reject);
     child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
   });
-}
-
-/** The command line from its sources. */
-export function runCommand(
-  args: readonly string[],
-  options?: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> },
-): Promise<CommandResult> {
-  return runNode(join(ROOT, "cli/main.ts"), args, options);
 }
