@@ -31,6 +31,7 @@ export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts"
 export type { HeaderGetter } from "./propagation/trust.ts";
 export type { Scope } from "./scope.ts";
 export { rememberScope } from "./scope-running.ts";
+export { attempt } from "./telemetry/diagnostics.ts";
 export type { RequestOutcome } from "./telemetry/served-request.ts";
 export type { DescribedRequest } from "./telemetry/server-attributes.ts";
 export type { SpanFinder } from "./telemetry/server-span.ts";

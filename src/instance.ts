@@ -25,6 +25,7 @@ import { advise, attempt } from "./telemetry/diagnostics.ts";
 import { emitEvaluation } from "./telemetry/evaluation-event.ts";
 import type { MeterIdentity } from "./telemetry/late-instrument.ts";
 import { AttributedMeter, type Attribution } from "./telemetry/meter.ts";
+import { isThenable } from "./thenable.ts";
 
 const NOT_ASSIGNED: Promise<undefined> = Promise.resolve(undefined);
 
@@ -157,7 +158,7 @@ export class Instance implements ScopeOwner {
     const decideNow = (): string | undefined | Promise<string | undefined> => {
       const startTime = Date.now();
       const decision = decide(experiment, subject, attributes, this.options.store, scope.exchange);
-      if (!(decision instanceof Promise)) return this.#settle(scope, experiment, subject, decision, startTime);
+      if (!isThenable(decision)) return this.#settle(scope, experiment, subject, decision, startTime);
       return decision.then((decided) => this.#settle(scope, experiment, subject, decided, startTime));
     };
     return isOutside ? Promise.resolve(decideNow()) : scope.decideOnce(key, decideNow);

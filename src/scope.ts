@@ -12,6 +12,7 @@ import { fitFields, fitOwnMembers } from "./propagation/own-budget.ts";
 import type { ExperimentCounters } from "./telemetry/counters.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 import type { ServedRequest } from "./telemetry/served-request.ts";
+import { isThenable } from "./thenable.ts";
 
 /** What one request knows of experiments. Outside a request it is empty and stays so. */
 export interface Scope<R extends Registry = Registry, F extends Fields = Fields> {
@@ -228,7 +229,7 @@ export class RequestScope implements Scope {
     const standing = this.#undecided?.get(key);
     if (standing !== undefined) return standing;
     const decision = decide();
-    if (!(decision instanceof Promise)) return Promise.resolve(decision);
+    if (!isThenable(decision)) return Promise.resolve(decision);
     const undecided = (this.#undecided ??= new Map());
     const decided = decision.finally(() => undecided.delete(key));
     undecided.set(key, decided);

@@ -77,7 +77,7 @@ function arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
 
 /** Fastify writes its own headers in the place of node:http's, and adds to those that it has. */
 function setCookie(reply: FastifyReply, name: string, line: string): boolean {
-  if (reply.sent) return false;
+  if (reply.sent || reply.raw.headersSent) return false;
   const lines = withCookie(reply.getHeader("set-cookie"), name, line);
   reply.removeHeader("set-cookie").header("set-cookie", lines);
   return true;

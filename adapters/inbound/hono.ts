@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import {
   type Arrival,
   arrivalOf,
+  attempt,
   type ExperimentsHandle,
   type InboundOptions,
   inbound,
@@ -47,7 +48,9 @@ export function honoExperiments(
     if (isOnNode(bindings)) {
       const { scope, run } = open(arrivalOf(bindings.incoming, bindings.outgoing, details));
       context.set("experiments", scope);
-      return run(next);
+      await run(next);
+      writeCookies(context);
+      return;
     }
     const { scope, run, end } = open({ ...webArrival(context), ...details });
     context.set("experiments", scope);
@@ -58,16 +61,40 @@ export function honoExperiments(
       end({ error });
       throw error;
     }
+    writeCookies(context);
     end({ status: context.res.status });
   };
 }
 
-/** Hono makes the response's headers from its own. */
+/** By context and name. */
+const cookies = new WeakMap<Context, Map<string, string>>();
+
+/**
+ * Noted until there is a response: what Hono's context sets before takes the place of the cookies of a handler's own
+ * `Response`.
+ */
 function setCookie(context: Context, name: string, line: string): boolean {
-  const lines = withCookie(context.res.headers.getSetCookie(), name, line);
-  context.header("set-cookie", undefined);
-  for (const each of lines) context.header("set-cookie", each, { append: true });
+  const bindings: unknown = context.env;
+  if (isOnNode(bindings) && bindings.outgoing.headersSent) return false;
+  const noted = cookies.get(context) ?? new Map<string, string>();
+  cookies.set(context, noted.set(name, line));
+  if (context.finalized) writeCookies(context);
   return true;
+}
+
+/** Again it changes nothing. */
+function writeCookies(context: Context): void {
+  for (const [name, line] of cookies.get(context) ?? []) {
+    attempt("store", "the response took no cookie, so a subject may not stay in its variant", () => {
+      const present = context.res.headers.getSetCookie();
+      if (present.includes(line)) return;
+      const lines = withCookie(present, name, line);
+      if (lines.length <= present.length) context.header("set-cookie", undefined);
+      for (const each of lines.length > present.length ? [line] : lines) {
+        context.header("set-cookie", each, { append: true });
+      }
+    });
+  }
 }
 
 function isOnNode(bindings: unknown): bindings is NodeBindings {

@@ -79,14 +79,22 @@ async function ask(
   };
   if (outcome.kind === "timeout") return fail("timeout", `took more than ${timeLimitMs} ms`);
   if (outcome.kind === "error") return fail("assigner_error", "failed", outcome.error);
-  const answer: unknown = outcome.value;
-  const { variant, reason }: Readonly<Record<"variant" | "reason", unknown>> =
-    typeof answer === "object" && answer !== null
-      ? { variant: undefined, reason: undefined, ...answer }
-      : { variant: answer, reason: undefined };
-  if (variant === undefined || variant === null) return undefined;
-  if (typeof variant !== "string" || !assignments.has(variant)) {
+  try {
+    const { variant, reason } = read(outcome.value);
+    if (variant === undefined || variant === null) return undefined;
+    if (typeof variant === "string" && assignments.has(variant)) {
+      return { variant, reason: isEvaluationReason(reason) ? reason : "unknown", failure: undefined };
+    }
     return fail("unknown_variant", `gave ${show(variant)}, which is none of ${variants.join(", ")}`);
+  } catch (error) {
+    return fail("assigner_error", "gave what could not be read", error);
   }
-  return { variant, reason: isEvaluationReason(reason) ? reason : "unknown", failure: undefined };
+}
+
+/** The parts of an answer, which may be of any class. May throw what an accessor throws. */
+function read(answer: unknown): Readonly<Record<"variant" | "reason", unknown>> {
+  if (typeof answer !== "object" || answer === null || !("variant" in answer)) {
+    return { variant: answer, reason: undefined };
+  }
+  return { variant: answer.variant, reason: "reason" in answer ? answer.reason : undefined };
 }

@@ -1,3 +1,5 @@
+import { isThenable } from "../thenable.ts";
+
 /** What came of work that may not take for ever. */
 export type TimedOutcome<T> =
   | { readonly kind: "value"; readonly value: T }
@@ -6,7 +8,7 @@ export type TimedOutcome<T> =
 
 /**
  * Does work that may fail or hang, and waits no longer than a limit. The signal is aborted when the limit is reached;
- * what comes after that is nobody's. Settles always, never rejects, and keeps no process alive.
+ * what comes after that is nobody's. Settles always, never rejects, and keeps a process alive no longer than the limit.
  */
 export async function withinTime<T>(
   limitMs: number,
@@ -17,7 +19,8 @@ export async function withinTime<T>(
   try {
     const pending = work(aborting.signal);
     if (!isThenable(pending)) return { kind: "value", value: pending };
-    const outcome = pending.then(
+    // What `then` of somebody's own making gives may be no promise.
+    const outcome = Promise.resolve(pending).then(
       (value): TimedOutcome<T> => ({ kind: "value", value }),
       (error: unknown): TimedOutcome<T> => ({ kind: "error", error }),
     );
@@ -32,8 +35,4 @@ export async function withinTime<T>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-function isThenable<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

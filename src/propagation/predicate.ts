@@ -1,5 +1,6 @@
 import { show } from "../show.ts";
 import { advise, type Cause } from "../telemetry/diagnostics.ts";
+import { isThenable } from "../thenable.ts";
 
 /** Asks a predicate of the user's. One that throws, or gives anything but a boolean at once, means no. */
 export function holds(option: string, cause: Cause, predicate: () => unknown): boolean {
@@ -7,7 +8,7 @@ export function holds(option: string, cause: Cause, predicate: () => unknown): b
     const answer = predicate();
     if (typeof answer === "boolean") return answer;
     // One that is async by mistake may reject, and nobody else would handle it.
-    if (answer instanceof Promise) answer.catch(() => undefined);
+    if (isThenable(answer)) answer.then(undefined, () => undefined);
     advise(cause, `${option} gave ${show(answer)}, which counts as no; it must give a boolean, at once`);
   } catch (error) {
     advise(cause, `${option} threw, which counts as no`, error);
