@@ -84,7 +84,7 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
     const baggage = baggageOf(instance, arrival);
     if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(arrival)));
     if (instance.options.overrides !== undefined) {
-      scope.add(forcedAssignments(instance, callerOf(arrival), urlOf(arrival.request)));
+      scope.add(forcedAssignments(instance, callerOf(arrival), urlOf(arrival)));
     }
   } catch (error) {
     advise("inbound", "a request could not be read, so it has no variant from its caller", error);
@@ -102,8 +102,8 @@ function baggageOf(instance: Instance, { header, request }: Arrival): string | u
 }
 
 /** Frameworks that strip a mount path from `url` keep the whole as `originalUrl`. */
-function urlOf({ originalUrl, url }: Arrival["request"]): string | undefined {
-  return originalUrl ?? url;
+function urlOf({ request, url }: Arrival): string | undefined {
+  return request.originalUrl ?? request.url ?? url;
 }
 
 /**

@@ -101,13 +101,18 @@ function isOnNode(bindings: unknown): bindings is NodeBindings {
   return typeof bindings === "object" && bindings !== null && "incoming" in bindings && "outgoing" in bindings;
 }
 
-/** A request without a connection, and a response without events. */
-function webArrival({ req }: Context): Arrival {
+const webRequests = new WeakMap<Context, Arrival["request"]>();
+
+/** A request without a connection, one for all instances, and a response without events. */
+function webArrival(context: Context): Arrival {
+  const { req } = context;
+  const request = webRequests.get(context) ?? { method: req.method, headers: req.header(), emit: () => false };
+  webRequests.set(context, request);
   return {
     header: (name) => req.header(name),
     peer: undefined,
     url: req.url,
-    request: { method: req.method, headers: req.header(), emit: () => false },
+    request,
     response: { emit: () => false },
   };
 }

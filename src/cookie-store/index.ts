@@ -35,6 +35,12 @@ const PURPOSE = "otel-experiments cookie v1\n";
 const VALUE = /^([A-Za-z0-9._~-]+)!([A-Za-z0-9_-]{43})$/;
 
 /**
+ * What responses set already, by request and cookie: it is what the next assignment of the same request adds to, of
+ * whichever instance.
+ */
+const written = new WeakMap<object, Map<string, ReadonlyMap<string, string>>>();
+
+/**
  * A store for `createExperiments({ store: cookieStore({ secrets }) })`. The cookie holds variants by experiment id; what
  * is not signed counts as no cookie. The subject does not matter to it: the browser is who stays in its variant.
  *
@@ -52,10 +58,8 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
   }
   if (!isCookieName(name)) throw refuse(`the cookie's name is ${show(name)}; write a token such as "experiments"`);
   const attributes = compileAttributes(options);
-  // What a response sets already is what the next assignment of the same request adds to.
-  const written = new WeakMap<HttpExchange, ReadonlyMap<string, string>>();
   const read = (exchange: HttpExchange): ReadonlyMap<string, string> =>
-    written.get(exchange) ?? verified(cookieValue(exchange.header("cookie"), name), secrets);
+    written.get(exchange.request)?.get(name) ?? verified(cookieValue(exchange.header("cookie"), name), secrets);
   return Object.freeze({
     get: (_: string, { id, exchange }: StickyKey) => (exchange === undefined ? undefined : read(exchange).get(id)),
     set(_: string, variant: string, { key, id, exchange }: StickyKey) {
@@ -65,7 +69,8 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
       const line = `${name}=${signed(variants, first)}${attributes}`;
       if (exchange.setCookie?.(name, line) !== true)
         throw new Error(`the response has begun, so ${key} is in no cookie`);
-      written.set(exchange, variants);
+      const cookies = written.get(exchange.request) ?? new Map<string, ReadonlyMap<string, string>>();
+      written.set(exchange.request, cookies.set(name, variants));
     },
   });
 }

@@ -11,6 +11,7 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import { honoExperiments } from "otel-experiments/hono";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
+import { acceptOverrides, signOverride } from "otel-experiments/override";
 import { afterEach, describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
@@ -129,4 +130,58 @@ describe("a cookie of ours leaves the application's cookies alone", () => {
     });
     expect(await cookiesOf(honoServer(app))).toEqual([...(await cookiesOf(honoServer(without))), "ours"]);
   });
+});
+
+test("CKS-06 several instances on one request share a cookie, and each finds its own in it", async () => {
+  for (const store of [undefined, cookieStore({ secrets: SECRET })]) {
+    const [one, two] = [experimentsOf("checkout", store), experimentsOf("search", store)];
+    const app = express().use(expressExperiments(one.experiments), expressExperiments(two.experiments));
+    app.get("/", async (_, response) => {
+      await one.assign();
+      await two.assign();
+      response.end();
+    });
+    const server = listening(app);
+    await cookiesOf(server);
+    const address = server.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const lines = headerValues((await send(port, {})).lines, "set-cookie");
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(/^experiments=checkout_1~[ab]~search_1~[ab]!/);
+  }
+});
+
+test("CKS-07 on Hono without a server, several instances and an override in the query", async () => {
+  const accepts = { secrets: SECRET, audience: "staging", from: { query: "qa" } };
+  const edge = createExperiments({
+    experiments: { checkout: { id: "checkout_1", variants: ["a", "b"] } },
+    overrides: acceptOverrides(accepts),
+  });
+  const { experiments, assign } = experimentsOf("search");
+  closing.push(() => edge.close());
+  const app = new Hono().use(honoExperiments(edge)).use(honoExperiments(experiments));
+  app.get("/", async (context) => {
+    await assign();
+    return context.json([edge.variant("checkout"), experiments.variant("search") !== undefined]);
+  });
+  const token = signOverride({ checkout: "b" }, { secret: SECRET, audience: "staging" });
+  const answer = await app.request(`/?qa=${token}`);
+  expect(await answer.json()).toEqual(["b", true]);
+  expect(answer.headers.getSetCookie()).toHaveLength(1);
+});
+
+test("CKS-08 where the response has begun, nothing of it changes, and the request goes on", async () => {
+  const { experiments, assign } = experimentsOf();
+  const app = fastify();
+  await app.register(fastifyExperiments, { experiments });
+  let variant: string | undefined;
+  app.get("/", async (_, reply) => {
+    reply.raw.writeHead(200, { "set-cookie": "app=1" });
+    variant = await assign();
+    reply.raw.end();
+    return reply.hijack();
+  });
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  expect(await cookiesOf(app.server)).toEqual(["app=1"]);
+  expect(["a", "b"]).toContain(variant);
 });
