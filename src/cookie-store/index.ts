@@ -6,6 +6,8 @@ import { cookieValue, isCookieName } from "../cookies.ts";
 import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
 import { ExperimentConfigError } from "../errors.ts";
 import type { HttpExchange } from "../http-exchange.ts";
+import { checkOptions, type GivenOptions } from "../option-checks.ts";
+import { compileSecrets } from "../secrets.ts";
 import { show } from "../show.ts";
 
 /** How the cookie is made. */
@@ -28,7 +30,16 @@ export interface CookieStoreOptions {
   readonly httpOnly?: boolean;
 }
 
-const MIN_SECRET_LENGTH = 16;
+const OPTION_NAMES: readonly (keyof CookieStoreOptions)[] = [
+  "secrets",
+  "name",
+  "maxAge",
+  "path",
+  "domain",
+  "sameSite",
+  "secure",
+  "httpOnly",
+];
 /** A browser keeps 4096 bytes of a cookie (RFC 6265, section 6.1). With names at their longest, these are fewer. */
 const MAX_EXPERIMENTS = 24;
 const PURPOSE = "otel-experiments cookie v1\n";
@@ -47,17 +58,11 @@ const written = new WeakMap<object, Map<string, ReadonlyMap<string, string>>>();
  * @throws ExperimentConfigError
  */
 export function cookieStore(options: CookieStoreOptions): StickyStore {
-  const { name = "experiments" } = options;
-  const secrets = typeof options.secrets === "string" ? [options.secrets] : [...options.secrets];
-  const [first] = secrets;
-  if (
-    first === undefined ||
-    secrets.some((secret) => typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH)
-  ) {
-    throw refuse(`a secret of the cookie store is missing or short; write at least ${MIN_SECRET_LENGTH} characters`);
-  }
+  const given = checkOptions("cookieStore", options, OPTION_NAMES);
+  const { name = "experiments" } = given;
+  const secrets = compileSecrets("ERR_STORE", "the cookie store", given.secrets);
   if (!isCookieName(name)) throw refuse(`the cookie's name is ${show(name)}; write a token such as "experiments"`);
-  const attributes = compileAttributes(options);
+  const attributes = compileAttributes(given);
   const read = (exchange: HttpExchange): ReadonlyMap<string, string> =>
     written.get(exchange.request)?.get(name) ?? verified(cookieValue(exchange.header("cookie"), name), secrets);
   return Object.freeze({
@@ -66,7 +71,7 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
       if (exchange === undefined) throw new Error(`there is no response that could keep ${key} in a cookie`);
       const others = [...read(exchange)].filter(([other]) => other !== id);
       const variants = new Map([...others, [id, variant] as const].slice(-MAX_EXPERIMENTS));
-      const line = `${name}=${signed(variants, first)}${attributes}`;
+      const line = `${name}=${signed(variants, secrets[0])}${attributes}`;
       if (exchange.setCookie?.(name, line) !== true)
         throw new Error(`the response has begun, so ${key} is in no cookie`);
       const cookies = written.get(exchange.request) ?? new Map<string, ReadonlyMap<string, string>>();
@@ -75,15 +80,19 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
   });
 }
 
-function compileAttributes(options: CookieStoreOptions): string {
+function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): string {
   const { maxAge = "90d", path = "/", domain, sameSite = "Lax", secure = true, httpOnly = true } = options;
   const seconds = secondsOf(maxAge);
   if (seconds === undefined) throw refuse(`maxAge is ${show(maxAge)}; write ${DURATION_RULE}`);
-  if (!/^\/[^;\s]*$/.test(path)) throw refuse(`path is ${show(path)}; write one that begins with a slash`);
-  if (domain !== undefined && !/^[A-Za-z0-9.-]+$/.test(domain)) throw refuse(`domain is ${show(domain)}; write a host`);
+  if (typeof path !== "string" || !/^\/[!-:<-~]*$/.test(path))
+    throw refuse(`path is ${show(path)}; write one that begins with a slash`);
+  if (domain !== undefined && (typeof domain !== "string" || !/^[A-Za-z0-9.-]+$/.test(domain)))
+    throw refuse(`domain is ${show(domain)}; write a host`);
   if (sameSite !== "Strict" && sameSite !== "Lax" && sameSite !== "None") {
     throw refuse(`sameSite is ${show(sameSite)}; write "Strict", "Lax" or "None"`);
   }
+  if (typeof secure !== "boolean") throw refuse(`secure is ${show(secure)}; write true or false`);
+  if (typeof httpOnly !== "boolean") throw refuse(`httpOnly is ${show(httpOnly)}; write true or false`);
   if (sameSite === "None" && !secure)
     throw refuse('sameSite: "None" without secure is refused by browsers; leave secure on');
   return [

@@ -6,9 +6,11 @@ import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "../assig
 import { cookieValue, isCookieName } from "../cookies.ts";
 import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
 import { ExperimentConfigError } from "../errors.ts";
+import { checkOptions } from "../option-checks.ts";
+import { compileSecrets } from "../secrets.ts";
 import { show } from "../show.ts";
 import type { OverrideArrival, OverrideSource } from "./source.ts";
-import { signToken, verifyToken } from "./token.ts";
+import { MAX_TOKEN_LENGTH, signToken, verifyToken } from "./token.ts";
 
 export type { Duration } from "../duration.ts";
 export type { OverrideArrival, OverrideSource } from "./source.ts";
@@ -40,7 +42,6 @@ export interface AcceptOverridesOptions {
   readonly maxLifetime?: Duration;
 }
 
-const MIN_SECRET_LENGTH = 16;
 const DEFAULT_HEADER = "x-experiment-override";
 const MAX_EXPERIMENTS = 32;
 
@@ -50,23 +51,31 @@ const MAX_EXPERIMENTS = 32;
  * @returns a token that can stand in a header, a cookie and a query as it is
  * @throws ExperimentConfigError
  */
-export function signOverride(
-  variants: Readonly<Record<string, string>>,
-  { secret, audience, expiresIn = "1h" }: SignOverrideOptions,
-): string {
-  const entries = Object.entries(variants);
+export function signOverride(variants: Readonly<Record<string, string>>, options: SignOverrideOptions): string {
+  const {
+    secret,
+    audience,
+    expiresIn = "1h",
+  } = checkOptions("signOverride", options, ["secret", "audience", "expiresIn"]);
+  const entries: readonly (readonly [string, unknown])[] =
+    typeof variants === "object" && variants !== null ? Object.entries(variants) : [];
   if (entries.length === 0 || entries.length > MAX_EXPERIMENTS) {
     throw refuse(`an override forces 1 to ${MAX_EXPERIMENTS} experiments; write { checkout: "express" }`);
   }
+  const forced = new Map<string, string>();
   for (const [key, variant] of entries) {
     if (!isExperimentKey(key)) throw refuse(`the override's key ${show(key)} is not ${KEY_RULE}`);
     if (!isExperimentName(variant)) throw refuse(`the override's variant ${show(variant)} is not ${NAME_RULE}`);
+    forced.set(key, variant);
   }
   const lifetime = secondsOf(expiresIn);
   if (lifetime === undefined) throw refuse(`expiresIn is ${show(expiresIn)}; write ${DURATION_RULE}`);
   const issuedAt = now();
-  const claims = { variants: new Map(entries), audience: checkAudience(audience), issuedAt };
-  return signToken({ ...claims, expiresAt: issuedAt + lifetime }, checkSecret(secret));
+  const claims = { variants: forced, audience: checkAudience(audience), issuedAt, expiresAt: issuedAt + lifetime };
+  const [key] = compileSecrets("ERR_OVERRIDE", "overrides", [secret]);
+  const token = signToken(claims, key);
+  if (token.length <= MAX_TOKEN_LENGTH) return token;
+  throw refuse(`the override takes ${token.length} characters, of which ${MAX_TOKEN_LENGTH} are read; force fewer`);
 }
 
 /**
@@ -76,11 +85,10 @@ export function signOverride(
  * @throws ExperimentConfigError
  */
 export function acceptOverrides(options: AcceptOverridesOptions): OverrideSource {
-  const { audience, from = { header: DEFAULT_HEADER }, maxLifetime: longest = "1d" } = options;
-  const secrets = typeof options.secrets === "string" ? [options.secrets] : [...options.secrets];
-  if (secrets.length === 0) throw refuse("acceptOverrides has no secret; give at least one");
-  for (const secret of secrets) checkSecret(secret);
-  checkAudience(audience);
+  const given = checkOptions("acceptOverrides", options, ["secrets", "audience", "from", "maxLifetime"]);
+  const { from = { header: DEFAULT_HEADER }, maxLifetime: longest = "1d" } = given;
+  const secrets = compileSecrets("ERR_OVERRIDE", "overrides", given.secrets);
+  const audience = checkAudience(given.audience);
   const maxLifetime = secondsOf(longest);
   if (maxLifetime === undefined) throw refuse(`maxLifetime is ${show(longest)}; write ${DURATION_RULE}`);
   const find = compilePlaces(from);
@@ -97,11 +105,12 @@ export function acceptOverrides(options: AcceptOverridesOptions): OverrideSource
 type Place = (arrival: OverrideArrival) => string | undefined;
 
 /** The first place that has a token counts: the header, then the query, then the cookie. */
-function compilePlaces({ header, cookie, query }: NonNullable<AcceptOverridesOptions["from"]>): Place {
+function compilePlaces(from: unknown): Place {
+  const { header, cookie, query } = checkOptions("from", from, ["header", "cookie", "query"]);
   const places: Place[] = [];
   if (header !== undefined) {
+    if (!isCookieName(header)) throw refuse(`from.header is ${show(header)}; write a header's name`);
     const name = header.toLowerCase();
-    if (!isCookieName(name)) throw refuse(`from.header is ${show(header)}; write a header's name`);
     places.push((arrival) => {
       const value = arrival.header(name);
       return typeof value === "object" ? value[0] : value;
@@ -131,11 +140,6 @@ function queryParameter(url: string | undefined, name: string): string | undefin
   const start = url?.indexOf("?") ?? -1;
   if (url === undefined || start === -1 || !url.includes(name, start)) return undefined;
   return new URLSearchParams(url.slice(start + 1)).get(name) ?? undefined;
-}
-
-function checkSecret(secret: unknown): string {
-  if (typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH) return secret;
-  throw refuse(`a secret of overrides is missing or short; write at least ${MIN_SECRET_LENGTH} characters`);
 }
 
 function checkAudience(audience: unknown): string {

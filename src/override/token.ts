@@ -16,7 +16,7 @@ export interface OverrideClaims {
 export type OverrideRefusal = "malformed" | "tampered" | "expired" | "audience" | "lifetime";
 
 /** Limits the work that a stranger's text can cause. */
-const MAX_TOKEN_LENGTH = 4096;
+export const MAX_TOKEN_LENGTH = 4096;
 /** Clocks of two machines differ. */
 const CLOCK_SKEW_S = 60;
 /** Says what is signed, so that the same secret signs nothing else by accident; with the format's version. */
