@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type Assigner,
   type EvaluationReason,
@@ -26,6 +27,9 @@ export interface OpenFeatureAssignerOptions {
   readonly flag?: string;
 }
 
+/** True while an assigner of ours asks: what it is told is not yet the request's, and a hook of ours has nothing to add. */
+const asking = new AsyncLocalStorage<true>();
+
 /**
  * An assigner that asks OpenFeature: the subject is the targeting key, its attributes the evaluation context. The flag is
  * of type string; the variant's name counts where it is a declared variant, else the value. An error of the provider
@@ -37,7 +41,7 @@ export function openFeatureAssigner(client: OpenFeatureClient, { flag }: OpenFea
   return async function askOpenFeature({ key, subject, attributes, variants }) {
     const context = { ...attributes, targetingKey: subject };
     // why: the context's type is OpenFeature's own; attributes that it does not take are its provider's to refuse
-    const details = await client.getStringDetails(flag ?? key, "", context as never);
+    const details = await asking.run(true, () => client.getStringDetails(flag ?? key, "", context as never));
     if (details.errorCode !== undefined) throw new Error(`${details.errorCode} ${details.errorMessage ?? ""}`.trim());
     const reason = reasonOf(details.reason);
     const variant = variantOf(details, variants);
@@ -78,6 +82,7 @@ export function openFeatureHook(
     after({ flagKey }, details) {
       const key = keyByFlag.get(flagKey) ?? flagKey;
       const reason = reasonOf(details.reason);
+      if (asking.getStore() === true) return;
       if (details.errorCode !== undefined || reason === "disabled") return;
       for (const candidate of [details.variant, details.value]) {
         if (typeof candidate === "string" && record(key, candidate, reason)) return;

@@ -15,9 +15,11 @@ export function checkOptions<const Name extends string>(
   names: readonly Name[],
 ): GivenOptions<Name> {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const mend = `write an object with ${names.join(", ")}`;
     throw new ExperimentConfigError(
       "ERR_OPTIONS",
-      `the options of ${what} are ${show(options)}; write an object with ${names.join(", ")}, or leave it out`,
+      // Where nothing was given, leaving it out was the mistake.
+      `the options of ${what} are ${show(options)}; ${mend}${options === undefined ? "" : ", or leave it out"}`,
     );
   }
   const unknown = unknownOption(options, names);

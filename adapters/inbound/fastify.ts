@@ -44,7 +44,8 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, gi
     logLevel: _level,
     logSerializers: _serializers,
     ...options
-  }: RegisteredOptions = given;
+    // why: called as a middleware by mistake, it is given nothing, and `inbound` says what is missing
+  } = (given ?? {}) as RegisteredOptions;
   const open = inbound(experiments, options);
   // Registered twice, or for a second instance, it is there already; somebody else's is an error of Fastify's.
   if (!fastify.hasDecorator(DECORATED)) fastify.decorate(DECORATED, true).decorateRequest("experiments");

@@ -51,8 +51,10 @@ async function inquire(
       return { variant: known, reason: "cached", failure: undefined };
     }
   }
-  const decision =
-    assigner === undefined ? bucketed(bucketOf(subject)) : await ask(experiment, assigner, subject, attributes);
+  const dealt = bucketed(bucketOf(subject));
+  // Coverage and namespace say who takes part, whoever decides which variant it is.
+  if (dealt === undefined) return undefined;
+  const decision = assigner === undefined ? dealt : await ask(experiment, assigner, subject, attributes);
   if (store !== undefined && decision !== undefined && decision.failure === undefined) {
     await remember(store, { key, id, subject, exchange }, decision.variant);
   }

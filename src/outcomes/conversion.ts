@@ -1,6 +1,7 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentName } from "../assignment/names.ts";
 import type { RequestScope } from "../scope.ts";
+import { mention } from "../telemetry/diagnostics.ts";
 import type { ConversionOptions } from "./conversion-options.ts";
 
 /** A conversion's name is an attribute of metrics, so a process has this many, and calls the rest `other`. */
@@ -14,8 +15,14 @@ export function isConversionName(name: unknown): name is string {
 /** Counts an outcome for each assignment that was exposed in this scope, or for the one that is named. */
 export function convert(scope: RequestScope, name: string, { value, experiment }: ConversionOptions): void {
   const bounded = boundedName(name);
-  for (const assignment of scope.compiled) {
-    if (!assignment.counts || !concerns(scope, assignment, experiment)) continue;
+  const concerned = scope.compiled.filter((one) => one.counts && concerns(scope, one, experiment));
+  if (concerned.length === 0) {
+    mention(
+      "no-exposure",
+      `the conversion ${name} counts for no experiment: none was used in this request, or what was is forced; use(key), or convert(name, { experiment })`,
+    );
+  }
+  for (const assignment of concerned) {
     scope.owner.counters.converted(assignment, bounded, value);
     scope.annotate(scope.outcomes.addConversion(assignment.key, name, value));
   }

@@ -1,7 +1,16 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import type { Instance } from "../instance.ts";
 import type { Caller } from "../propagation/trust.ts";
-import { attempt } from "../telemetry/diagnostics.ts";
+import { attempt, mention } from "../telemetry/diagnostics.ts";
+import type { OverrideRefusal } from "./token.ts";
+
+const REFUSALS: Readonly<Record<OverrideRefusal, string>> = {
+  malformed: "it is no token of ours",
+  tampered: "none of the secrets has signed it",
+  expired: "it has expired",
+  audience: "it is for another audience",
+  lifetime: "it lives longer than maxLifetime, or is from the future",
+};
 
 /**
  * What a signed override forces upon a request, at the edge: a caller that is trusted is inside, and has its forced
@@ -17,18 +26,23 @@ export function forcedAssignments(
     options.overrides?.read({ header: caller.header, url }),
   );
   if (read === undefined) return [];
+  const refuse = (reason: OverrideRefusal | "unknown" | "inside", why: string): void => {
+    counters.refuseOverride(reason);
+    mention("override", `an override was ignored: ${why}`);
+  };
   if (typeof read === "string") {
-    counters.refuseOverride(read);
+    refuse(read, REFUSALS[read]);
     return [];
   }
   if (options.trust.trusts(caller)) {
-    counters.refuseOverride("inside");
+    refuse("inside", "its caller is trusted, and sends forced variants in the baggage");
     return [];
   }
   const assignments: CompiledAssignment[] = [];
   for (const [key, variant] of read) {
     const declared = registry?.get(key);
-    if (registry !== undefined && declared?.assignments.has(variant) !== true) counters.refuseOverride("unknown");
+    if (registry !== undefined && declared?.assignments.has(variant) !== true)
+      refuse("unknown", "it names an experiment or a variant that is not declared");
     else assignments.push(instance.compile({ key, id: declared?.id, variant, forced: true }));
   }
   return assignments;

@@ -17,6 +17,7 @@ export type Cause =
   | "assigner"
   | "store"
   | "override"
+  | "no-exposure"
   | "flow"
   | "trust-predicate"
   | "destination-predicate"

@@ -173,6 +173,15 @@ describe("an assigner", () => {
     expect(await assigned(experimentsOf({ assigner, timeLimitMs: 5 }), "user-7")).toBeUndefined();
   });
 
+  test("ASG-24 is not asked about who is not covered, or of another share", async () => {
+    const assigner = vi.fn<Assigner>(() => "express");
+    expect(new Set(await all(experimentsOf({ assigner, coverage: 0 })))).toEqual(new Set([undefined]));
+    expect(assigner).not.toHaveBeenCalled();
+    await all(experimentsOf({ assigner, namespace: { name: "page", range: [0, 0.5] } }));
+    expect(assigner.mock.calls.length).toBeGreaterThan(50);
+    expect(assigner.mock.calls.length).toBeLessThan(150);
+  });
+
   test("ASG-22 whose time is over is told by its signal, and what it answers then is nobody's", async () => {
     const late = Promise.withResolvers<string>();
     const aborted = Promise.withResolvers<unknown>();

@@ -94,6 +94,25 @@ test("OF-03 a hook records what somebody evaluates, and passes other flags over"
   await experiments.close();
 });
 
+test("OF-05 an assigner beside the hook decides: its assignment has its subject, and is the only one", async () => {
+  const client = await clientOf(
+    "both",
+    inMemory("checkout", () => "b"),
+  );
+  const experiments = createExperiments({
+    experiments: {
+      checkout: { id: "checkout_1", variants: ["control", "express"], assigner: openFeatureAssigner(client) },
+    },
+    recordSubject: "plain",
+  });
+  client.addHooks(openFeatureHook(experiments));
+  await openRequest(experiments).run(async () => {
+    expect(await experiments.assign("checkout", "jane")).toBe("express");
+    expect(experiments.current().assignments).toMatchObject([{ variant: "express", subject: "jane" }]);
+  });
+  await experiments.close();
+});
+
 test("OF-04 GrowthBook's provider deals as the built-in hash does", async () => {
   const payload = {
     features: {
