@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type Assigner,
   type EvaluationReason,
+  ExperimentConfigError,
   type ExperimentsHandle,
   evaluations,
   isEvaluationReason,
@@ -35,9 +36,19 @@ const asking = new AsyncLocalStorage<true>();
  * of type string; the variant's name counts where it is a declared variant, else the value. An error of the provider
  * gives the experiment's fallback. A disabled flag assigns nobody.
  *
+ * @throws ExperimentConfigError where there is no client
  * @example { id: "checkout_1", variants: ["a", "b"], fallback: "a", assigner: openFeatureAssigner(OpenFeature.getClient()) }
  */
 export function openFeatureAssigner(client: OpenFeatureClient, { flag }: OpenFeatureAssignerOptions = {}): Assigner {
+  if (typeof client?.getStringDetails !== "function") {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      "openFeatureAssigner got no client; write openFeatureAssigner(OpenFeature.getClient())",
+    );
+  }
+  if (flag !== undefined && (typeof flag !== "string" || flag === "")) {
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", "flag is no text; write the flag's key, or leave it out");
+  }
   return async function askOpenFeature({ key, subject, attributes, variants }) {
     const context = { ...attributes, targetingKey: subject };
     // why: the context's type is OpenFeature's own; attributes that it does not take are its provider's to refuse

@@ -113,6 +113,15 @@ test("OF-05 an assigner beside the hook decides: its assignment has its subject,
   await experiments.close();
 });
 
+test("OF-06 without a client, or with a flag that is no text, set-up says so", () => {
+  const nothing: unknown = undefined;
+  // why: what a program without types can do
+  expect(() => openFeatureAssigner(nothing as ReturnType<typeof OpenFeature.getClient>)).toThrow(
+    "OpenFeature.getClient()",
+  );
+  expect(() => openFeatureAssigner(OpenFeature.getClient(), { flag: "" })).toThrow("the flag's key");
+});
+
 test("OF-04 GrowthBook's provider deals as the built-in hash does", async () => {
   const payload = {
     features: {
