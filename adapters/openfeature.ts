@@ -108,7 +108,7 @@ function variantOf({ variant, value }: EvaluationDetails, variants: readonly str
 }
 
 /** OpenFeature's reasons are OpenTelemetry's in capitals; a provider may have its own. */
-function reasonOf(reason: string | undefined): EvaluationReason {
-  const name = reason?.toLowerCase();
+function reasonOf(reason: unknown): EvaluationReason {
+  const name = typeof reason === "string" ? reason.toLowerCase() : undefined;
   return isEvaluationReason(name) ? name : "unknown";
 }

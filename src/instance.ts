@@ -101,7 +101,7 @@ export class Instance implements ScopeOwner {
   };
 
   record(scope: RequestScope, key: string, variant: string): string | undefined {
-    if (!this.checkKey(key) || !this.#checkVariant(key, variant)) return undefined;
+    if (!this.#isKnown(scope, key) || !this.#checkVariant(key, variant)) return undefined;
     return this.#note(scope, key, variant, "unknown");
   }
 
@@ -140,14 +140,14 @@ export class Instance implements ScopeOwner {
     subject: string | null | undefined,
     options: AssignOptions | undefined,
   ): Promise<string | undefined> {
+    const standing = scope.find(key);
+    if (standing !== undefined) return Promise.resolve(standing.variant);
     if (!this.checkKey(key)) return NOT_ASSIGNED;
     const experiment = this.#registry?.get(key);
     if (experiment === undefined) {
       this.mistake("ERR_UNKNOWN_EXPERIMENT", `assign(${show(key)}, …) needs an experiment that is declared`);
       return NOT_ASSIGNED;
     }
-    const standing = scope.find(key);
-    if (standing !== undefined) return Promise.resolve(standing.variant);
     if (subject === undefined || subject === null || subject === "") return NOT_ASSIGNED;
     if (typeof subject !== "string") {
       this.mistake("ERR_SUBJECT", `the subject is ${show(subject)}; write a text, such as the user's id`);
@@ -189,7 +189,7 @@ export class Instance implements ScopeOwner {
   }
 
   expose(scope: RequestScope, key: string): void {
-    if (!this.checkKey(key)) return;
+    if (!this.#isKnown(scope, key)) return;
     if (!this.#isOutside(scope, `expose(${show(key)})`, "counts nobody")) expose(scope, key);
   }
 
@@ -203,7 +203,7 @@ export class Instance implements ScopeOwner {
       this.mistake("ERR_CONVERSION_VALUE", `the value of ${name} is ${show(value)}; write a finite number`);
       return;
     }
-    if (experiment !== undefined && !this.checkKey(experiment)) return;
+    if (experiment !== undefined && !this.#isKnown(scope, experiment)) return;
     if (!this.#isOutside(scope, `convert(${show(name)})`, "counts nothing")) convert(scope, name, options ?? {});
   }
 
@@ -257,6 +257,11 @@ export class Instance implements ScopeOwner {
     if (typeof key === "string" && registry.has(key)) return true;
     const keys = [...registry.keys()].join(", ");
     return this.mistake("ERR_UNKNOWN_EXPERIMENT", `there is no experiment ${show(key)}; declared are ${keys}`);
+  }
+
+  /** What a request has can be asked for, also where the registry has been replaced. */
+  #isKnown(scope: RequestScope, key: string): boolean {
+    return scope.find(key) !== undefined || this.checkKey(key);
   }
 
   #checkVariant(key: string, variant: unknown): boolean {

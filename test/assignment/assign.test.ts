@@ -275,6 +275,22 @@ describe("replace", () => {
     expect(attributes()).toEqual({ "experiment.variant": "other" });
   });
 
+  test("ASG-43 a request that runs keeps what it has also where the experiment is gone", async () => {
+    const search = { search: { id: "search_1", variants: ["a", "b"] } };
+    const experiments = experimentsOf({}, { strict: true });
+    const open = () => openRequest(experiments).run(() => experiments.assign("checkout", "user-7"));
+    await openRequest(experiments).run(async () => {
+      const variant = await experiments.assign("checkout", "user-7");
+      experiments.replace(search);
+      expect(experiments.use("checkout")).toBe(variant);
+      expect(await experiments.assign("checkout", "user-7")).toBe(variant);
+      expect(experiments.record("checkout", "express")).toBe(variant);
+      experiments.convert("order_placed", { experiment: "checkout" });
+      experiments.expose("checkout");
+    });
+    expect(open).toThrow(ExperimentUsageError);
+  });
+
   test("ASG-42 a wrong registry throws, and everything stays as it was", async () => {
     const experiments = experimentsOf({}, { primary: "checkout" });
     const before = await all(experiments);
