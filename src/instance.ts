@@ -199,8 +199,11 @@ export class Instance implements ScopeOwner {
       this.mistake("ERR_BAD_NAME", `the conversion ${show(name)} is not ${NAME_RULE}`);
       return;
     }
-    if (value !== undefined && !Number.isFinite(value)) {
-      this.mistake("ERR_CONVERSION_VALUE", `the value of ${name} is ${show(value)}; write a finite number`);
+    if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
+      this.mistake(
+        "ERR_CONVERSION_VALUE",
+        `the value of ${name} is ${show(value)}; write a finite number that is not negative, since no histogram takes one`,
+      );
       return;
     }
     if (experiment !== undefined && !this.#isKnown(scope, experiment)) return;

@@ -33,7 +33,7 @@ export class ScopeOutcomes {
     }
     const { names } = conversions;
     if (names.length < MAX_LISTED && !names.includes(name)) names.push(name);
-    if (value !== undefined) conversions.value = (conversions.value ?? 0) + value;
+    if (value !== undefined) conversions.value = Math.min((conversions.value ?? 0) + value, Number.MAX_VALUE);
     return {
       [`experiment.${key}.conversions`]: [...names],
       ...(conversions.value === undefined ? {} : { [`experiment.${key}.conversion.value`]: conversions.value }),
