@@ -23,6 +23,11 @@ const CLOCK_SKEW_S = 60;
 const PURPOSE = "otel-experiments override v1\n";
 const TOKEN = /^v1\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/;
 
+/** Whether a text may be an override, which is good for whoever holds it. */
+export function isTokenShaped(text: string): boolean {
+  return TOKEN.test(text);
+}
+
 /** `v1.<claims>.<signature>`, both in base64url; the signature is HMAC-SHA-256 (RFC 2104) over purpose and claims. */
 export function signToken({ variants, audience, issuedAt, expiresAt }: OverrideClaims, secret: string): string {
   const json = JSON.stringify({ aud: audience, iat: issuedAt, exp: expiresAt, variants: [...variants] });

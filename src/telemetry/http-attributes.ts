@@ -1,4 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
+import { isTokenShaped } from "../override/token.ts";
 
 // What spans and durations of servers and of clients have in common, by OpenTelemetry's HTTP semantic conventions.
 // https://opentelemetry.io/docs/specs/semconv/http/
@@ -60,24 +61,28 @@ const SECRET_PARAMETERS: ReadonlySet<string> = new Set([
   "X-Amz-Security-Token",
 ]);
 
-/** A query, without its `?`, whose secrets are redacted. Everything else stays byte for byte. */
+/** A query, without its `?`, whose secrets are redacted, overrides of ours among them. Everything else stays byte for byte. */
 export function redactQuery(query: string): string {
   if (query === "") return query;
   return query
     .split("&")
     .map((parameter) => {
       const end = parameter.indexOf("=");
-      return end !== -1 && isSecret(parameter.slice(0, end)) ? `${parameter.slice(0, end)}=${REDACTED}` : parameter;
+      if (end === -1) return parameter;
+      const [key, value] = [parameter.slice(0, end), parameter.slice(end + 1)];
+      return isOneOf(key, isSecretParameter) || isOneOf(value, isTokenShaped) ? `${key}=${REDACTED}` : parameter;
     })
     .join("&");
 }
 
-/** A key counts as a server would read it. */
-function isSecret(key: string): boolean {
-  if (SECRET_PARAMETERS.has(key)) return true;
-  if (!key.includes("%")) return false;
+const isSecretParameter = (key: string): boolean => SECRET_PARAMETERS.has(key);
+
+/** A text counts as a server would read it. */
+function isOneOf(text: string, is: (text: string) => boolean): boolean {
+  if (is(text)) return true;
+  if (!text.includes("%")) return false;
   try {
-    return SECRET_PARAMETERS.has(decodeURIComponent(key));
+    return is(decodeURIComponent(text));
   } catch {
     return false;
   }

@@ -1,3 +1,4 @@
+import { signOverride } from "otel-experiments/override";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 describe("what servers and clients say of HTTP", () => {
@@ -49,6 +50,16 @@ describe("what servers and clients say of HTTP", () => {
   ])("HTA-03 the query %j is %j", async (query, expected) => {
     const { redactQuery } = await load();
     expect(redactQuery(query)).toBe(expected);
+  });
+
+  test("HTA-07 a query has no override, wherever it stands and however it is written", async () => {
+    const { redactQuery } = await load();
+    const options = { secret: "a secret of the tests", audience: "staging" };
+    const token = signOverride({ checkout: "express" }, options);
+    const query = (value: string) => `q=v1.2.3&experiment_override=${value}&page=2`;
+    for (const value of [token, token.replaceAll(".", "%2E")]) {
+      expect(redactQuery(query(value))).toBe(query("REDACTED"));
+    }
   });
 
   test("HTA-04 a URL has no credentials and no secrets", async () => {
