@@ -35,7 +35,7 @@ const exposed = (then: () => void) =>
   });
 
 describe("a conversion", () => {
-  test("OUT-01 is worth what a histogram takes: anything else is a mistake, and counts nothing", async () => {
+  test("CVN-01 is worth what a histogram takes: anything else is a mistake, and counts nothing", async () => {
     const text: unknown = "5";
     await exposed(() => {
       for (const value of [Number.NaN, Infinity, -Infinity, -1, text]) {
@@ -50,7 +50,7 @@ describe("a conversion", () => {
     expect(diagnosed.lines.join()).not.toMatch(/negative value provided/);
   });
 
-  test("OUT-02 counts for no fallback, exposed or named", async () => {
+  test("CVN-02 counts for no fallback, exposed or named", async () => {
     await openRequest(experiments).run(async () => {
       expect(await experiments.assign("search", "user-7")).toBe("a");
       expect(experiments.use("search")).toBe("a");
@@ -60,7 +60,7 @@ describe("a conversion", () => {
     expect((await conversions()).get("found")).toBeUndefined();
   });
 
-  test("OUT-03 has one of 64 names, whatever it is called, and a name that is none counts nothing", async () => {
+  test("CVN-03 has one of 64 names, whatever it is called, and a name that is none counts nothing", async () => {
     await exposed(() => {
       for (const name of ["order placed", "", "é", "a".repeat(65), "__proto__"]) experiments.convert(name);
       for (let i = 0; i < 500; i++) experiments.convert(`sent_by_client_${i}`);
