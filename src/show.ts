@@ -1,5 +1,13 @@
-/** A wrong value as it can stand in a message. */
+/** A wrong value as it can stand in a message. Never throws, whatever the value does when it is looked at. */
 export function show(value: unknown): string {
+  try {
+    return describe(value);
+  } catch {
+    return "what cannot be looked at";
+  }
+}
+
+function describe(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
   if (typeof value === "function") return "a function";
   if (value instanceof RegExp) return `the regular expression ${String(value)}`;

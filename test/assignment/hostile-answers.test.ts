@@ -82,3 +82,20 @@ test("HAN-03 targeting of another realm that is asynchronous by mistake, and fai
   expect(await assign({ targeting })).toBeUndefined();
   expect(diagnosed.lines.join()).toContain("targeting gave");
 });
+
+test("HAN-04 a subject, a variant or a name that throws when it is looked at is a mistake like any other", async () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const revoked = proxy as never; // why: what JavaScript may give
+  const experiments = createExperiments({ experiments: { checkout }, strict: false });
+  closing.push(() => experiments.close());
+  await openRequest(experiments).run(async () => {
+    expect(await experiments.assign("checkout", revoked)).toBeUndefined();
+    expect(await experiments.assign(revoked, "user-7")).toBeUndefined();
+    expect(experiments.record("checkout", revoked)).toBeUndefined();
+    experiments.convert(revoked, { value: revoked });
+    experiments.expose(revoked);
+  });
+  expect(await assign({ assigner: () => ({ variant: revoked }) })).toBe("control");
+  expect(await assign({ assigner: () => revoked })).toBe("control");
+});
