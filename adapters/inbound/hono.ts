@@ -52,17 +52,18 @@ export function honoExperiments(
       writeCookies(context);
       return;
     }
+    const isOutermost = !webRequests.has(context);
     const { scope, run, end } = open({ ...webArrival(context), ...details });
     context.set("experiments", scope);
     try {
       await run(next);
     } catch (error) {
       // Hono answers for errors, and lets everything else that is thrown through.
-      end({ error });
+      if (isOutermost) end({ error });
       throw error;
     }
     writeCookies(context);
-    end({ status: context.res.status });
+    if (isOutermost) end({ status: context.res.status });
   };
 }
 

@@ -98,3 +98,23 @@ test("HO-06 a request without a server is over also where something is thrown th
   await expect(Promise.resolve(app.request("/", { headers: BAGGAGE }))).rejects.toBe("nothing that Hono answers for");
   expect(scope).toMatchObject({ ended: true });
 });
+
+test("HO-07 several instances have one request without a server, which the outermost one ends", async () => {
+  const [outer, inner] = [trusting(), trusting()];
+  const app = new Hono().use(honoExperiments(outer));
+  let endedBetween: unknown;
+  let scopes: readonly object[] = [];
+  app.use(async (_, next) => {
+    await next();
+    endedBetween = scopes.map((scope) => Reflect.get(scope, "ended"));
+  });
+  app.use(honoExperiments(inner));
+  app.get("/", (context) => {
+    scopes = [outer.current(), inner.current()];
+    return context.json([outer.variant("checkout"), inner.variant("checkout")]);
+  });
+  const answer = await app.request("/", { headers: BAGGAGE });
+  expect(await answer.json()).toEqual(["express", "express"]);
+  expect(endedBetween).toEqual([false, false]);
+  expect(scopes).toMatchObject([{ ended: true }, { ended: true }]);
+});
