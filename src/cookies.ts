@@ -1,16 +1,20 @@
+/** Cookies with one name, of several paths and domains, are few; somebody's header may hold any number. */
+const MAX_VALUES = 4;
+
 /**
- * The value of a cookie as it stands in the request, or undefined. Of several with one name the first counts, as the
- * one with the longest path comes first (RFC 6265, section 5.4). Linear in the length of the header.
+ * The values of a cookie as they stand in the request. Of several with one name the one with the longest path comes first
+ * (RFC 6265, section 5.4). Linear in the length of the header.
  */
-export function cookieValue(header: string | readonly string[] | undefined, name: string): string | undefined {
-  const lines = typeof header === "string" ? [header] : (header ?? []);
-  for (const line of lines) {
+export function cookieValues(header: string | readonly string[] | undefined, name: string): readonly string[] {
+  const values: string[] = [];
+  for (const line of typeof header === "string" ? [header] : (header ?? [])) {
     for (const pair of line.split(";")) {
       const equals = pair.indexOf("=");
-      if (equals !== -1 && pair.slice(0, equals).trim() === name) return unquoted(pair.slice(equals + 1).trim());
+      if (equals === -1 || pair.slice(0, equals).trim() !== name) continue;
+      if (values.push(unquoted(pair.slice(equals + 1).trim())) === MAX_VALUES) return values;
     }
   }
-  return undefined;
+  return values;
 }
 
 function unquoted(value: string): string {

@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { isExperimentName } from "../assignment/names.ts";
 import type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
-import { cookieValue, isCookieName } from "../cookies.ts";
+import { cookieValues, isCookieName } from "../cookies.ts";
 import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
 import { ExperimentConfigError } from "../errors.ts";
 import type { HttpExchange } from "../http-exchange.ts";
@@ -64,7 +64,7 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
   if (!isCookieName(name)) throw refuse(`the cookie's name is ${show(name)}; write a token such as "experiments"`);
   const attributes = compileAttributes(given);
   const read = (exchange: HttpExchange): ReadonlyMap<string, string> =>
-    written.get(exchange.request)?.get(name) ?? verified(cookieValue(exchange.header("cookie"), name), secrets);
+    written.get(exchange.request)?.get(name) ?? firstVerified(cookieValues(exchange.header("cookie"), name), secrets);
   return Object.freeze({
     get: (_: string, { id, exchange }: StickyKey) => (exchange === undefined ? undefined : read(exchange).get(id)),
     set(_: string, variant: string, { key, id, exchange }: StickyKey) {
@@ -110,9 +110,18 @@ function signed(variants: ReadonlyMap<string, string>, secret: string): string {
   return `${text}!${signatureOf(text, secret).toString("base64url")}`;
 }
 
-function verified(value: string | undefined, secrets: readonly string[]): ReadonlyMap<string, string> {
+/** A service on a parent domain may have a cookie of the same name, signed with a secret of its own. */
+function firstVerified(values: readonly string[], secrets: readonly string[]): ReadonlyMap<string, string> {
+  for (const value of values) {
+    const variants = verified(value, secrets);
+    if (variants.size > 0) return variants;
+  }
+  return new Map();
+}
+
+function verified(value: string, secrets: readonly string[]): ReadonlyMap<string, string> {
   const variants = new Map<string, string>();
-  const [, text, signature] = (value === undefined || value.length > 4096 ? null : VALUE.exec(value)) ?? [];
+  const [, text, signature] = (value.length > 4096 ? null : VALUE.exec(value)) ?? [];
   if (text === undefined || signature === undefined) return variants;
   const given = Buffer.from(signature, "base64url");
   let isSigned = false;

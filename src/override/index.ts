@@ -3,7 +3,7 @@
  * and counts in no measurement, no exposure and no conversion.
  */
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "../assignment/names.ts";
-import { cookieValue, isCookieName } from "../cookies.ts";
+import { cookieValues, isCookieName } from "../cookies.ts";
 import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
 import { ExperimentConfigError } from "../errors.ts";
 import { checkOptions } from "../option-checks.ts";
@@ -123,7 +123,7 @@ function compilePlaces(from: unknown): Place {
   }
   if (cookie !== undefined) {
     if (!isCookieName(cookie)) throw refuse(`from.cookie is ${show(cookie)}; write a cookie's name`);
-    places.push((arrival) => cookieValue(arrival.header("cookie"), cookie));
+    places.push((arrival) => cookieValues(arrival.header("cookie"), cookie)[0]);
   }
   if (places.length === 0)
     throw refuse('from names no place; write { header: "x-experiment-override" }, cookie or query');

@@ -185,3 +185,25 @@ test("CKS-08 where the response has begun, nothing of it changes, and the reques
   expect(await cookiesOf(app.server)).toEqual(["app=1"]);
   expect(["a", "b"]).toContain(variant);
 });
+
+test("CKS-09 a cookie of the same name that somebody else signed, or nobody, takes nobody's variant away", async () => {
+  const { experiments, assign } = experimentsOf();
+  const server = listening(
+    nodeExperiments(experiments, async (_, response) => {
+      await assign();
+      response.end();
+    }),
+  );
+  closing.push(() => server.close());
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const cookiesFor = async (cookie: string) =>
+    headerValues((await send(port, { lines: [`cookie: ${cookie}`] })).lines, "set-cookie");
+  const [ours = ""] = (await cookiesFor("a=b"))[0]?.split(";", 1) ?? [];
+  const forged = `experiments=checkout_1~a!${"A".repeat(43)}`;
+  expect(await cookiesFor(ours)).toEqual([]);
+  expect(await cookiesFor(`${forged}; experiments=; ${ours}`)).toEqual([]);
+  expect(await cookiesFor(forged)).toHaveLength(1);
+  expect(await cookiesFor(`${"experiments=x; ".repeat(500)}${ours}`)).toHaveLength(1);
+});
