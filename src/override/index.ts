@@ -95,7 +95,7 @@ export function acceptOverrides(options: AcceptOverridesOptions): OverrideSource
   return Object.freeze({
     read(arrival: OverrideArrival) {
       const token = find(arrival);
-      if (token === undefined || token === "") return undefined;
+      if (token === undefined) return undefined;
       const claims = verifyToken(token, { secrets, audience, maxLifetime, now: now() });
       return typeof claims === "string" ? claims : claims.variants;
     },
@@ -130,7 +130,8 @@ function compilePlaces(from: unknown): Place {
   return (arrival) => {
     for (const place of places) {
       const token = place(arrival);
-      if (token !== undefined) return token;
+      // A proxy may clear a header that it does not let through.
+      if (token !== undefined && token !== "") return token;
     }
     return undefined;
   };

@@ -64,3 +64,14 @@ describe("set-up says what is wrong with", () => {
     expect(refusal(act)).not.toContain(SECRET);
   });
 });
+
+test("OVA-03 a place that is empty is no token, and the next one is looked at", () => {
+  const token = signOverride({ checkout: "express" }, usual);
+  const from = { header: "X-Force", query: "qa", cookie: "qa" };
+  const source = acceptOverrides({ secrets: SECRET, audience: "staging", from });
+  const read = (url: string, cookie: string) =>
+    source.read({ header: (name) => (name === "cookie" ? cookie : name === "x-force" ? "" : undefined), url });
+  expect(read(`/?qa=${token}`, "")).toEqual(new Map([["checkout", "express"]]));
+  expect(read("/?qa=", `qa=${token}`)).toEqual(new Map([["checkout", "express"]]));
+  expect(read("/?qa=", "qa=")).toBeUndefined();
+});
