@@ -18,7 +18,8 @@ export function runCommand(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(ROOT, "cli/main.ts"), ...args], {
       cwd,
-      env: { PATH: process.env["PATH"], ...env },
+      // Some Nodes have to be told to run TypeScript.
+      env: { PATH: process.env["PATH"], NODE_OPTIONS: process.env["NODE_OPTIONS"], ...env },
     });
     let stdout = "";
     let stderr = "";
