@@ -1,5 +1,4 @@
 import { InMemoryProvider, OpenFeature } from "@openfeature/server-sdk";
-import * as api from "@opentelemetry/api";
 import { type Attributes, metrics, SpanKind } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
@@ -12,6 +11,7 @@ import { pseudonymOf } from "../../src/assignment/subject.ts";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { PointReader } from "../core/point-reader.ts";
 import { startTracing } from "../inbound/harness/tracing.ts";
+import { logs } from "../matrix/logs-api.ts";
 import { type Checkout, checkout, startChain } from "./chain.ts";
 import { requireHarnesses } from "./frameworks.ts";
 
@@ -20,9 +20,7 @@ import { requireHarnesses } from "./frameworks.ts";
 const reader = new PointReader();
 metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 const records = new InMemoryLogRecordExporter();
-api.logs.setGlobalLoggerProvider(
-  new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter: records })] }),
-);
+logs.setGlobalLoggerProvider(new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter: records })] }));
 const tracing = startTracing([new HttpInstrumentation()]);
 const harnesses = requireHarnesses();
 
