@@ -125,9 +125,7 @@ export class RequestScope implements Scope {
   #outcomes: ScopeOutcomes | undefined;
   #undecided: Map<string, Promise<string | undefined>> | undefined;
   #fields: ScopeFields | undefined;
-
-  /** The request and its response, where the scope is that of one. */
-  exchange: HttpExchange | undefined;
+  #exchange: HttpExchange | undefined;
 
   constructor(owner: ScopeOwner, outer: RequestScope | undefined) {
     this.#owner = owner;
@@ -140,6 +138,15 @@ export class RequestScope implements Scope {
 
   get outer(): RequestScope | undefined {
     return this.#outer;
+  }
+
+  /** The request and its response, where the scope is that of one. Hidden, so that who prints a scope prints no sockets. */
+  get exchange(): HttpExchange | undefined {
+    return this.#exchange;
+  }
+
+  set exchange(exchange: HttpExchange) {
+    this.#exchange = exchange;
   }
 
   get ended(): boolean {

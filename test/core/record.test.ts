@@ -443,6 +443,15 @@ test("REC-44 on the console a scope shows its assignments and attributes", () =>
   expect(inspect(experiments.current())).toContain("assignments: []");
 });
 
+test("REC-45 who compares scopes, and prints them in full as assert does, prints no request and no socket", () => {
+  const experiments = strict();
+  openRequest(experiments).run(() => {
+    const shown = inspect(experiments.current(), { customInspect: false, depth: 10, getters: false });
+    expect(shown).not.toMatch(/request|response|header/);
+    expect(shown.length).toBeLessThan(200);
+  });
+});
+
 describe("diag", () => {
   test("REC-50 hears of a cause once a minute, however often it occurs and wherever", () => {
     const [first, second] = [lenient(), lenient()];
