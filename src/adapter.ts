@@ -11,7 +11,7 @@ import { type ExperimentsHandle, instanceOf } from "./experiments.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
 import type { Instance } from "./instance.ts";
 import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
-import type { Scope } from "./scope.ts";
+import type { Scope } from "./public-scope.ts";
 import { followRequests } from "./telemetry/client-span-channels.ts";
 import { advise } from "./telemetry/diagnostics.ts";
 
@@ -29,7 +29,7 @@ export type { InboundOptions } from "./inbound-options.ts";
 export { type ArrivalDetails, arrivalOf, withCookie } from "./node-arrival.ts";
 export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts";
 export type { HeaderGetter } from "./propagation/trust.ts";
-export type { Scope } from "./scope.ts";
+export type { Scope } from "./public-scope.ts";
 export { rememberScope } from "./scope-running.ts";
 export { attempt } from "./telemetry/diagnostics.ts";
 export type { RequestOutcome } from "./telemetry/served-request.ts";

@@ -16,7 +16,7 @@ import type { ExperimentsOptions } from "./options.ts";
 import type { ConversionOptions } from "./outcomes/conversion-options.ts";
 import { type CarrierOpener, processState } from "./process-state.ts";
 import type { Verdict } from "./propagation/destinations.ts";
-import type { AssignOptions, Scope } from "./scope.ts";
+import type { AssignOptions, Scope } from "./public-scope.ts";
 import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";
 import { show } from "./show.ts";
 import { advise } from "./telemetry/diagnostics.ts";

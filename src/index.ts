@@ -31,5 +31,5 @@ export type { ExperimentsOptions } from "./options.ts";
 export type { ConversionOptions } from "./outcomes/conversion-options.ts";
 export type { PropagateTo, Verdict } from "./propagation/destinations.ts";
 export type { Caller, HeaderGetter, TrustInbound } from "./propagation/trust.ts";
-export type { AssignOptions, Scope } from "./scope.ts";
+export type { AssignOptions, Scope } from "./public-scope.ts";
 export type { Attribution } from "./telemetry/meter.ts";
