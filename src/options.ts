@@ -12,6 +12,7 @@ import type { OverrideSource } from "./override/source.ts";
 import { compileDestinations, type PropagateTo } from "./propagation/destinations.ts";
 import type { EgressPolicy } from "./propagation/egress-policy.ts";
 import { compileTrust, type Trust, type TrustInbound } from "./propagation/trust.ts";
+import { isSecret, MIN_SECRET_LENGTH } from "./secrets.ts";
 import { show } from "./show.ts";
 
 /** What `createExperiments` takes. Checked once, and not read again after that. */
@@ -155,9 +156,6 @@ function isStore(store: unknown): store is StickyStore {
   return typeof store.get === "function" && typeof store.set === "function";
 }
 
-/** RFC 2104, section 3, discourages keys that are shorter than the hash; a short text is no secret at all. */
-const MIN_SECRET_LENGTH = 16;
-
 function compileSubjectRecorder(recordSubject: unknown, secret: unknown): SubjectRecorder | undefined {
   if (recordSubject === undefined) {
     if (secret === undefined) return undefined;
@@ -173,7 +171,7 @@ function compileSubjectRecorder(recordSubject: unknown, secret: unknown): Subjec
       `recordSubject is ${show(recordSubject)}; write "hashed" or "plain"`,
     );
   }
-  if (typeof secret !== "string" || secret.length < MIN_SECRET_LENGTH) {
+  if (!isSecret(secret)) {
     throw new ExperimentConfigError(
       "ERR_SUBJECT_SECRET",
       `recordSubject: "hashed" needs subjectSecret, a secret text of at least ${MIN_SECRET_LENGTH} characters`,

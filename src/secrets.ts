@@ -1,7 +1,7 @@
 import { ExperimentConfigError, type ExperimentConfigErrorCode } from "./errors.ts";
 
 /** RFC 2104, section 3, discourages keys that are shorter than the hash; a short text is no secret at all. */
-const MIN_SECRET_LENGTH = 16;
+export const MIN_SECRET_LENGTH = 16;
 
 /**
  * One secret or several, as a list of their own. No message shows one.
@@ -22,6 +22,6 @@ export function compileSecrets(
   );
 }
 
-function isSecret(secret: unknown): secret is string {
+export function isSecret(secret: unknown): secret is string {
   return typeof secret === "string" && secret.length >= MIN_SECRET_LENGTH;
 }
