@@ -4,7 +4,7 @@ import { W3CBaggagePropagator } from "@opentelemetry/core";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
 import { INSTANCE } from "../src/experiments.ts";
 import { createExperiments } from "../src/index.ts";
-import type { Instance } from "../src/instance.ts";
+import type { Instance } from "../src/instance/instance.ts";
 import { EXPERIMENT_ID, VARIANT_WEIGHTS } from "./headers.ts";
 
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());

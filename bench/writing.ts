@@ -1,8 +1,8 @@
 import { type BaggageEntry, defaultTextMapSetter, propagation, ROOT_CONTEXT } from "@opentelemetry/api";
-import { Destination } from "../src/propagation/destination.ts";
+import { Destination } from "../src/policy/destination.ts";
 import { OutgoingBaggage } from "../src/propagation/outgoing-baggage.ts";
 import { readReceived, receive } from "../src/propagation/received.ts";
-import { RequestScope } from "../src/scope.ts";
+import { RequestScope } from "../src/scope/request-scope.ts";
 import { freshHeaders } from "./headers.ts";
 import { compare } from "./paired.ts";
 import { ns, type Row } from "./row.ts";

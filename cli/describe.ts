@@ -4,7 +4,7 @@ import {
   type DescribedExperiment,
   type DescribedField,
   declarationsOf,
-} from "../src/declarations.ts";
+} from "../src/instance/declarations.ts";
 import { importModule } from "./module.ts";
 import { table } from "./table.ts";
 import { UsageError } from "./usage-error.ts";

@@ -3,38 +3,38 @@
  * rest of it. Outbound: depart with a request, and let the process-wide stop write it.
  */
 import type { EvaluationReason } from "./assignment/reason.ts";
-import { type ClientOptions, compileClientOptions } from "./client-options.ts";
-import type { CalledRequest } from "./egress/client-call.ts";
-import { type Departure, depart } from "./egress/departure.ts";
-import { writeEverywhere } from "./egress/everywhere.ts";
+import { advise } from "./checks/diagnostics.ts";
 import { type ExperimentsHandle, instanceOf } from "./experiments.ts";
-import { compileInboundOptions, type InboundOptions } from "./inbound-options.ts";
-import type { Instance } from "./instance.ts";
-import { type Arrival, type OpenRequest, openRequest } from "./open-request.ts";
-import type { Scope } from "./public-scope.ts";
-import { followRequests } from "./telemetry/client-span-channels.ts";
-import { advise } from "./telemetry/diagnostics.ts";
+import { followRequests } from "./http-spans/client-span-channels.ts";
+import { compileInboundOptions, type InboundOptions } from "./inbound/inbound-options.ts";
+import { type Arrival, type OpenRequest, openRequest } from "./inbound/open-request.ts";
+import type { Instance } from "./instance/instance.ts";
+import type { CalledRequest } from "./outbound/client-call.ts";
+import { type ClientOptions, compileClientOptions } from "./outbound/client-options.ts";
+import { type Departure, depart } from "./outbound/departure.ts";
+import { writeEverywhere } from "./outbound/everywhere.ts";
+import type { Scope } from "./scope/public-scope.ts";
 
 export type { Assigner } from "./assignment/definition.ts";
 export { type EvaluationReason, isEvaluationReason } from "./assignment/reason.ts";
-export type { ClientOptions } from "./client-options.ts";
-export { type CalledRequest, ignoreExperimentRequests } from "./egress/client-call.ts";
-export type { Departure } from "./egress/departure.ts";
-export type { ArrivedRequest } from "./egress/self-calls.ts";
-export { TICKET_HEADER } from "./egress/tickets.ts";
-export type { Emitter } from "./emitters.ts";
-export { ExperimentConfigError } from "./errors.ts";
+export { attempt } from "./checks/diagnostics.ts";
+export { ExperimentConfigError } from "./checks/errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
-export type { InboundOptions } from "./inbound-options.ts";
-export { type ArrivalDetails, arrivalOf, withCookie } from "./node-arrival.ts";
-export type { AnsweringResponse, Arrival, OpenRequest } from "./open-request.ts";
-export type { HeaderGetter } from "./propagation/trust.ts";
-export type { Scope } from "./public-scope.ts";
-export { rememberScope } from "./scope-running.ts";
-export { attempt } from "./telemetry/diagnostics.ts";
-export type { RequestOutcome } from "./telemetry/served-request.ts";
-export type { DescribedRequest } from "./telemetry/server-attributes.ts";
-export type { SpanFinder } from "./telemetry/server-span.ts";
+export type { RequestOutcome } from "./http-spans/served-request.ts";
+export type { DescribedRequest } from "./http-spans/server-attributes.ts";
+export type { Emitter } from "./inbound/emitters.ts";
+export type { InboundOptions } from "./inbound/inbound-options.ts";
+export { type ArrivalDetails, arrivalOf, withCookie } from "./inbound/node-arrival.ts";
+export type { AnsweringResponse, Arrival, OpenRequest } from "./inbound/open-request.ts";
+export type { SpanFinder } from "./inbound/server-span.ts";
+export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-call.ts";
+export type { ClientOptions } from "./outbound/client-options.ts";
+export type { Departure } from "./outbound/departure.ts";
+export { TICKET_HEADER } from "./outbound/tickets.ts";
+export type { HeaderGetter } from "./policy/trust.ts";
+export type { ArrivedRequest } from "./propagation/self-calls.ts";
+export type { Scope } from "./scope/public-scope.ts";
+export { rememberScope } from "./scope/running.ts";
 
 /**
  * The verb of inbound adapters, bound once at set-up.

@@ -8,18 +8,18 @@ import {
   runEachCarried,
 } from "./carriers/carried-scope.ts";
 import { type InjectOptions, injectBaggage } from "./carriers/carrier-baggage.ts";
-import { ExperimentConfigError } from "./errors.ts";
+import { advise } from "./checks/diagnostics.ts";
+import { ExperimentConfigError } from "./checks/errors.ts";
+import { checkOptions } from "./checks/option-checks.ts";
+import { show } from "./checks/show.ts";
 import type { FieldAccess, Fields } from "./fields/field.ts";
-import { Instance } from "./instance.ts";
-import { checkOptions } from "./option-checks.ts";
-import type { ExperimentsOptions } from "./options.ts";
-import type { ConversionOptions } from "./outcomes/conversion-options.ts";
+import { Instance } from "./instance/instance.ts";
+import type { ExperimentsOptions } from "./instance/options.ts";
+import type { Verdict } from "./policy/destinations.ts";
 import { type CarrierOpener, processState } from "./process-state.ts";
-import type { Verdict } from "./propagation/destinations.ts";
-import type { AssignOptions, Scope } from "./public-scope.ts";
-import { attachedScope, scopeOwnedBy } from "./scope-finding.ts";
-import { show } from "./show.ts";
-import { advise } from "./telemetry/diagnostics.ts";
+import type { ConversionOptions } from "./scope/conversion-options.ts";
+import { attachedScope, scopeOwnedBy } from "./scope/finding.ts";
+import type { AssignOptions, Scope } from "./scope/public-scope.ts";
 import type { Attribution } from "./telemetry/meter.ts";
 
 /** How a meter is made. */

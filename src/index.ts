@@ -19,7 +19,7 @@ export {
   type ExperimentConfigErrorCode,
   ExperimentUsageError,
   type ExperimentUsageErrorCode,
-} from "./errors.ts";
+} from "./checks/errors.ts";
 export {
   createExperiments,
   type ExperimentMeterOptions,
@@ -27,9 +27,9 @@ export {
   type ExperimentsHandle,
 } from "./experiments.ts";
 export type { FieldAccess, FieldName, Fields, FieldValueOf } from "./fields/field.ts";
-export type { ExperimentsOptions } from "./options.ts";
-export type { ConversionOptions } from "./outcomes/conversion-options.ts";
-export type { PropagateTo, Verdict } from "./propagation/destinations.ts";
-export type { Caller, HeaderGetter, TrustInbound } from "./propagation/trust.ts";
-export type { AssignOptions, Scope } from "./public-scope.ts";
+export type { ExperimentsOptions } from "./instance/options.ts";
+export type { PropagateTo, Verdict } from "./policy/destinations.ts";
+export type { Caller, HeaderGetter, TrustInbound } from "./policy/trust.ts";
+export type { ConversionOptions } from "./scope/conversion-options.ts";
+export type { AssignOptions, Scope } from "./scope/public-scope.ts";
 export type { Attribution } from "./telemetry/meter.ts";

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Socket } from "node:net";
-import type { OutgoingCall } from "./egress/tickets.ts";
-import type { EgressPolicy } from "./propagation/egress-policy.ts";
-import type { HeaderGetter } from "./propagation/trust.ts";
-import type { RequestScope } from "./scope.ts";
+import type { OutgoingCall } from "./outbound/tickets.ts";
+import type { EgressPolicy } from "./policy/egress-policy.ts";
+import type { HeaderGetter } from "./policy/trust.ts";
+import type { RequestScope } from "./scope/request-scope.ts";
 
 /**
  * What all instances of a process share, and all copies of this package too: which scope is current, and who may

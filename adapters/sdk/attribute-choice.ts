@@ -8,7 +8,7 @@ import {
   listOf,
   type RequestScope,
   show,
-} from "../../src/signals.ts";
+} from "../../src/sdk-adapter.ts";
 
 /** Which attributes of a scope a processor writes. */
 export interface AttributeOptions {

@@ -1,4 +1,4 @@
-import { ExperimentConfigError, listOf, SCOPE_NAME, show } from "../../src/signals.ts";
+import { ExperimentConfigError, listOf, SCOPE_NAME, show } from "../../src/sdk-adapter.ts";
 
 /** Semantic conventions for HTTP, HTTP server metrics. */
 export const SERVER_DURATION = "http.server.request.duration";

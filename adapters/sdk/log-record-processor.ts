@@ -1,6 +1,6 @@
 import { type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise, checkOptions, latestScope } from "../../src/signals.ts";
+import { advise, checkOptions, latestScope } from "../../src/sdk-adapter.ts";
 import {
   ATTRIBUTE_OPTION_NAMES,
   AttributeChoice,

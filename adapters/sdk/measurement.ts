@@ -1,6 +1,6 @@
 import { type Attributes, type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise, latestScope, metricPairOf, withPair } from "../../src/signals.ts";
+import { advise, latestScope, metricPairOf, withPair } from "../../src/sdk-adapter.ts";
 
 /**
  * The attributes of a measurement with the flat pair of its request: `none` where there is no request, nothing where the

@@ -1,5 +1,5 @@
 import type { Counter, Gauge, Histogram, Meter, MeterProvider, UpDownCounter } from "@opentelemetry/api";
-import { checkOptions } from "../../src/signals.ts";
+import { checkOptions } from "../../src/sdk-adapter.ts";
 import { instrumentNames, METERS_LEFT_ALONE, SERVER_DURATION } from "./instruments.ts";
 import { attributesWithPair } from "./measurement.ts";
 import { overriding } from "./overriding.ts";

@@ -1,5 +1,12 @@
 import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
-import { checkOptions, ExperimentConfigError, extractCarrier, holds, injectCarrier, show } from "../../src/signals.ts";
+import {
+  checkOptions,
+  ExperimentConfigError,
+  extractCarrier,
+  holds,
+  injectCarrier,
+  show,
+} from "../../src/sdk-adapter.ts";
 
 /** What the propagator takes. */
 export interface ExperimentPropagatorOptions {

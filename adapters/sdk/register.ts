@@ -3,7 +3,7 @@
  * code: `node --import otel-experiments/register --import @opentelemetry/auto-instrumentations-node/register app.js`.
  * Importing it is what does it, once a process. It exports nothing.
  */
-import { takeRegistration, writeEverywhereByDefault } from "../../src/signals.ts";
+import { takeRegistration, writeEverywhereByDefault } from "../../src/sdk-adapter.ts";
 import { announce } from "./register/announcement.ts";
 import { decorateOpenTelemetry } from "./register/decoration.ts";
 import { readSettings } from "./register/settings.ts";

@@ -1,5 +1,5 @@
 import { metrics } from "@opentelemetry/api";
-import { advise } from "../../src/signals.ts";
+import { advise } from "../../src/sdk-adapter.ts";
 
 /** An instrument that one of our Views selects, as far as it is known. */
 interface Selected {

@@ -9,7 +9,7 @@ import {
   listOf,
   notedScope,
   noteOrigin,
-} from "../../src/signals.ts";
+} from "../../src/sdk-adapter.ts";
 import {
   ATTRIBUTE_OPTION_NAMES,
   AttributeChoice,

@@ -1,5 +1,5 @@
 import type { Attributes, Context } from "@opentelemetry/api";
-import { checkOptions, ExperimentConfigError, show, unknownOption } from "../../src/signals.ts";
+import { checkOptions, ExperimentConfigError, show, unknownOption } from "../../src/sdk-adapter.ts";
 import {
   clientDurationError,
   HTTP_METER,

@@ -1,5 +1,5 @@
 import type { MeterProvider } from "@opentelemetry/api";
-import { ExperimentConfigError, show } from "../../src/signals.ts";
+import { ExperimentConfigError, show } from "../../src/sdk-adapter.ts";
 import { type MeterProviderOptions, providerWithExperiments } from "./meter-provider.ts";
 import { type ViewLike, viewWithExperiments } from "./views.ts";
 

@@ -1,12 +1,12 @@
-import type { HttpExchange } from "../http-exchange.ts";
-import { holds } from "../propagation/predicate.ts";
-import { show } from "../show.ts";
-import { advise } from "../telemetry/diagnostics.ts";
+import { advise } from "../checks/diagnostics.ts";
+import { holds } from "../checks/predicate.ts";
+import { show } from "../checks/show.ts";
+import { withinTime } from "../checks/time-limit.ts";
+import type { HttpExchange } from "../http/shapes.ts";
 import type { Assigner, SubjectAttributes } from "./definition.ts";
 import { type EvaluationReason, isEvaluationReason } from "./reason.ts";
 import type { CompiledExperiment } from "./registry.ts";
 import { recall, remember, type StickyStore } from "./sticky-store.ts";
-import { withinTime } from "./time-limit.ts";
 
 /** Why an assigner's answer does not count; the values of `error.type`. */
 type AssignerFailure = "timeout" | "assigner_error" | "unknown_variant";

@@ -1,5 +1,5 @@
-import { ExperimentConfigError } from "../errors.ts";
-import { show } from "../show.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
 import { type CompiledAssignment, compileAssignment } from "./assignment.ts";
 import { type Bucketing, compileBucketing, type NamespaceShare } from "./bucketing.ts";
 import type { Assigner, ExperimentDefinition, Registry } from "./definition.ts";

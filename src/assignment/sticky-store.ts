@@ -1,6 +1,6 @@
-import type { HttpExchange } from "../http-exchange.ts";
-import { advise } from "../telemetry/diagnostics.ts";
-import { withinTime } from "./time-limit.ts";
+import { advise } from "../checks/diagnostics.ts";
+import { withinTime } from "../checks/time-limit.ts";
+import type { HttpExchange } from "../http/shapes.ts";
 
 /** Whose variant a store is asked for. */
 export interface StickyKey {

@@ -1,5 +1,5 @@
-import { ExperimentConfigError } from "../errors.ts";
-import { show } from "../show.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
 import { isExperimentName, NAME_RULE } from "./names.ts";
 
 const VARIANTS_MEND = 'write a list such as ["control", "express"], or their weights, { control: 9, express: 1 }';

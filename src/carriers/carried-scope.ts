@@ -1,17 +1,17 @@
 import { context } from "@opentelemetry/api";
 import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
-import { ExperimentUsageError } from "../errors.ts";
-import type { Instance } from "../instance.ts";
-import { thereAre, unknownOption } from "../option-checks.ts";
+import { advise, attempt } from "../checks/diagnostics.ts";
+import { ExperimentUsageError } from "../checks/errors.ts";
+import { thereAre, unknownOption } from "../checks/option-checks.ts";
+import { show } from "../checks/show.ts";
+import type { Instance } from "../instance/instance.ts";
+import type { HeaderGetter, Trust } from "../policy/trust.ts";
 import { processState } from "../process-state.ts";
 import { readReceived, receive } from "../propagation/received.ts";
-import type { HeaderGetter, Trust } from "../propagation/trust.ts";
-import { RequestScope } from "../scope.ts";
-import { scopesOf } from "../scope-finding.ts";
-import { runInScope } from "../scope-running.ts";
-import { show } from "../show.ts";
-import { claimConsumerSpan } from "../telemetry/carried-span.ts";
-import { advise, attempt } from "../telemetry/diagnostics.ts";
+import { scopesOf } from "../scope/finding.ts";
+import { RequestScope } from "../scope/request-scope.ts";
+import { runInScope } from "../scope/running.ts";
+import { claimConsumerSpan } from "./carried-span.ts";
 import { type Carrier, isCarrier, readEntry, textOf } from "./carrier.ts";
 
 /** Who is believed. */

@@ -1,13 +1,13 @@
 import { writableMembers } from "../baggage/merge.ts";
-import type { Instance } from "../instance.ts";
+import { attempt, mention } from "../checks/diagnostics.ts";
+import { show } from "../checks/show.ts";
+import type { Instance } from "../instance/instance.ts";
+import { Destination, type Target } from "../policy/destination.ts";
+import { queueName } from "../policy/destinations.ts";
 import { processState } from "../process-state.ts";
-import { Destination, type Target } from "../propagation/destination.ts";
-import { queueName } from "../propagation/destinations.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
-import type { RequestScope } from "../scope.ts";
-import { latestScope, scopesOf } from "../scope-finding.ts";
-import { show } from "../show.ts";
-import { attempt, mention } from "../telemetry/diagnostics.ts";
+import { latestScope, scopesOf } from "../scope/finding.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 import { type Carrier, isCarrier, readEntry, writeEntry } from "./carrier.ts";
 
 /** Where a carrier goes. */

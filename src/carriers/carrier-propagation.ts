@@ -3,19 +3,19 @@ import { isTracingSuppressed } from "@opentelemetry/core";
 import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers } from "../baggage/merge.ts";
 import { OwnMemberReader } from "../baggage/own.ts";
-import { DEFAULT_PREFIX } from "../options.ts";
+import { attempt } from "../checks/diagnostics.ts";
+import { DEFAULT_PREFIX } from "../instance/options.ts";
+import { compileDestinations } from "../policy/destinations.ts";
+import type { EgressPolicy } from "../policy/egress-policy.ts";
+import type { HeaderGetter } from "../policy/trust.ts";
 import { processState } from "../process-state.ts";
-import { compileDestinations } from "../propagation/destinations.ts";
-import type { EgressPolicy } from "../propagation/egress-policy.ts";
 import { OutgoingBaggage, separate } from "../propagation/outgoing-baggage.ts";
-import { type OwnKeys, removeOwn } from "../propagation/own-context.ts";
-import type { HeaderGetter } from "../propagation/trust.ts";
-import { latestScope, scopesOf } from "../scope-finding.ts";
-import { attempt } from "../telemetry/diagnostics.ts";
+import { extractionIn, withExtraction } from "../scope/extraction.ts";
+import { latestScope, scopesOf } from "../scope/finding.ts";
+import { type OwnKeys, removeOwn } from "../scope/own-context.ts";
 import { type CarrierEntry, isAscii, isCarrier, linesIn, readEntry, textOf, writeEntry } from "./carrier.ts";
 import { formatEntries, membersWithin } from "./context-baggage.ts";
 import { ExtractedCarrier } from "./extracted-carrier.ts";
-import { extractionIn, withExtraction } from "./extraction.ts";
 
 /** The header that carries all of it. */
 const BAGGAGE = "baggage";

@@ -3,7 +3,7 @@ import { isToken, trimOws } from "../baggage/grammar.ts";
 import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers } from "../baggage/merge.ts";
 import { percentDecode, percentEncode } from "../baggage/percent.ts";
-import { attempt } from "../telemetry/diagnostics.ts";
+import { attempt } from "../checks/diagnostics.ts";
 
 /** A member of somebody else's: as it is to be written, and as OpenTelemetry has it, where it can. */
 interface ForeignMember {

@@ -1,10 +1,10 @@
 import { type Context, type Span, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
+import type { HeaderGetter } from "../policy/trust.ts";
 import { type CarrierOpener, processState } from "../process-state.ts";
-import type { HeaderGetter } from "../propagation/trust.ts";
-import type { RequestScope } from "../scope.ts";
+import type { Extraction } from "../scope/extraction.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 import { ForeignMembers } from "./context-baggage.ts";
-import type { Extraction } from "./extraction.ts";
 
 /** A carrier that our propagator has read, kept in the context until somebody asks whose request that is. */
 export class ExtractedCarrier implements Extraction {

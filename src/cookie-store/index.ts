@@ -2,13 +2,13 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { isExperimentName } from "../assignment/names.ts";
 import type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
-import { cookieValues, isCookieName } from "../cookies.ts";
-import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
-import { ExperimentConfigError } from "../errors.ts";
-import type { HttpExchange } from "../http-exchange.ts";
-import { checkOptions, type GivenOptions } from "../option-checks.ts";
-import { compileSecrets } from "../secrets.ts";
-import { show } from "../show.ts";
+import { DURATION_RULE, type Duration, secondsOf } from "../checks/duration.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { checkOptions, type GivenOptions } from "../checks/option-checks.ts";
+import { compileSecrets } from "../checks/secrets.ts";
+import { show } from "../checks/show.ts";
+import { cookieValues, isCookieName } from "../http/cookies.ts";
+import type { HttpExchange } from "../http/shapes.ts";
 
 /** How the cookie is made. */
 export interface CookieStoreOptions {

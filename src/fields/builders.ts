@@ -1,5 +1,5 @@
-import { ExperimentConfigError } from "../errors.ts";
-import { show } from "../show.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
 import { closedFieldOf, fieldOf } from "./declaring.ts";
 import type { ClosedField, Field } from "./field.ts";
 import { decodeItems, encodeItems } from "./item-list.ts";

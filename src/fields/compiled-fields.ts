@@ -1,5 +1,5 @@
-import { ExperimentConfigError } from "../errors.ts";
-import { show } from "../show.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
 import { FIELD, type Field, type FieldPlan, type Fields, isField } from "./field.ts";
 import { sensitivePartOf } from "./sensitive-names.ts";
 

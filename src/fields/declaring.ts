@@ -1,5 +1,5 @@
-import { ExperimentConfigError } from "../errors.ts";
-import { show } from "../show.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
 import { type ClosedField, FIELD, type Field, type FieldPlan, type FieldSignal, type FieldValue } from "./field.ts";
 
 const SIGNALS: readonly FieldSignal[] = ["span", "log", "metric"];

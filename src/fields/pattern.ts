@@ -1,4 +1,4 @@
-import { ExperimentConfigError } from "../errors.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
 
 /**
  * Whether a whole text matches a regular expression, by an automaton that reads each code point once: its cost is at

@@ -1,6 +1,6 @@
+import type { StandingField } from "../scope/scope-fields.ts";
 import type { ExperimentCounters } from "../telemetry/counters.ts";
 import type { CompiledField, CompiledFields } from "./compiled-fields.ts";
-import type { StandingField } from "./scope-fields.ts";
 import { looksSensitive } from "./sensitive-values.ts";
 
 /** What a text on the wire means for a field, or why it does not count. */

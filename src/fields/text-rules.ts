@@ -1,5 +1,5 @@
-import { ExperimentConfigError } from "../errors.ts";
-import { show } from "../show.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
 import { compilePattern, type WholeMatch } from "./pattern.ts";
 
 /** What a text field, or an item of a list, may be. */

@@ -1,6 +1,6 @@
 import { context, type Tracer, trace } from "@opentelemetry/api";
-import type { Instance } from "../instance.ts";
-import { attempt } from "../telemetry/diagnostics.ts";
+import { attempt } from "../checks/diagnostics.ts";
+import type { Instance } from "../instance/instance.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { Failures } from "./failures.ts";
 import type { FlowTelemetry } from "./flow-telemetry.ts";

@@ -1,5 +1,5 @@
 import type { Counter, Histogram } from "@opentelemetry/api";
-import type { Instance } from "../instance.ts";
+import type { Instance } from "../instance/instance.ts";
 import type { Attribution } from "../telemetry/meter.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { StepNames } from "./names.ts";

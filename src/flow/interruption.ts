@@ -1,4 +1,4 @@
-import { attempt } from "../telemetry/diagnostics.ts";
+import { attempt } from "../checks/diagnostics.ts";
 
 /** Whatever the caller gave as a signal. */
 type Source = AbortSignal | null | undefined;

@@ -9,12 +9,12 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT } from "../assignment/assignment.ts";
-import type { Instance } from "../instance.ts";
+import { attempt } from "../checks/diagnostics.ts";
+import { errorType } from "../http-spans/http-attributes.ts";
+import type { Instance } from "../instance/instance.ts";
 import { processState } from "../process-state.ts";
-import type { RequestScope } from "../scope.ts";
-import { latestScope, scopeOwnedBy } from "../scope-finding.ts";
-import { attempt } from "../telemetry/diagnostics.ts";
-import { errorType } from "../telemetry/http-attributes.ts";
+import { latestScope, scopeOwnedBy } from "../scope/finding.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 import { readThrown } from "./thrown.ts";
 
 /** What an operation begins with. */

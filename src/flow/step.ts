@@ -1,7 +1,7 @@
 import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
-import { ExperimentUsageError } from "../errors.ts";
-import { show } from "../show.ts";
-import { advise } from "../telemetry/diagnostics.ts";
+import { advise } from "../checks/diagnostics.ts";
+import { ExperimentUsageError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
 import { Interruption } from "./interruption.ts";
 import { OTHER_STEP } from "./names.ts";
 import type { Part } from "./part.ts";

@@ -1,4 +1,4 @@
-import { show } from "../show.ts";
+import { show } from "../checks/show.ts";
 
 /** What OpenTelemetry says of an exception. */
 export interface Thrown {

@@ -3,16 +3,16 @@
  * and counts in no measurement, no exposure and no conversion.
  */
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "../assignment/names.ts";
-import { cookieValues, isCookieName } from "../cookies.ts";
-import { DURATION_RULE, type Duration, secondsOf } from "../duration.ts";
-import { ExperimentConfigError } from "../errors.ts";
-import { checkOptions } from "../option-checks.ts";
-import { compileSecrets } from "../secrets.ts";
-import { show } from "../show.ts";
+import { DURATION_RULE, type Duration, secondsOf } from "../checks/duration.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { checkOptions } from "../checks/option-checks.ts";
+import { compileSecrets } from "../checks/secrets.ts";
+import { show } from "../checks/show.ts";
+import { cookieValues, isCookieName } from "../http/cookies.ts";
 import type { OverrideArrival, OverrideSource } from "./source.ts";
 import { MAX_TOKEN_LENGTH, signToken, verifyToken } from "./token.ts";
 
-export type { Duration } from "../duration.ts";
+export type { Duration } from "../checks/duration.ts";
 export type { OverrideArrival, OverrideSource } from "./source.ts";
 export type { OverrideRefusal } from "./token.ts";
 

@@ -1,10 +1,10 @@
 import { appendMember } from "../baggage/format.ts";
 import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers, writableMembers } from "../baggage/merge.ts";
-import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope.ts";
-import type { Target } from "./destination.ts";
-import type { EgressPolicy } from "./egress-policy.ts";
-import { countMembers } from "./own-budget.ts";
+import type { Target } from "../policy/destination.ts";
+import type { EgressPolicy } from "../policy/egress-policy.ts";
+import { countMembers } from "../scope/own-budget.ts";
+import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope/request-scope.ts";
 
 /**
  * The one `baggage` line of one outgoing request. Whoever adds a line (the caller, OpenTelemetry once or twice), the

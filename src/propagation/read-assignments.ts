@@ -1,8 +1,8 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
-import type { Instance } from "../instance.ts";
-import { fitOwnMembers } from "./own-budget.ts";
+import type { Instance } from "../instance/instance.ts";
+import { fitOwnMembers } from "../scope/own-budget.ts";
 
 /** What the members of one experiment say, before they are believed. */
 interface Draft {

@@ -1,11 +1,11 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
+import { mention } from "../checks/diagnostics.ts";
 import { readFields } from "../fields/read-fields.ts";
-import type { StandingField } from "../fields/scope-fields.ts";
-import type { Instance } from "../instance.ts";
-import type { RequestScope } from "../scope.ts";
-import { mention } from "../telemetry/diagnostics.ts";
+import type { Instance } from "../instance/instance.ts";
+import type { Caller, Trust } from "../policy/trust.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+import type { StandingField } from "../scope/scope-fields.ts";
 import { readAssignments } from "./read-assignments.ts";
-import type { Caller, Trust } from "./trust.ts";
 
 /** What of a `baggage` header counts. */
 export interface Received {

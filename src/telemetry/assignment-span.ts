@@ -1,8 +1,8 @@
 import { trace } from "@opentelemetry/api";
 import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, type CompiledAssignment } from "../assignment/assignment.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
+import { attempt } from "../checks/diagnostics.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
-import { attempt } from "./diagnostics.ts";
 
 /** What is said of how an assignment came about. */
 export interface AssignmentTrace {

@@ -1,9 +1,9 @@
 import { type Attributes, type Counter, type Histogram, type Meter, ROOT_CONTEXT } from "@opentelemetry/api";
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
+import { attempt } from "../checks/diagnostics.ts";
 import type { OverrideRefusal } from "../override/token.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
-import { attempt } from "./diagnostics.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
 /**

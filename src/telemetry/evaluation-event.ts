@@ -1,7 +1,7 @@
 import type { Attributes } from "@opentelemetry/api";
 import { ATTR_EXPERIMENT_ID, type CompiledAssignment } from "../assignment/assignment.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
-import type { RequestScope } from "../scope.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 import { SCOPE_NAME } from "../version.ts";
 import { emitEvent } from "./events.ts";
 

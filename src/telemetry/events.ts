@@ -1,8 +1,8 @@
 import type { Attributes, Context } from "@opentelemetry/api";
 import * as api from "@opentelemetry/api";
-import type { RequestScope } from "../scope.ts";
+import { attempt } from "../checks/diagnostics.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
-import { attempt } from "./diagnostics.ts";
 
 /**
  * Emits an event of a request, in the request's own trace also where async context is gone. `attributes` is called only

@@ -1,5 +1,5 @@
 import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, type CompiledAssignment } from "../assignment/assignment.ts";
-import type { RequestScope } from "../scope.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 import { subjectAttributes } from "./evaluation-event.ts";
 import { emitEvent } from "./events.ts";
 

@@ -1,5 +1,5 @@
 import { type Meter, type MeterOptions, type MeterProvider, metrics } from "@opentelemetry/api";
-import { attempt } from "./diagnostics.ts";
+import { attempt } from "../checks/diagnostics.ts";
 
 /** Which meter an instrument belongs to. */
 export interface MeterIdentity {

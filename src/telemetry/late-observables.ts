@@ -6,7 +6,7 @@ import {
   type Observable,
   type ObservableCallback,
 } from "@opentelemetry/api";
-import { attempt } from "./diagnostics.ts";
+import { attempt } from "../checks/diagnostics.ts";
 import type { MeterIdentity } from "./late-instrument.ts";
 
 /**

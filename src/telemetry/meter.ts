@@ -11,8 +11,8 @@ import type {
   UpDownCounter,
 } from "@opentelemetry/api";
 import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
-import type { RequestScope } from "../scope.ts";
-import { advise } from "./diagnostics.ts";
+import { advise } from "../checks/diagnostics.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 import { LateObservables } from "./late-observables.ts";
 

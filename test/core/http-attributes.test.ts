@@ -5,7 +5,7 @@ describe("what servers and clients say of HTTP", () => {
   beforeEach(() => vi.resetModules());
   afterEach(() => vi.unstubAllEnvs());
 
-  const load = () => import("../../src/telemetry/http-attributes.ts");
+  const load = () => import("../../src/http-spans/http-attributes.ts");
 
   test("HTA-01 a known method stands as it is, another one is _OTHER and HTTP in a name", async () => {
     const { methodAttributes, methodOf, spanName } = await load();

@@ -107,7 +107,7 @@ describe("adapters", () => {
     expect(
       breaches(ours, ({ from, to }) => {
         if (to === "src/adapter.ts") return true;
-        if (from.startsWith("adapters/sdk/")) return to === "src/signals.ts" || to.startsWith("adapters/sdk/");
+        if (from.startsWith("adapters/sdk/")) return to === "src/sdk-adapter.ts" || to.startsWith("adapters/sdk/");
         return adapters.has(from) && !adapters.has(to) && dirname(to) === dirname(from);
       }),
     ).toEqual([]);

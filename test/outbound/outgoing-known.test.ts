@@ -323,7 +323,7 @@ test("KN-90 a Node that cannot show the stack loads us all the same, and there n
     import { registerHooks } from "node:module";
     registerHooks({
       resolve: (specifier, context, next) =>
-        specifier === "node:util" && context.parentURL?.includes("/src/egress/")
+        specifier === "node:util" && context.parentURL?.includes("/src/outbound/")
           ? { url: "data:text/javascript,export default {}", shortCircuit: true }
           : next(specifier, context),
     });
@@ -331,7 +331,7 @@ test("KN-90 a Node that cannot show the stack loads us all the same, and there n
     const { isDirectDispatch } = await import(process.argv[1] + "direct-dispatch.ts");
     console.log(buildOf({}).kind, isDirectDispatch());
   `;
-  const sources = pathToFileURL(join(import.meta.dirname, "../../src/egress/undici/")).href;
+  const sources = pathToFileURL(join(import.meta.dirname, "../../src/outbound/undici/")).href;
   const arguments_ = ["--input-type=module", "--eval", script, sources];
   const { stdout } = await promisify(execFile)(process.execPath, arguments_);
   expect(stdout).toBe("unknown false\n");

@@ -1,4 +1,4 @@
-import { attempt } from "../../../src/signals.ts";
+import { attempt } from "../../../src/sdk-adapter.ts";
 
 /**
  * Where the parts of OpenTelemetry are registered: one object for all copies of `@opentelemetry/api` 1.x in a process,

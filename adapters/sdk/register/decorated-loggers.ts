@@ -1,5 +1,5 @@
 import { type Attributes, type AttributeValue, type Context, context } from "@opentelemetry/api";
-import { attempt } from "../../../src/signals.ts";
+import { attempt } from "../../../src/sdk-adapter.ts";
 import type { ExperimentLogRecordProcessor } from "../log-record-processor.ts";
 import { isNew, replaceMethod } from "./replaced-method.ts";
 

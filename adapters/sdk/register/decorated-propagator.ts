@@ -1,5 +1,5 @@
 import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
-import { attempt } from "../../../src/signals.ts";
+import { attempt } from "../../../src/sdk-adapter.ts";
 
 export function isPropagator(candidate: object): candidate is TextMapPropagator {
   return "inject" in candidate && "extract" in candidate && "fields" in candidate;

@@ -7,7 +7,7 @@ import {
   type Tracer,
   type TracerProvider,
 } from "@opentelemetry/api";
-import { attempt } from "../../../src/signals.ts";
+import { attempt } from "../../../src/sdk-adapter.ts";
 import { isNew, replaceMethod } from "./replaced-method.ts";
 
 /** A span that records, as the SDK of both lines makes it. */

@@ -1,4 +1,4 @@
-import { isExperimentKey, KEY_RULE, nearestName } from "../../../src/signals.ts";
+import { isExperimentKey, KEY_RULE, nearestName } from "../../../src/sdk-adapter.ts";
 import { CLIENT_DURATION, isInstrumentName } from "../instruments.ts";
 
 /** What is written of an assignment. */

@@ -1,0 +1,45 @@
+import { type Attributes, type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { attempt } from "../checks/diagnostics.ts";
+import { claimSpan } from "../inbound/server-span.ts";
+import { extractionIn } from "../scope/extraction.ts";
+import { noteScope, scopesOf } from "../scope/finding.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+
+/** What we read of the SDK's span, in 2.x and 3.x. */
+interface ReadableSpan {
+  readonly kind?: SpanKind;
+  readonly attributes?: Attributes;
+}
+
+/**
+ * By OpenTelemetry's conventions, what spans of several messages have, and what those of HTTP requests have when they
+ * start, today's and older ones; a request of HTTP/1.0 cannot be told by its headers.
+ */
+const NOT_OF_ONE_MESSAGE = ["messaging.batch.message_count", "http.request.method", "http.method"] as const;
+
+/** Claims the span that an instrumentation made of the one message that is processed, which is the active one. */
+export function claimConsumerSpan(scope: RequestScope): void {
+  attempt("span", "the consumer span could not be found", () => {
+    const span: (Span & ReadableSpan) | undefined = trace.getActiveSpan();
+    if (span === undefined || !isOf(span, SpanKind.CONSUMER)) return;
+    // It may have started as a span of the request around it.
+    if (claimSpan(scope, span)) noteScope(span, scope);
+  });
+}
+
+/**
+ * Claims the span that an instrumentation starts of a call or a message, for the scope of the carrier that our propagator
+ * read for it. Gives whether there is such a scope. May throw what the span throws.
+ */
+export function claimExtracted(span: ReadableSpan, parent: Context): boolean {
+  if (!isOf(span, SpanKind.SERVER) && !isOf(span, SpanKind.CONSUMER)) return false;
+  const scopes = scopesOf(extractionIn(parent)?.scope());
+  for (const scope of scopes.toReversed()) {
+    if (scope.serverSpan === undefined) claimSpan(scope, span as Span); // why: what an SDK starts is a span of the API
+  }
+  return scopes.length > 0;
+}
+
+function isOf({ kind, attributes = {} }: ReadableSpan, wanted: SpanKind): boolean {
+  return kind === wanted && NOT_OF_ONE_MESSAGE.every((name) => attributes[name] === undefined);
+}

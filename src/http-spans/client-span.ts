@@ -1,0 +1,121 @@
+import { type Attributes, type Context, type Histogram, type Span, SpanStatusCode } from "@opentelemetry/api";
+import { attempt } from "../checks/diagnostics.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+import { LateInstrument } from "../telemetry/late-instrument.ts";
+import { SCOPE_NAME, VERSION } from "../version.ts";
+import { DURATION_BOUNDARIES, errorMessage, errorType } from "./http-attributes.ts";
+
+/** Where a request of undici has its span, for the events that follow, and as a mark that it has one. */
+const SPAN = Symbol.for("otel-experiments.client-span.v1");
+
+interface SpanHolder {
+  [SPAN]?: ClientSpan;
+}
+
+const duration: LateInstrument<Histogram> = new LateInstrument(
+  { name: SCOPE_NAME, version: VERSION, options: undefined },
+  (meter) =>
+    meter.createHistogram("http.client.request.duration", {
+      unit: "s",
+      description: "Duration of HTTP client requests.",
+      advice: { explicitBucketBoundaries: [...DURATION_BOUNDARIES] },
+    }),
+);
+
+/** What a span of a request begins with. */
+export interface Beginning {
+  /** Undefined where a span processor of the application's threw. */
+  readonly span: Span | undefined;
+  /** The call's context, with the span in it: what the measurement is made in. */
+  readonly active: Context;
+  /** Whose flat pair the measurement has. */
+  readonly scope: RequestScope | undefined;
+  /** What the measurement says of the request. */
+  readonly measured: Attributes;
+}
+
+/** One request's CLIENT span and duration, from the moment it is made until the answer has been read or will not be. */
+export class ClientSpan {
+  readonly #beginning: Beginning;
+  readonly #release: () => void;
+  readonly #startedAt = performance.now();
+  #status: number | undefined;
+  #errorType: string | undefined;
+  #over = false;
+
+  /** @param release called once it is over */
+  constructor(beginning: Beginning, release: () => void) {
+    this.#beginning = beginning;
+    this.#release = release;
+  }
+
+  static of(request: object): ClientSpan | undefined {
+    const holder: SpanHolder = request;
+    return holder[SPAN];
+  }
+
+  attachTo(request: object): void {
+    const holder: SpanHolder = request;
+    holder[SPAN] = this;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** @param protocol the connection's, as ALPN has agreed on it; HTTP/1 agrees on nothing */
+  written(protocol: unknown): void {
+    if (!this.#over) this.#beginning.span?.setAttribute("network.protocol.version", protocol === "h2" ? "2" : "1.1");
+  }
+
+  /** An interim answer is none yet, but that to an upgrade is the last. */
+  answered(status: number): void {
+    if (this.#over || (status < 200 && status !== 101)) return;
+    const { span } = this.#beginning;
+    this.#status = status;
+    span?.setAttribute("http.response.status_code", status);
+    if (status >= 400) this.#fail(String(status), undefined);
+  }
+
+  /** Idempotent; the first end counts. A status that is an error says more than that the rest was not read. */
+  end(error?: unknown): void {
+    if (!this.#close()) return;
+    if (error !== undefined && this.#errorType === undefined) this.#fail(errorType(error), errorMessage(error));
+    attempt("client-span", "a CLIENT span could not be ended", () => this.#beginning.span?.end());
+    attempt("meter", "the duration of a request could not be recorded", () => this.#measure());
+  }
+
+  /** Somebody else makes the span of this request: ours is never ended, and so never seen. */
+  drop(): void {
+    this.#close();
+  }
+
+  #close(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    this.#release();
+    return true;
+  }
+
+  #fail(type: string, message: string | undefined): void {
+    const { span } = this.#beginning;
+    this.#errorType = type;
+    span?.setAttribute("error.type", type);
+    span?.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) });
+  }
+
+  #measure(): void {
+    const { measured, scope, active } = this.#beginning;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    duration.get()?.record(
+      seconds,
+      {
+        ...measured,
+        ...(this.#status === undefined ? {} : { "http.response.status_code": this.#status }),
+        ...(this.#errorType === undefined ? {} : { "error.type": this.#errorType }),
+        ...scope?.attributes,
+      },
+      active,
+    );
+  }
+}

@@ -1,0 +1,28 @@
+import { advise } from "../checks/diagnostics.ts";
+
+/**
+ * Routes that a process measures. A router that is mounted under a parameter shows its callers' values, and each would
+ * be a series of its own; an application has fewer routes than this, or names them by the option `route`.
+ */
+const MAX_ROUTES = 200;
+
+const routes = new Set<string>();
+
+/** The route as it can be measured: undefined for what is none, and for one more than `MAX_ROUTES`. */
+export function boundedRoute(route: unknown): string | undefined {
+  if (route === undefined || route === null || route === "") return undefined;
+  if (typeof route !== "string") {
+    advise("route", `a route is ${typeof route} and not a string, so the request has none`);
+    return undefined;
+  }
+  if (routes.has(route)) return route;
+  if (routes.size >= MAX_ROUTES) {
+    advise(
+      "route",
+      `there are more than ${MAX_ROUTES} routes, so further ones are left out; give the adapter route: (request) => string`,
+    );
+    return undefined;
+  }
+  routes.add(route);
+  return route;
+}

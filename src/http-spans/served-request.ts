@@ -1,0 +1,126 @@
+import {
+  type Attributes,
+  type Context,
+  context,
+  type Histogram,
+  type Span,
+  SpanStatusCode,
+  trace,
+  ValueType,
+} from "@opentelemetry/api";
+import { attempt } from "../checks/diagnostics.ts";
+import { LateInstrument } from "../telemetry/late-instrument.ts";
+import { SCOPE_NAME, VERSION } from "../version.ts";
+import { type CreatedServerSpan, isWithin } from "./created-server-span.ts";
+import { DURATION_BOUNDARIES, errorType, spanName } from "./http-attributes.ts";
+import { boundedRoute } from "./routes.ts";
+import { type DescribedRequest, durationAttributes, methodIn } from "./server-attributes.ts";
+
+/** How a request ended. */
+export interface RequestOutcome {
+  /** The status that was sent; undefined where the connection broke before one was. */
+  readonly status?: number | undefined;
+  /** What broke the response off, an error or its name; undefined where it was sent as a whole. */
+  readonly error?: unknown;
+}
+
+/** What a request is asked for when it has ended. */
+export interface ServedRequestSources {
+  readonly described: DescribedRequest;
+  /** The option `route`; it goes before what the framework says. */
+  readonly namedRoute: () => unknown;
+  readonly frameworkRoute: () => unknown;
+  /** The bounded flat pair, as the scope has it in the end. */
+  readonly pair: () => Attributes;
+}
+
+const duration = new LateInstrument<Histogram>({ name: SCOPE_NAME, version: VERSION, options: undefined }, (meter) =>
+  meter.createHistogram("http.server.request.duration", {
+    unit: "s",
+    description: "Duration of HTTP server requests.",
+    valueType: ValueType.DOUBLE,
+    advice: { explicitBucketBoundaries: [...DURATION_BOUNDARIES] },
+  }),
+);
+
+/** A request that no HTTP instrumentation serves: its duration is ours to measure, and its SERVER span to end. */
+export class ServedRequest {
+  readonly #sources: ServedRequestSources;
+  #created: CreatedServerSpan | undefined;
+  readonly #span: Span | undefined;
+  readonly #started = performance.now();
+  #ended = false;
+
+  /** @param foreign the SERVER span that the framework's plugin made and ends, where ours was not needed */
+  constructor(sources: ServedRequestSources, created: CreatedServerSpan | undefined, foreign?: Span) {
+    this.#sources = sources;
+    this.#created = created;
+    this.#span = created?.span ?? foreign;
+  }
+
+  /** The request's SERVER span, whoever made it. */
+  get span(): Span | undefined {
+    return this.#span;
+  }
+
+  /** Takes more out of the context that the request is served in. */
+  refine(cleaned: (served: Context) => Context): void {
+    if (this.#created !== undefined) this.#created = { ...this.#created, context: cleaned(this.#created.context) };
+  }
+
+  /** Runs code in the context of the span that we made; where it runs there already, maybe deeper, it stays there. */
+  within<T>(fn: () => T): T {
+    const created = this.#created;
+    return created === undefined || isWithin(created) ? fn() : context.with(created.context, fn);
+  }
+
+  /** Idempotent; the first outcome wins. */
+  end(outcome: RequestOutcome): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const seconds = (performance.now() - this.#started) / 1000;
+    const ending = endingAttributes(outcome, this.#route());
+    this.#endSpan(ending);
+    this.#measure(seconds, ending);
+  }
+
+  #route(): string | undefined {
+    const { namedRoute, frameworkRoute } = this.#sources;
+    return attempt("route", "the route of a request could not be found", () =>
+      boundedRoute(namedRoute() ?? this.#created?.metadata.route ?? frameworkRoute()),
+    );
+  }
+
+  #endSpan(ending: Attributes): void {
+    const span = this.#created?.span;
+    if (span === undefined) return;
+    attempt("span", "the server span could not be described", () => {
+      const { "http.route": route, "error.type": error } = ending;
+      span.setAttributes(ending);
+      if (typeof route === "string") span.updateName(spanName(methodIn(this.#sources.described), route));
+      if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
+    });
+    attempt("span", "the server span could not be ended", () => span.end());
+  }
+
+  #measure(seconds: number, ending: Attributes): void {
+    attempt("meter", "the duration of a request could not be measured", () => {
+      const { described, pair } = this.#sources;
+      const attributes = { ...durationAttributes(described), ...ending, ...pair() };
+      const served = this.#created?.context ?? context.active();
+      const span = this.#span;
+      duration.get()?.record(seconds, attributes, span === undefined ? served : trace.setSpan(served, span));
+    });
+  }
+}
+
+/** What is known of a request in the end, on its span and in its measurement. A client's mistake is no server's error. */
+function endingAttributes({ status, error }: RequestOutcome, route: string | undefined): Attributes {
+  const isBroken = error !== undefined && error !== null;
+  return {
+    ...(status === undefined ? {} : { "http.response.status_code": status }),
+    ...(route === undefined ? {} : { "http.route": route }),
+    ...(isBroken ? { "error.type": errorType(error) } : {}),
+    ...(!isBroken && status !== undefined && status >= 500 ? { "error.type": String(status) } : {}),
+  };
+}

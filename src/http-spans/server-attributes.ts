@@ -1,0 +1,134 @@
+import { isIP } from "node:net";
+import type { Attributes } from "@opentelemetry/api";
+import type { HeaderGetter } from "../policy/trust.ts";
+import type { ArrivedRequest } from "../propagation/self-calls.ts";
+import { methodAttributes, redactQuery } from "./http-attributes.ts";
+
+/** What is asked of a request to describe it. */
+export interface DescribedRequest {
+  readonly header: HeaderGetter;
+  readonly peer: string | undefined;
+  /** The request target as it came in, where a framework cuts `request.url`; or the whole URL. */
+  readonly url?: string | undefined;
+  readonly request: ArrivedRequest & {
+    readonly headers?: object | undefined;
+    readonly httpVersion?: string | undefined;
+  };
+}
+
+/** The request's own method; GET where nothing says it. */
+export function methodIn({ request }: DescribedRequest): string {
+  return request.method ?? "GET";
+}
+
+/**
+ * What a SERVER span says of its request when it starts. Where proxies name the original client, host and scheme, those
+ * are meant, as the conventions have it: they are their senders' word, so they decide nothing and measure little.
+ * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
+ */
+export function serverAttributes(described: DescribedRequest): Attributes {
+  const { header, peer, request } = described;
+  const forwarded = readForwarded(first(header, "forwarded"));
+  const scheme = schemeIn(described);
+  const { path, query } = splitTarget(described.url ?? request.originalUrl ?? request.url ?? "/");
+  const server = splitHost(forwarded.get("host") ?? first(header, "x-forwarded-host") ?? authority(header));
+  return {
+    ...methodAttributes(methodIn(described)),
+    "url.scheme": scheme,
+    "url.path": path,
+    ...(query === undefined ? {} : { "url.query": redactQuery(query) }),
+    ...(server === undefined
+      ? {}
+      : {
+          "server.address": server.address,
+          "server.port": server.port ?? (scheme === "https" ? 443 : 80),
+        }),
+    ...optional("client.address", addressIn(forwarded.get("for") ?? first(header, "x-forwarded-for")) ?? peer),
+    ...optional("network.peer.address", peer),
+    ...optional("network.peer.port", peer === undefined ? undefined : request.socket?.remotePort),
+    ...optional("network.protocol.version", protocolVersion(request.httpVersion)),
+    ...optional("user_agent.original", first(header, "user-agent")),
+  };
+}
+
+/** What `http.server.request.duration` says of a request: only what has few values, whatever clients send. */
+export function durationAttributes(described: DescribedRequest): Attributes {
+  const { "http.request.method": method } = methodAttributes(methodIn(described));
+  return {
+    ...optional("http.request.method", method),
+    "url.scheme": schemeIn(described),
+    ...optional("network.protocol.version", protocolVersion(described.request.httpVersion)),
+  };
+}
+
+function optional(name: string, value: Attributes[string]): Attributes {
+  return value === undefined ? {} : { [name]: value };
+}
+
+/** The first value of a header; proxies append theirs behind it. */
+function first(header: HeaderGetter, name: string): string | undefined {
+  const received = header(name);
+  return typeof received === "object" ? received[0] : received;
+}
+
+/** HTTP/2 has a pseudo-header for it (RFC 9113, section 8.3.1), and mostly no `host` beside it. */
+function authority(header: HeaderGetter): string | undefined {
+  return first(header, ":authority") ?? first(header, "host");
+}
+
+function schemeIn({ header, url = "", request }: DescribedRequest): "http" | "https" {
+  const named = readForwarded(first(header, "forwarded")).get("proto") ?? first(header, "x-forwarded-proto");
+  const scheme = named?.split(",", 1)[0]?.trim().toLowerCase();
+  if (scheme === "http" || scheme === "https") return scheme;
+  if (url.startsWith("https:")) return "https";
+  const { socket } = request;
+  return socket !== undefined && "encrypted" in socket && socket.encrypted === true ? "https" : "http";
+}
+
+/** The conventions write the versions of HTTP as 1.0, 1.1, 2 and 3. */
+function protocolVersion(version: string | undefined): string | undefined {
+  return version === "2.0" || version === "3.0" ? version[0] : version;
+}
+
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
+
+/** Path and query of a request target in origin form, absolute form or asterisk form. */
+function splitTarget(target: string): { readonly path: string; readonly query: string | undefined } {
+  const [whole = ""] = target.replace(ORIGIN, "").split("#", 1);
+  const mark = whole.indexOf("?");
+  if (mark === -1) return { path: whole === "" ? "/" : whole, query: undefined };
+  return { path: mark === 0 ? "/" : whole.slice(0, mark), query: whole.slice(mark + 1) };
+}
+
+const HOST = /^(\[[0-9a-f:.]{2,45}\]|[a-z0-9._-]{1,253})(?::(\d{1,5}))?$/i;
+
+function splitHost(
+  host: string | undefined,
+): { readonly address: string; readonly port: number | undefined } | undefined {
+  const [, name, port] = HOST.exec(host?.split(",", 1)[0]?.trim() ?? "") ?? [];
+  if (name === undefined) return undefined;
+  return {
+    address: name.startsWith("[") ? name.slice(1, -1) : name,
+    port: port === undefined ? undefined : Number(port),
+  };
+}
+
+/** The address of the first client in a list of them, without its port; undefined for a name that hides it. */
+function addressIn(list: string | undefined): string | undefined {
+  const entry = list?.split(",", 1)[0]?.trim() ?? "";
+  if (isIP(entry) !== 0) return entry;
+  const address = splitHost(entry)?.address ?? "";
+  return isIP(address) === 0 ? undefined : address;
+}
+
+const PAIR = /\s*([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*([;,]|$)/giy;
+
+/** The first element of a `Forwarded` header, which the outermost proxy wrote: RFC 7239, 4. */
+function readForwarded(header: string | undefined): ReadonlyMap<string, string> {
+  const pairs = new Map<string, string>();
+  for (const [, name = "", quoted, token, end] of header?.matchAll(PAIR) ?? []) {
+    pairs.set(name.toLowerCase(), quoted ?? token ?? "");
+    if (end !== ";") break;
+  }
+  return pairs;
+}

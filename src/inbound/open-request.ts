@@ -1,0 +1,153 @@
+import { Socket } from "node:net";
+import { advise } from "../checks/diagnostics.ts";
+import type { HttpExchange } from "../http/shapes.ts";
+import { missServerSpan } from "../http-spans/missing-server-span.ts";
+import type { RequestOutcome } from "../http-spans/served-request.ts";
+import type { DescribedRequest } from "../http-spans/server-attributes.ts";
+import type { Instance } from "../instance/instance.ts";
+import type { Caller, HeaderGetter } from "../policy/trust.ts";
+import { processState } from "../process-state.ts";
+import { readReceived, receive } from "../propagation/received.ts";
+import { takeSelfCall } from "../propagation/self-calls.ts";
+import { attachedScope, attachScope, scopeOwnedBy } from "../scope/finding.ts";
+import type { Scope } from "../scope/public-scope.ts";
+import { RequestScope } from "../scope/request-scope.ts";
+import { runInScope } from "../scope/running.ts";
+import { bindEmitter, type Emitter } from "./emitters.ts";
+import { forcedAssignments } from "./forced-assignments.ts";
+import type { CompiledInboundOptions } from "./inbound-options.ts";
+import { serveRequest } from "./serve-request.ts";
+import type { SpanFinder } from "./server-span.ts";
+
+/** What an adapter tells of a request. */
+export interface Arrival extends DescribedRequest, HttpExchange {
+  /** By lower-case name. */
+  readonly header: HeaderGetter;
+  /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
+  readonly peer: string | undefined;
+  /** The request itself: the scope is noted on it and found by it, also where async context is gone. */
+  readonly request: Emitter & DescribedRequest["request"];
+  /** Its `finish` ends a server span of ours, its `close` the scope too. */
+  readonly response: Emitter & AnsweringResponse;
+  /** What the framework hands to its handlers, where it has no request as `req` or `raw`: the scope is found by it too. */
+  readonly native?: object | undefined;
+  /** The framework's route, asked for when the response is over. A template such as `/users/:id`, never a path. */
+  readonly route?: (() => string | undefined) | undefined;
+  /** For frameworks whose plugin makes the server span itself. */
+  readonly serverSpan?: SpanFinder | undefined;
+}
+
+/** What we ask of a response that is over. */
+export interface AnsweringResponse {
+  readonly statusCode?: number | undefined;
+  readonly headersSent?: boolean | undefined;
+  /** False at the `finish` that HTTP/2 in Node emits also for a stream that broke off. */
+  readonly writableEnded?: boolean | undefined;
+  /** What the response was destroyed with. */
+  readonly errored?: unknown;
+}
+
+/** A request that is being served. */
+export interface OpenRequest {
+  readonly scope: Scope;
+  /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
+  readonly run: <T>(fn: () => T) => T;
+  /**
+   * Ends the request where its response emits no `finish` and no `close`. Idempotent; the first outcome wins, the
+   * events' too.
+   */
+  readonly end: (outcome: RequestOutcome) => void;
+}
+
+/**
+ * Opens the scope of a request: reads what a trusted caller sent, finds the server span, binds the emitters. Again on
+ * the same request it gives the same scope, and looks once more for a server span that was not there. Never throws.
+ */
+export function openRequest(instance: Instance, arrival: Arrival, options: CompiledInboundOptions): OpenRequest {
+  const present = attachedScope(arrival.request);
+  const scope = scopeOwnedBy(instance, present) ?? newScope(instance, arrival, present);
+  serveRequest(scope, arrival, options);
+  // Several instances on one request form a chain, and all of them are to be found from its latest scope.
+  return {
+    scope,
+    run: (fn) => runInScope(attachedScope(arrival.request) ?? scope, fn),
+    end: (outcome) => endRequest(attachedScope(arrival.request) ?? scope, outcome),
+  };
+}
+
+function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | undefined): RequestScope {
+  const scope = new RequestScope(instance, outer);
+  try {
+    attachScope(arrival.request, scope);
+    if (arrival.native !== undefined) attachScope(arrival.native, scope);
+    scope.exchange = arrival;
+    instance.refreshMeters();
+    const baggage = baggageOf(instance, arrival);
+    if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(arrival)));
+    if (instance.options.overrides !== undefined) {
+      scope.add(forcedAssignments(instance, callerOf(arrival), urlOf(arrival)));
+    }
+  } catch (error) {
+    advise("inbound", "a request could not be read, so it has no variant from its caller", error);
+  }
+  if (outer === undefined) bindEmitters(arrival);
+  return scope;
+}
+
+function baggageOf(instance: Instance, { header, request }: Arrival): string | undefined {
+  const received = header("baggage");
+  const line = typeof received === "object" ? received.join(",") : received;
+  const members = instance.policy.takesSelfCalls ? takeSelfCall(request) : undefined;
+  if (members === undefined) return line;
+  return line === undefined ? members : `${line},${members}`;
+}
+
+/** Frameworks that strip a mount path from `url` keep the whole as `originalUrl`. */
+function urlOf({ request, url }: Arrival): string | undefined {
+  return request.originalUrl ?? request.url ?? url;
+}
+
+/**
+ * Who sent the request. One that is injected while another one is served (`app.inject`) has no connection, and whatever
+ * address it shows is its injector's word for somebody else's headers.
+ */
+function callerOf(arrival: Arrival): Caller {
+  const { header, request } = arrival;
+  const isInjected = processState().scopes.getStore() !== undefined && !(request.socket instanceof Socket);
+  return isInjected ? { header, peer: undefined } : arrival;
+}
+
+/** A frozen request keeps its scope in the code that awaits, and loses it in its events. */
+function bindEmitters({ request, response }: Arrival): void {
+  try {
+    bindEmitter(request, request);
+    bindEmitter(response, request, (event) => {
+      if (event !== "finish" && event !== "close") return undefined;
+      const scope = attachedScope(request);
+      if (scope === undefined) return undefined;
+      if (event === "finish" && (scope.served === undefined || response.writableEnded === false)) return undefined;
+      // Listeners of `close` may still answer, in vain.
+      const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
+      return () =>
+        event === "finish" ? scope.served?.end(outcome) : endRequest(attachedScope(request) ?? scope, outcome);
+    });
+  } catch (error) {
+    advise("inbound", "the events of a request could not be bound to its scope", error);
+  }
+}
+
+/** What broke a response off that nobody finished, where nothing is known of it. */
+const ABORTED = Object.freeze({ name: "aborted" });
+
+function brokenOff({ headersSent, statusCode, errored }: AnsweringResponse): RequestOutcome {
+  return { status: headersSent === true ? statusCode : undefined, error: errored ?? ABORTED };
+}
+
+/** Idempotent. The scopes still propagate; only the server span is left alone from here on. */
+function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
+  latest.served?.end(outcome);
+  for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
+    if (!scope.ended && scope.lacksServerSpan && !scope.hasServerSpan) missServerSpan();
+    scope.end();
+  }
+}

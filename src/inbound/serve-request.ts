@@ -1,0 +1,68 @@
+import { type Context, context } from "@opentelemetry/api";
+import { isTracingSuppressed } from "@opentelemetry/core";
+import { advise } from "../checks/diagnostics.ts";
+import { createServerSpan } from "../http-spans/created-server-span.ts";
+import { ServedRequest } from "../http-spans/served-request.ts";
+import { processState } from "../process-state.ts";
+import { attachedScope, attachScope, metricPairOf } from "../scope/finding.ts";
+import { contextWithoutOwn } from "../scope/own-context.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+import type { CompiledInboundOptions } from "./inbound-options.ts";
+import type { Arrival } from "./open-request.ts";
+import { claimServerSpan } from "./server-span.ts";
+
+/**
+ * Gives a request its server span: an instrumentation's, the framework plugin's, or, where the option says so and there
+ * is none, one of ours. What no HTTP instrumentation measures, we do. Again on the same request it changes nothing, but
+ * for an instance that comes later.
+ */
+export function serveRequest(scope: RequestScope, arrival: Arrival, options: CompiledInboundOptions): void {
+  const { served } = scope;
+  if (served !== undefined) {
+    joinServed(scope, served);
+    return;
+  }
+  if (scope.hasServerSpan) return;
+  const active = context.active();
+  const source = claimServerSpan(scope, arrival.serverSpan, active);
+  // Who ignores a request suppresses the tracing of it.
+  if (source === "instrumentation" || isTracingSuppressed(active)) return;
+  if (options.createsServerSpan) takeOver(scope, arrival, options, source === "another request");
+  else if (source === undefined) scope.lacksServerSpan = true;
+}
+
+/** A later instance on a request that is ours already. */
+function joinServed(scope: RequestScope, served: ServedRequest): void {
+  if (scope.hasServerSpan || served.span === undefined) return;
+  served.refine(cleanerFor(scope));
+  attachScope(served.span, scope);
+  scope.claim(served.span);
+}
+
+function takeOver(scope: RequestScope, arrival: Arrival, options: CompiledInboundOptions, isInjected: boolean): void {
+  const { request, response, route } = arrival;
+  if (!Object.isExtensible(request) || !Object.isExtensible(response)) {
+    advise("server-span", "a request that cannot be changed gets no server span, since its end would not be seen");
+    return;
+  }
+  const sources = {
+    described: arrival,
+    namedRoute: () => options.route?.(arrival.native ?? request),
+    frameworkRoute: () => route?.(),
+    pair: () => metricPairOf(attachedScope(request) ?? scope),
+  };
+  if (scope.serverSpan !== undefined) {
+    scope.serve(new ServedRequest(sources, undefined, scope.serverSpan));
+    return;
+  }
+  // In its own scope, so that what looks at a span when it starts does not see the scope of an outer request.
+  const created = processState().scopes.run(scope, () => createServerSpan(arrival, isInjected, cleanerFor(scope)));
+  const served = new ServedRequest(sources, created);
+  if (created !== undefined) attachScope(created.span, scope);
+  scope.serve(served);
+}
+
+/** What the propagator reads goes past trust. */
+function cleanerFor({ owner }: RequestScope): (extracted: Context) => Context {
+  return (extracted) => contextWithoutOwn(owner.policy.reader, extracted) ?? extracted;
+}

@@ -1,0 +1,232 @@
+import type { ExperimentKey, Registry } from "../assignment/definition.ts";
+import { isExperimentKey, KEY_RULE } from "../assignment/names.ts";
+import { type CompiledRegistry, compileRegistry } from "../assignment/registry.ts";
+import type { StickyStore } from "../assignment/sticky-store.ts";
+import { pseudonymOf, type SubjectRecorder } from "../assignment/subject.ts";
+import { OwnMemberReader } from "../baggage/own.ts";
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { nearestName } from "../checks/nearest-name.ts";
+import { isSecret, MIN_SECRET_LENGTH } from "../checks/secrets.ts";
+import { show } from "../checks/show.ts";
+import { type CompiledFields, compileFields, NO_FIELDS } from "../fields/compiled-fields.ts";
+import type { Fields } from "../fields/field.ts";
+import type { OverrideSource } from "../override/source.ts";
+import { compileDestinations, type PropagateTo } from "../policy/destinations.ts";
+import type { EgressPolicy } from "../policy/egress-policy.ts";
+import { compileTrust, type Trust, type TrustInbound } from "../policy/trust.ts";
+
+/** What `createExperiments` takes. Checked once, and not read again after that. */
+export interface ExperimentsOptions<R extends Registry = Registry, F extends Fields = Fields> {
+  /** The experiments that this service knows. They bound its types and its metric series. Without them keys and variants are strings. */
+  readonly experiments?: R;
+  /** Whose flat pair `experiment.id` and `experiment.variant` is, where a request has several experiments. */
+  readonly primary?: ExperimentKey<R>;
+  /** Whose own members count: `false` (default), `true`, networks such as `["10.0.0.0/8"]`, or a predicate. */
+  readonly trustInbound?: TrustInbound;
+  /** Whether a peer within `trustInbound`'s networks is trusted also for what it forwards for others. Default: false. */
+  readonly trustProxied?: boolean;
+  /** Where own members may go. Default: nowhere. */
+  readonly propagateTo?: PropagateTo;
+  /** What the keys of own members begin with. Default: `experiment.`. It does not rename attributes. */
+  readonly prefix?: string;
+  /** A trusted experiment or variant that the registry does not list: `"pass"` it on (default) or `"drop"` it. */
+  readonly unknown?: "pass" | "drop";
+  /** Where the others' baggage may go: `"everywhere"` (default), or only where own members may: `"allowed-only"`. */
+  readonly foreignBaggage?: "everywhere" | "allowed-only";
+  /** Forced variants for tests by hand, at the edge: `acceptOverrides` of `otel-experiments/override`. */
+  readonly overrides?: OverrideSource;
+  /** Keeps subjects in their variant, whatever becomes of weights and coverage: a Map, or anything like it. */
+  readonly store?: StickyStore;
+  /**
+   * Whether telemetry says who was assigned: `"hashed"`, as a pseudonym that needs `subjectSecret` and travels with the
+   * variant, or `"plain"`, which does not travel. Default: nowhere.
+   */
+  readonly recordSubject?: "hashed" | "plain";
+  /** What pseudonyms are made with: at least 16 characters, the same in all services. */
+  readonly subjectSecret?: string;
+  /** Other context that services share, by name: `oneOf`, `boolean`, `integer`, `text` and `list` of `otel-experiments/fields`. */
+  readonly fields?: F;
+  /** Whether a mistake of the programmer throws. Default: where `NODE_ENV` is `test` or `development`. */
+  readonly strict?: boolean;
+}
+
+/** The options as requests read them. */
+export interface CompiledOptions {
+  readonly registry: CompiledRegistry | undefined;
+  readonly primary: string | undefined;
+  readonly trust: Trust;
+  readonly reader: OwnMemberReader;
+  readonly dropsUnknown: boolean;
+  readonly policy: EgressPolicy;
+  readonly overrides: OverrideSource | undefined;
+  readonly store: StickyStore | undefined;
+  readonly recordSubject: SubjectRecorder | undefined;
+  readonly fields: CompiledFields;
+  readonly strict: boolean;
+}
+
+const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
+  "experiments",
+  "primary",
+  "trustInbound",
+  "trustProxied",
+  "propagateTo",
+  "prefix",
+  "unknown",
+  "foreignBaggage",
+  "overrides",
+  "store",
+  "recordSubject",
+  "subjectSecret",
+  "fields",
+  "strict",
+];
+
+export const DEFAULT_PREFIX = "experiment.";
+
+/** @throws ExperimentConfigError */
+export function compileOptions(options: unknown): CompiledOptions {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new ExperimentConfigError(
+      "ERR_OPTIONS",
+      `the options are ${show(options)}; write createExperiments({ experiments: { … } })`,
+    );
+  }
+  for (const name of Object.keys(options)) checkOptionName(name);
+  const given: { readonly [Name in keyof ExperimentsOptions]?: unknown } = options;
+
+  const prefix = compilePrefix(given.prefix === undefined ? DEFAULT_PREFIX : given.prefix);
+  const fields = given.fields === undefined ? NO_FIELDS : compileFields(given.fields, prefix);
+  const reader = new OwnMemberReader(prefix, fields.keys());
+  const registry = given.experiments === undefined ? undefined : compileRegistry(given.experiments, prefix);
+  const { trustInbound = false, propagateTo = [] } = given;
+  const trustsNobody = trustInbound === false || (Array.isArray(trustInbound) && trustInbound.length === 0);
+  if ((registry === undefined || registry.size === 0) && fields.size === 0 && trustsNobody) {
+    throw new ExperimentConfigError(
+      "ERR_NOTHING_TO_DO",
+      "with neither experiments nor trustInbound no request can ever have a variant; declare experiments or fields, or say whom to trust",
+    );
+  }
+  const foreignBaggage = oneOf("foreignBaggage", given.foreignBaggage, ["everywhere", "allowed-only"]);
+  const strict = flag("strict", given.strict) ?? isDevelopment();
+  return Object.freeze({
+    registry,
+    primary: compilePrimary(given.primary, registry),
+    trust: compileTrust(trustInbound, flag("trustProxied", given.trustProxied) ?? false),
+    reader,
+    dropsUnknown: oneOf("unknown", given.unknown, ["pass", "drop"]) === "drop",
+    policy: Object.freeze({
+      reader,
+      destinations: compileDestinations(propagateTo),
+      foreignBaggage,
+      takesSelfCalls: isDevelopment(),
+    }),
+    overrides: compileOverrides(given.overrides),
+    store: compileStore(given.store),
+    recordSubject: compileSubjectRecorder(given.recordSubject, given.subjectSecret),
+    fields,
+    strict,
+  });
+}
+
+function compileOverrides(overrides: unknown): OverrideSource | undefined {
+  if (overrides === undefined) return undefined;
+  if (isOverrideSource(overrides)) return overrides;
+  throw new ExperimentConfigError(
+    "ERR_OVERRIDE",
+    `overrides is ${show(overrides)}; write acceptOverrides({ secrets, audience }) of otel-experiments/override`,
+  );
+}
+
+function isOverrideSource(source: unknown): source is OverrideSource {
+  return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
+}
+
+function compileStore(store: unknown): StickyStore | undefined {
+  if (store === undefined) return undefined;
+  if (isStore(store)) return store;
+  throw new ExperimentConfigError(
+    "ERR_STORE",
+    `store is ${show(store)}; write { get(name), set(name, variant) }, or a Map`,
+  );
+}
+
+function isStore(store: unknown): store is StickyStore {
+  if (typeof store !== "object" || store === null || !("get" in store) || !("set" in store)) return false;
+  return typeof store.get === "function" && typeof store.set === "function";
+}
+
+function compileSubjectRecorder(recordSubject: unknown, secret: unknown): SubjectRecorder | undefined {
+  if (recordSubject === undefined) {
+    if (secret === undefined) return undefined;
+    throw new ExperimentConfigError(
+      "ERR_SUBJECT_SECRET",
+      'subjectSecret is set; write recordSubject: "hashed" beside it',
+    );
+  }
+  if (recordSubject === "plain") return (_, subject) => ({ text: subject, travels: false });
+  if (recordSubject !== "hashed") {
+    throw new ExperimentConfigError(
+      "ERR_OPTION_VALUE",
+      `recordSubject is ${show(recordSubject)}; write "hashed" or "plain"`,
+    );
+  }
+  if (!isSecret(secret)) {
+    throw new ExperimentConfigError(
+      "ERR_SUBJECT_SECRET",
+      `recordSubject: "hashed" needs subjectSecret, a secret text of at least ${MIN_SECRET_LENGTH} characters`,
+    );
+  }
+  return (experimentId, subject) => ({ text: pseudonymOf(experimentId, subject, secret), travels: true });
+}
+
+function checkOptionName(name: string): void {
+  if (OPTION_NAMES.some((known) => known === name)) return;
+  const nearest = nearestName(name, OPTION_NAMES, Math.max(2, Math.floor(name.length / 3)));
+  const mend = nearest === undefined ? `the options are ${OPTION_NAMES.join(", ")}` : `did you mean ${nearest}?`;
+  throw new ExperimentConfigError("ERR_UNKNOWN_OPTION", `the option ${show(name)} is unknown; ${mend}`);
+}
+
+function compilePrefix(prefix: unknown): string {
+  if (typeof prefix === "string" && /^[A-Za-z][A-Za-z0-9_.-]{0,62}[._-]$/.test(prefix)) return prefix;
+  throw new ExperimentConfigError(
+    "ERR_PREFIX",
+    `prefix is ${show(prefix)}; write letters, digits, dots, hyphens or underscores that end in one of the last three, such as "experiment."`,
+  );
+}
+
+function compilePrimary(primary: unknown, registry: CompiledRegistry | undefined): string | undefined {
+  requirePrimary(primary, registry);
+  return primary;
+}
+
+/** @throws ExperimentConfigError where no experiment is called so */
+export function requirePrimary(
+  primary: unknown,
+  registry: CompiledRegistry | undefined,
+): asserts primary is string | undefined {
+  if (primary === undefined || (isExperimentKey(primary) && registry?.has(primary) !== false)) return;
+  const keys = registry === undefined ? [] : [...registry.keys()];
+  throw new ExperimentConfigError(
+    "ERR_PRIMARY",
+    `primary is ${show(primary)}; write an experiment's key: ${keys.length > 0 ? keys.join(" or ") : KEY_RULE}`,
+  );
+}
+
+function oneOf<const T extends string>(name: string, value: unknown, [first, ...others]: readonly [T, ...T[]]): T {
+  if (value === undefined) return first;
+  const chosen = [first, ...others].find((option) => option === value);
+  if (chosen !== undefined) return chosen;
+  const choice = [first, ...others].map((option) => `"${option}"`).join(" or ");
+  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${show(value)}; write ${choice}`);
+}
+
+function flag(name: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === "boolean") return value;
+  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${show(value)}; write true or false`);
+}
+
+function isDevelopment(): boolean {
+  const { NODE_ENV } = process.env;
+  return NODE_ENV === "test" || NODE_ENV === "development";
+}

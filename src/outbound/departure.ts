@@ -1,0 +1,63 @@
+import type { Instance } from "../instance/instance.ts";
+import { Destination } from "../policy/destination.ts";
+import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+import { rememberScope } from "../scope/running.ts";
+import { type CalledRequest, clientCall } from "./client-call.ts";
+import { ticketOf, ticketOfCall, withdrawTicket } from "./tickets.ts";
+
+/** An outgoing request on behalf of a scope. */
+export interface Departure {
+  /** The value of `TICKET_HEADER`, which the request carries until it is written. */
+  readonly ticket: string;
+  /** To be held as long as the request may still be made anew: the ticket is good while this object lives. */
+  readonly scope: object;
+  /** The `baggage` header for a first destination: what the caller set, with own members if they may go there. */
+  readonly baggageFor: (url: URL, existing: string | null) => string;
+  /** Keeps the process-wide stop in force until the result is called, also if the experiments are closed meanwhile. */
+  readonly retain: () => () => void;
+  /** Runs code later as it would run now, as `rememberScope` does, and in OpenTelemetry's context of the call. */
+  readonly run: <T>(fn: () => T) => T;
+}
+
+/**
+ * Departs with a call of a wrapped client in the current scope. Undefined where the call needs nothing of ours.
+ *
+ * @param spans whether the client makes CLIENT spans
+ */
+export function depart(instance: Instance, spans: boolean, called: CalledRequest): Departure | undefined {
+  if (instance.closed) return undefined;
+  const scope = instance.current();
+  const call = spans ? clientCall(instance, called) : undefined;
+  const writer = scope.own.text === "" ? undefined : writerOf(instance, scope);
+  if (call === undefined) return writer;
+  const ticket = ticketOfCall(call);
+  const { retain } = instance.egress;
+  return {
+    ticket: writer === undefined ? ticket : `${writer.ticket},${ticket}`,
+    scope: call,
+    baggageFor: writer?.baggageFor ?? (() => ""),
+    retain() {
+      const release = retain();
+      return () => {
+        release();
+        withdrawTicket(ticket, call);
+      };
+    },
+    run: (fn) => call.run(fn),
+  };
+}
+
+function writerOf(instance: Instance, scope: RequestScope): Departure {
+  return {
+    ticket: ticketOf(scope),
+    scope,
+    baggageFor(url, existing) {
+      const baggage = new OutgoingBaggage([instance.policy], [scope], Destination.of(url));
+      if (existing !== null) baggage.add(existing);
+      return baggage.text;
+    },
+    retain: instance.egress.retain,
+    run: rememberScope(),
+  };
+}

@@ -1,0 +1,120 @@
+import type { ClientRequest } from "node:http";
+import { isName, linesOf } from "../http/header-parts.ts";
+import { Destination } from "../policy/destination.ts";
+import { callingScope } from "./calling-scope.ts";
+import { putIntoBlock, takeFromBlock } from "./header-block.ts";
+import { outgoingLine } from "./outgoing-line.ts";
+import { RequestOwner } from "./request-owner.ts";
+import { TICKET_HEADER } from "./tickets.ts";
+
+/** node:http and node:https publish each request here, in the caller's own context, before anything is written. */
+export const HTTP_CREATED = "http.client.request.created";
+
+/** Takes own members off a request of node:http, and writes those of the ticket's scope where they may go. */
+export function guardHttpRequest(message: unknown): void {
+  // why: the channel's contract, documented by Node under "http.client.request.created"
+  const { request } = message as { readonly request: ClientRequest };
+  if (request.headersSent) guardMadeBlock(request);
+  else guardHeaders(request);
+}
+
+function guardHeaders(request: ClientRequest): void {
+  const tickets = linesOf(request.getHeader(TICKET_HEADER));
+  const existing = linesOf(request.getHeader("baggage"));
+  const owner = new RequestOwner(tickets, callingScope);
+  if (tickets.length > 0) request.removeHeader(TICKET_HEADER);
+  if (existing.length + tickets.length + owner.writers.length > 0) {
+    const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
+    baggage.recordSize();
+    if (baggage.text !== "") request.setHeader("baggage", baggage.text);
+    else if (existing.length > 0) request.removeHeader("baggage");
+  }
+  guardLaterHeaders(request, tickets, owner);
+}
+
+/** What is set before the headers are sent goes through the same door. `setHeaders` calls `setHeader`. */
+function guardLaterHeaders(request: ClientRequest, tickets: readonly string[], owner: RequestOwner): void {
+  const { setHeader, appendHeader } = request;
+  const rewrite = (lines: readonly string[]): ClientRequest => {
+    const { text } = outgoingLine(request, lines, tickets, owner, destinationOf(request));
+    if (text === "") request.removeHeader("baggage");
+    else Reflect.apply(setHeader, request, ["baggage", text]);
+    return request;
+  };
+  request.setHeader = function setHeaderOnce(name, value) {
+    if (isName(name, TICKET_HEADER)) return request;
+    return isName(name, "baggage") ? rewrite(linesOf(value)) : Reflect.apply(setHeader, request, [name, value]);
+  };
+  request.appendHeader = function appendHeaderOnce(name, value) {
+    if (isName(name, TICKET_HEADER)) return request;
+    if (!isName(name, "baggage")) return Reflect.apply(appendHeader, request, [name, value]);
+    return rewrite([...linesOf(request.getHeader("baggage")), ...linesOf(value)]);
+  };
+}
+
+/** Node's own text of the header block. With headers as an array, or with `Expect`, it is made before we are asked. */
+interface MadeBlock {
+  _header: string | null;
+  /** With `Expect`, the block waits here already. */
+  readonly outputData?: { data: unknown }[];
+  outputSize: number;
+}
+
+function guardMadeBlock(request: ClientRequest): void {
+  // why: Node offers no way to change a made block; where its fields are others, nothing is changed
+  const made = request as unknown as MadeBlock;
+  const { _header: before } = made;
+  if (typeof before !== "string") return;
+  const { rest, baggage: existing, tickets } = takeFromBlock(before);
+  const owner = new RequestOwner(tickets, callingScope);
+  if (existing.length + tickets.length + owner.writers.length === 0) return;
+  const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
+  baggage.recordSize();
+  const after = putIntoBlock(rest, baggage.text);
+  made._header = after;
+  const queued = made.outputData?.[0];
+  if (typeof queued?.data === "string" && queued.data.startsWith(before)) {
+    queued.data = after + queued.data.slice(before.length);
+    made.outputSize += after.length - before.length;
+  }
+}
+
+/**
+ * Where the request really goes. The Host header says what the caller wishes, so it does not count: the target of an
+ * absolute-form path does, else the authority that Node connects to. Node 22 does not show its port; there it is
+ * unknown, and so nothing of ours is written.
+ */
+function destinationOf(request: ClientRequest): Destination | undefined {
+  const { method, path, protocol } = request;
+  if (leadsElsewhere(Reflect.get(request, "agent"), protocol)) return undefined;
+  if (method === "CONNECT" || ("socketPath" in request && request.socketPath)) return undefined;
+  if (!path.startsWith("/")) return Destination.parse(path);
+  const authority = authorityOf(request);
+  return authority === undefined ? undefined : new Destination(`${protocol}//${authority}`, path);
+}
+
+/** An agent's own host, port or socket path takes the place of the request's, and so does a default port that it was given. */
+function leadsElsewhere(agent: unknown, protocol: string): boolean {
+  if (typeof agent !== "object" || agent === null) return false;
+  const options: unknown = Reflect.get(agent, "options");
+  if (typeof options === "object" && options !== null) {
+    if (isGiven(options, "host") || isGiven(options, "port") || isGiven(options, "socketPath")) return true;
+  }
+  // A proxy's agent may compute it in a getter, for itself alone.
+  if (!Object.hasOwn(agent, "defaultPort")) return false;
+  return Number(Reflect.get(agent, "defaultPort")) !== (protocol === "https:" ? 443 : 80);
+}
+
+function isGiven(options: object, name: string): boolean {
+  const value: unknown = Reflect.get(options, name);
+  return value !== undefined && value !== null;
+}
+
+let authorityKey: symbol | undefined;
+
+function authorityOf(request: ClientRequest): string | undefined {
+  // It is the same for all requests, once there was one that has it.
+  authorityKey ??= Object.getOwnPropertySymbols(request).find(({ description }) => description === "kAuthority");
+  const authority: unknown = authorityKey === undefined ? undefined : Reflect.get(request, authorityKey);
+  return typeof authority === "string" && authority !== "" ? authority : undefined;
+}

@@ -1,0 +1,111 @@
+import { type HeaderPart, isName, linesOf } from "../http/header-parts.ts";
+import { Destination } from "../policy/destination.ts";
+import { isClientSpanAwaited, tagClientSpan } from "./awaited-client-spans.ts";
+import { putIntoBlock, takeFromBlock } from "./header-block.ts";
+import { outgoingLine } from "./outgoing-line.ts";
+import { RequestOwner } from "./request-owner.ts";
+import { callOf, TICKET_HEADER } from "./tickets.ts";
+import { scopeOfUndiciRequest } from "./undici/caller-scope.ts";
+
+/** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
+export const UNDICI_CREATE = "undici:request:create";
+
+const TRACE_PARENT = "traceparent";
+
+/** W3C Trace Context, 3.2: `00-` and 32 digits of the trace stand before it. */
+const SPAN_ID = { start: 36, end: 52 } as const;
+
+/** What we use of undici's request. It is the same in 6, 7 and 8; in 5 the headers are one text. */
+interface UndiciRequest {
+  readonly origin: unknown;
+  readonly path: string;
+  readonly method: string;
+  /** Alternating names and values, or `Name: value` lines. */
+  headers: HeaderPart[] | string;
+  addHeader(name: string, value: HeaderPart): unknown;
+  readonly completed?: boolean;
+  readonly aborted?: boolean;
+}
+
+/** Puts the one `baggage` line on a request, and keeps it one when more is added. */
+export function guardUndiciRequest(message: unknown): void {
+  const request = requestOf(message);
+  const lines: string[] = [];
+  const tickets: string[] = [];
+  takeOff(request, lines, tickets);
+  const destination = destinationOf(request);
+  const call = callOf(tickets);
+  const owner = new RequestOwner(tickets, () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope));
+  const baggage = outgoingLine(request, lines, tickets, owner, destination);
+  put(request, baggage.text);
+  baggage.recordSize();
+
+  const { addHeader } = request;
+  request.addHeader = function addHeaderOnce(name, value) {
+    if (isName(name, TRACE_PARENT)) tagSpanIn(value, owner);
+    if (!isName(name, "baggage")) return Reflect.apply(addHeader, request, [name, value]);
+    const present: string[] = [];
+    takeOff(request, present, []);
+    for (const line of [...present, ...linesOf(value)]) baggage.add(line);
+    put(request, baggage.text);
+    return request;
+  };
+  call?.begin(request, destination);
+  tagSpansOf(request, owner);
+}
+
+/** OpenTelemetry's instrumentation may have seen the request before us, or sees it behind us and adds its header then. */
+function tagSpansOf({ headers }: UndiciRequest, owner: RequestOwner): void {
+  if (typeof headers === "string" || !isClientSpanAwaited()) return;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isName(headers[i], TRACE_PARENT)) tagSpanIn(headers[i + 1], owner);
+  }
+}
+
+/** The span that a `traceparent` names, if OpenTelemetry started it in whatever context undici runs in. */
+function tagSpanIn(value: HeaderPart, owner: RequestOwner): void {
+  for (const line of linesOf(value)) {
+    const spanId = line.slice(SPAN_ID.start, SPAN_ID.end);
+    if (!isClientSpanAwaited(spanId)) continue;
+    const { scope } = owner;
+    if (scope !== undefined) tagClientSpan(spanId, scope);
+  }
+}
+
+function requestOf(message: unknown): UndiciRequest {
+  // why: the channel's contract; its shape is held in place by the tests against undici 6, 7 and 8
+  return (message as { readonly request: UndiciRequest }).request;
+}
+
+/** The origin, or the target behind a proxy that is not a tunnel; nothing for the tunnel itself. */
+function destinationOf({ method, path, origin }: UndiciRequest): Destination | undefined {
+  if (method === "CONNECT") return undefined;
+  return path.startsWith("/") ? new Destination(originOf(origin), path) : Destination.parse(path);
+}
+
+function originOf(origin: unknown): string {
+  return origin instanceof URL ? origin.origin : String(origin).replace(/\/$/, "");
+}
+
+function takeOff(request: UndiciRequest, lines: string[], tickets: string[]): void {
+  const { headers } = request;
+  if (typeof headers === "string") {
+    const block = takeFromBlock(headers);
+    lines.push(...block.baggage);
+    tickets.push(...block.tickets);
+    request.headers = block.rest;
+    return;
+  }
+  for (let i = 0; i < headers.length; i += 2) {
+    const target = isName(headers[i], "baggage") ? lines : isName(headers[i], TICKET_HEADER) ? tickets : undefined;
+    if (target === undefined) continue;
+    target.push(...linesOf(headers[i + 1]));
+    headers.splice(i, 2);
+    i -= 2;
+  }
+}
+
+function put(request: UndiciRequest, text: string): void {
+  if (typeof request.headers === "string") request.headers = putIntoBlock(request.headers, text);
+  else if (text !== "") request.headers.push("baggage", text);
+}

@@ -1,0 +1,64 @@
+import diagnosticsChannel from "node:diagnostics_channel";
+import { attempt } from "../checks/diagnostics.ts";
+import type { EgressPolicy } from "../policy/egress-policy.ts";
+import { type ProcessState, processState } from "../process-state.ts";
+import { noteUndiciSocket, UNDICI_SEND_HEADERS } from "../propagation/self-calls.ts";
+import { guardHttpRequest, HTTP_CREATED } from "./stop-http.ts";
+import { guardUndiciRequest, UNDICI_CREATE } from "./stop-undici.ts";
+
+/** An instance's hold on the process-wide stop. The last one to let go takes the subscriptions back. */
+export interface EgressHold {
+  /** Keeps the policy in force until the result is called, also when the instance is closed meanwhile. */
+  readonly retain: () => () => void;
+  /** Idempotent. */
+  readonly release: () => void;
+}
+
+/** Puts a policy in force for every outgoing request of the process. */
+export function enforce(policy: EgressPolicy): EgressHold {
+  const state = processState();
+  let holds = 0;
+  const retain = (): (() => void) => {
+    if (holds === 0) putInForce(state, policy);
+    holds++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      holds--;
+      if (holds === 0) lift(state, policy);
+    };
+  };
+  return { retain, release: retain() };
+}
+
+function putInForce(state: ProcessState, policy: EgressPolicy): void {
+  state.policies.add(policy);
+  state.unsubscribe ??= subscribe();
+}
+
+function lift(state: ProcessState, policy: EgressPolicy): void {
+  state.policies.delete(policy);
+  if (state.policies.size > 0) return;
+  state.unsubscribe?.();
+  state.unsubscribe = undefined;
+}
+
+function subscribe(): () => void {
+  const guards = [
+    [UNDICI_CREATE, guarded(guardUndiciRequest)],
+    [HTTP_CREATED, guarded(guardHttpRequest)],
+    [UNDICI_SEND_HEADERS, guarded(noteUndiciSocket)],
+  ] as const;
+  for (const [channel, guard] of guards) diagnosticsChannel.subscribe(channel, guard);
+  return () => {
+    for (const [channel, guard] of guards) diagnosticsChannel.unsubscribe(channel, guard);
+  };
+}
+
+/** A subscriber that throws would end the process. */
+function guarded(guard: (message: unknown) => void): (message: unknown) => void {
+  return (message) => {
+    attempt("egress", "an outgoing request could not be looked at, so it may carry own members", () => guard(message));
+  };
+}

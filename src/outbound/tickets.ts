@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import type { Destination } from "../policy/destination.ts";
+import { processState } from "../process-state.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+
+/**
+ * The header by which a wrapped client says whose request it is. It is set when the request is dispatched and taken
+ * off before the request is written, so that it survives queues, redirects and retries, which async context does not.
+ * Its value is a random identifier: one that a stranger sends means nothing, and nobody can guess another's.
+ */
+export const TICKET_HEADER = "otel-experiments-ticket";
+
+/** The ticket of a scope, which stands for it as long as the scope lives. */
+export function ticketOf(scope: RequestScope): string {
+  return scope.ticket(() => {
+    const ticket = randomUUID();
+    processState().tickets.set(ticket, new WeakRef(scope));
+    expired.register(scope, ticket);
+    return ticket;
+  });
+}
+
+const expired = new FinalizationRegistry<string>((ticket) => {
+  processState().tickets.delete(ticket);
+});
+
+/** A call of a client that makes spans: whoever sees a request of it being made lets it begin. */
+export interface OutgoingCall {
+  /** The latest scope of the code that called; undefined outside of a request. */
+  readonly scope: RequestScope | undefined;
+  begin(request: object, destination: Destination | undefined): void;
+}
+
+/** A ticket that stands for one call until the call is gone or the ticket is withdrawn. It says nothing of a scope. */
+export function ticketOfCall(call: OutgoingCall): string {
+  const ticket = randomUUID();
+  processState().calls.set(ticket, new WeakRef(call));
+  goneCalls.register(call, ticket, call);
+  return ticket;
+}
+
+export function withdrawTicket(ticket: string, call: OutgoingCall): void {
+  processState().calls.delete(ticket);
+  goneCalls.unregister(call);
+}
+
+const goneCalls = new FinalizationRegistry<string>((ticket) => {
+  processState().calls.delete(ticket);
+});
+
+/** The call that one of the tickets stands for. */
+export function callOf(values: readonly string[]): OutgoingCall | undefined {
+  if (values.length === 0) return undefined;
+  const { calls } = processState();
+  for (const value of values) {
+    for (const ticket of value.split(",")) {
+      const call = calls.get(ticket.trim())?.deref();
+      if (call !== undefined) return call;
+    }
+  }
+  return undefined;
+}
+
+/** Whether the tickets say nothing of a scope, not even falsely. */
+export function standForCallsAlone(values: readonly string[]): boolean {
+  const { calls } = processState();
+  return values.every((value) => value.split(",").every((ticket) => calls.has(ticket.trim())));
+}
+
+const NOBODY: readonly RequestScope[] = Object.freeze([]);
+
+/** The scopes that the tickets stand for; unknown ones stand for none. Wrapped twice, a request has two tickets. */
+export function redeemTickets(values: readonly string[]): readonly RequestScope[] {
+  if (values.length === 0) return NOBODY;
+  const { tickets } = processState();
+  const scopes: RequestScope[] = [];
+  for (const value of values) {
+    for (const ticket of value.split(",")) {
+      const scope = tickets.get(ticket.trim())?.deref();
+      if (scope !== undefined && !scopes.includes(scope)) scopes.push(scope);
+    }
+  }
+  return scopes;
+}

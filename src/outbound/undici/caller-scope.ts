@@ -1,0 +1,80 @@
+import { AsyncResource } from "node:async_hooks";
+import type { RequestScope } from "../../scope/request-scope.ts";
+import { callingScope } from "../calling-scope.ts";
+import { buildOf, type UndiciBuild } from "./build.ts";
+import { isDirectDispatch } from "./direct-dispatch.ts";
+import { isNodesAgentUnlimited } from "./node-agent.ts";
+
+/** Interceptors that wrap a handler in one another; more are not looked through. */
+const MAX_WRAPS = 8;
+
+/** Whose a dispatch was known to be, by its handlers: a redirect and a retry dispatch again with the same ones. */
+const dispatched = new WeakMap<object, RequestScope | null>();
+
+/**
+ * The scope of the code that asked undici for a request, which is being published right now. undici may make it much
+ * later, in the async context of another request; where it cannot be known, the result is undefined.
+ */
+export function scopeOfUndiciRequest(request: object): RequestScope | undefined {
+  const build = buildOf(request);
+  const handlers = handlersOf(request, build);
+  const innermost = handlers.at(-1);
+  // undici.request, stream and pipeline make theirs in their caller's context.
+  if (innermost instanceof AsyncResource) return innermost.runInAsyncScope(callingScope);
+  // A WebSocket that has tried HTTP/2 tries again from the callback of a socket.
+  if (Reflect.get(request, "upgrade")) return undefined;
+  for (const handler of handlers) {
+    const known = dispatched.get(identityOf(handler));
+    if (known !== undefined) return known ?? undefined;
+  }
+  if (!isInCallersContext(build, handlers)) return undefined;
+  const scope = callingScope();
+  for (const handler of handlers) dispatched.set(identityOf(handler), scope ?? null);
+  return scope;
+}
+
+/** Whether a request whose handlers were not seen before is made in the context of the code that asked for it. */
+function isInCallersContext(build: UndiciBuild, handlers: readonly object[]): boolean {
+  const innermost = handlers.at(-1);
+  if (innermost === undefined) return false;
+  if (keepsContext(build) && isOfFetch(innermost) && handlers.every((each) => each === innermost || isFresh(each))) {
+    return true;
+  }
+  return build.kind !== "unknown" && isDirectDispatch();
+}
+
+/** The handler of a request and those inside of it, as far as they show; an async resource is the last one. */
+function handlersOf(request: object, { handlerKey }: UndiciBuild): readonly object[] {
+  const handlers: object[] = [];
+  let handler: unknown = handlerKey === undefined ? undefined : Reflect.get(request, handlerKey);
+  while (typeof handler === "object" && handler !== null && handlers.length < MAX_WRAPS) {
+    handlers.push(handler);
+    if (handler instanceof AsyncResource) break;
+    handler = Reflect.get(handler, "handler");
+  }
+  return handlers;
+}
+
+/** Whether fetch's requests are made in fetch's own context: a pool that lets none wait, or that binds those that do. */
+function keepsContext({ kind, bindsQueue }: UndiciBuild): boolean {
+  return kind === "built-in" ? isNodesAgentUnlimited() : bindsQueue;
+}
+
+/** A handler of undici's retry or redirect that has not dispatched again yet. */
+function isFresh(handler: object): boolean {
+  const history: unknown = Reflect.get(handler, "history");
+  return Reflect.get(handler, "retryCount") === 0 || (Array.isArray(history) && history.length === 0);
+}
+
+/** An interceptor may spread fetch's handler into one of its own for each try; then they share this function. */
+function identityOf(handler: object): object {
+  const shared: unknown = isOfFetch(handler) ? Reflect.get(handler, "onResponseStarted") : undefined;
+  return typeof shared === "function" ? shared : handler;
+}
+
+/** fetch makes a plain object for each dispatch, with fields that others' handlers do not have. */
+function isOfFetch(handler: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(handler);
+  if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) !== null) return false;
+  return Object.hasOwn(handler, "abort") && Object.hasOwn(handler, "body");
+}

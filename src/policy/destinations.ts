@@ -1,0 +1,135 @@
+import { ExperimentConfigError } from "../checks/errors.ts";
+import { holds } from "../checks/predicate.ts";
+import { show } from "../checks/show.ts";
+import type { Destination } from "./destination.ts";
+
+/**
+ * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
+ * (`https://*.shop.internal`), `queue:NAME` for what is not HTTP, or a predicate.
+ */
+export type PropagateTo = readonly (string | ((url: URL) => boolean))[];
+
+/** Whether own members may go somewhere, and by which entry or for which reason. */
+export interface Verdict {
+  readonly allowed: boolean;
+  readonly reason: string;
+}
+
+/** The compiled list. Origins are compared whole, never by a part of their text. */
+export interface Destinations {
+  allows(destination: Destination): boolean;
+  /** By the name behind `queue:`, which is compared whole. */
+  allowsQueue(name: string): boolean;
+  explain(url: URL): Verdict;
+  /** Whether no HTTP destination can ever be allowed. */
+  readonly namesNobody: boolean;
+}
+
+const QUEUE = "queue:";
+
+/** The name in `queue:NAME`; undefined for what has not that form. */
+export function queueName(text: string): string | undefined {
+  return /^queue:([^\s*]+)$/.exec(text)?.[1];
+}
+
+interface Wildcard {
+  readonly entry: string;
+  readonly protocol: string;
+  /** With the dot before it: `.shop.internal`. */
+  readonly suffix: string;
+  readonly port: string;
+}
+
+const HINT =
+  'write an origin such as "https://api.shop.internal" or "https://*.shop.internal", "queue:NAME", or (url) => boolean';
+
+const STAR_RULE = '* stands for the whole first label and nothing else, such as "https://*.shop.internal"';
+
+/** @throws ExperimentConfigError for an entry that is none of the forms. */
+export function compileDestinations(entries: unknown): Destinations {
+  if (!Array.isArray(entries)) {
+    throw new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo is ${show(entries)}; it is a list: ${HINT}`);
+  }
+  const origins = new Set<string>();
+  const queues = new Set<string>();
+  const wildcards: Wildcard[] = [];
+  const predicates: ((url: URL) => unknown)[] = [];
+  for (const entry of entries as readonly unknown[]) {
+    if (typeof entry === "function") predicates.push((url) => Reflect.apply(entry, undefined, [url]) as unknown);
+    else if (entry instanceof URL) throw refuse(entry, "of a URL write its origin: url.origin");
+    else if (typeof entry !== "string") throw refuse(entry, HINT);
+    else if (entry.startsWith(QUEUE)) queues.add(compileQueue(entry));
+    else {
+      const wildcard = compileWildcard(entry);
+      if (wildcard === undefined) origins.add(compileOrigin(entry, entry).origin);
+      else wildcards.push(wildcard);
+    }
+  }
+
+  const namesNobody = origins.size + wildcards.length + predicates.length === 0;
+
+  const explain = (url: URL): Verdict => {
+    if (url.protocol === QUEUE) return explainQueue(url, queues);
+    if (url.protocol !== "http:" && url.protocol !== "https:") return no(`${url.protocol} is not HTTP`);
+    if (url.username !== "" || url.password !== "") return no("a URL with a user or a password is not matched");
+    if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
+    const wildcard = wildcards.find((candidate) => matches(candidate, url));
+    if (wildcard !== undefined) return { allowed: true, reason: `propagateTo names ${wildcard.entry}` };
+    if (predicates.some((predicate) => holds("propagateTo", "destination-predicate", () => predicate(new URL(url)))))
+      return { allowed: true, reason: "a predicate of propagateTo allows it" };
+    return no(namesNobody ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
+  };
+  const allows = (destination: Destination): boolean => {
+    if (origins.has(destination.origin)) return true;
+    if (namesNobody) return false;
+    const { url } = destination;
+    return url !== undefined && explain(url).allowed;
+  };
+  const allowsQueue = (name: string): boolean => queues.has(name);
+  return { allows, allowsQueue, explain, namesNobody };
+}
+
+/** What a URL encodes of a queue's name, it encodes of the entry too. */
+function explainQueue({ href }: URL, queues: ReadonlySet<string>): Verdict {
+  const named = [...queues].some((name) => URL.parse(QUEUE + name)?.href === href);
+  return named ? { allowed: true, reason: `propagateTo names ${href}` } : no(`propagateTo does not name ${href}`);
+}
+
+function no(reason: string): Verdict {
+  return { allowed: false, reason };
+}
+
+function refuse(entry: unknown, mend: string): ExperimentConfigError {
+  return new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo holds ${show(entry)}; ${mend}`);
+}
+
+function compileQueue(entry: string): string {
+  const name = queueName(entry);
+  if (name === undefined) throw refuse(entry, "a queue has a name without spaces or *");
+  return name;
+}
+
+function compileOrigin(text: string, entry: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (/^https?:.*\*/i.test(text)) throw refuse(entry, STAR_RULE);
+  if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) throw refuse(entry, HINT);
+  if (text.includes("@")) throw refuse(entry, `an origin has no user and no password; write "${url.origin}"`);
+  if (/[?#\\\s]/.test(text) || url.pathname !== "/" || !/^https?:\/\/[^/]+\/?$/i.test(text)) {
+    throw refuse(entry, `an origin is scheme, host and port alone; ${HINT}`);
+  }
+  return url;
+}
+
+function compileWildcard(entry: string): Wildcard | undefined {
+  const match = /^(https?:\/\/)\*\.(.+)$/i.exec(entry);
+  if (match === null) return undefined;
+  const url = compileOrigin(`${match[1]}any.${match[2]}`, entry);
+  return { entry, protocol: url.protocol, suffix: url.hostname.slice("any".length), port: url.port };
+}
+
+/** The star stands for exactly one label, as in certificates (RFC 6125, section 6.4.3). */
+function matches({ protocol, suffix, port }: Wildcard, url: URL): boolean {
+  if (url.protocol !== protocol || url.port !== port || !url.hostname.endsWith(suffix)) return false;
+  const label = url.hostname.slice(0, -suffix.length);
+  return label.length > 0 && !label.includes(".");
+}

@@ -1,0 +1,65 @@
+import type { CompiledAssignment } from "../assignment/assignment.ts";
+import { ADVISED_OWN_BYTES, MAX_EXPERIMENTS, MAX_OWN_BYTES } from "../baggage/limits.ts";
+import { advise } from "../checks/diagnostics.ts";
+
+/** What one request carries of its fields, behind its experiments, and how many had no room. */
+export interface FittedFields {
+  readonly kept: readonly string[];
+  readonly leftOut: number;
+}
+
+/** Fields have the room that experiments leave, in their order; each whole or not at all. */
+export function fitFields(members: readonly string[], bytesBefore: number): FittedFields {
+  const kept: string[] = [];
+  let bytes = bytesBefore;
+  for (const member of members) {
+    const size = member.length + (bytes === 0 ? 0 : 1);
+    if (bytes + size > MAX_OWN_BYTES) continue;
+    bytes += size;
+    kept.push(member);
+  }
+  adviseOfSize(bytes);
+  return { kept, leftOut: members.length - kept.length };
+}
+
+function adviseOfSize(bytes: number): void {
+  if (bytes <= ADVISED_OWN_BYTES) return;
+  advise(
+    "own-bytes",
+    `a request carries ${bytes} bytes of experiments and fields; stop finished experiments and share less, every call of the chain pays for them`,
+  );
+}
+
+/** The assignments that one request may carry, the most important first, and how many members had no room. */
+export interface FittedAssignments {
+  readonly kept: readonly CompiledAssignment[];
+  readonly leftOut: number;
+}
+
+/** How many members some experiments' texts are. */
+export function countMembers(texts: readonly string[]): number {
+  return texts.reduce((count, text) => count + text.split(",").length, 0);
+}
+
+/** The primary experiment stays first, then what is forced, then the rest; an experiment is kept or left out whole. */
+export function fitOwnMembers(
+  assignments: readonly CompiledAssignment[],
+  primary: string | undefined,
+): FittedAssignments {
+  const rank = (assignment: CompiledAssignment): number => (assignment.key === primary ? 0 : assignment.forced ? 1 : 2);
+  const ordered = assignments.length === 1 ? assignments : assignments.toSorted((a, b) => rank(a) - rank(b));
+  const kept: CompiledAssignment[] = [];
+  const leftOut: string[] = [];
+  let bytes = 0;
+  for (const assignment of ordered) {
+    const size = assignment.members.length + (kept.length === 0 ? 0 : 1);
+    if (kept.length === MAX_EXPERIMENTS || bytes + size > MAX_OWN_BYTES) {
+      leftOut.push(assignment.members);
+      continue;
+    }
+    bytes += size;
+    kept.push(assignment);
+  }
+  adviseOfSize(bytes);
+  return { kept, leftOut: countMembers(leftOut) };
+}
