@@ -20,6 +20,7 @@ export { type EvaluationReason, isEvaluationReason } from "./assignment/reason.t
 export { attempt } from "./checks/diagnostics.ts";
 export { ExperimentConfigError } from "./checks/errors.ts";
 export type { ExperimentsHandle } from "./experiments.ts";
+export type { ArrivedRequest, HeaderGetter } from "./http/shapes.ts";
 export type { RequestOutcome } from "./http-spans/served-request.ts";
 export type { DescribedRequest } from "./http-spans/server-attributes.ts";
 export type { Emitter } from "./inbound/emitters.ts";
@@ -31,8 +32,6 @@ export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-
 export type { ClientOptions } from "./outbound/client-options.ts";
 export type { Departure } from "./outbound/departure.ts";
 export { TICKET_HEADER } from "./outbound/tickets.ts";
-export type { HeaderGetter } from "./policy/trust.ts";
-export type { ArrivedRequest } from "./propagation/self-calls.ts";
 export type { Scope } from "./scope/public-scope.ts";
 export { rememberScope } from "./scope/running.ts";
 

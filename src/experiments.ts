@@ -8,6 +8,7 @@ import {
   runEachCarried,
 } from "./carriers/carried-scope.ts";
 import { type InjectOptions, injectBaggage } from "./carriers/carrier-baggage.ts";
+import { type CarrierOpener, carrierOpeners } from "./carriers/extracted-carrier.ts";
 import { advise } from "./checks/diagnostics.ts";
 import { ExperimentConfigError } from "./checks/errors.ts";
 import { checkOptions } from "./checks/option-checks.ts";
@@ -16,7 +17,6 @@ import type { FieldAccess, Fields } from "./fields/field.ts";
 import { Instance } from "./instance/instance.ts";
 import type { ExperimentsOptions } from "./instance/options.ts";
 import type { Verdict } from "./policy/destinations.ts";
-import { type CarrierOpener, processState } from "./process-state.ts";
 import type { ConversionOptions } from "./scope/conversion-options.ts";
 import { attachedScope, scopeOwnedBy } from "./scope/finding.ts";
 import type { AssignOptions, Scope } from "./scope/public-scope.ts";
@@ -121,7 +121,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
 ): Experiments<R, F> {
   const instance = new Instance(options);
   const opener: CarrierOpener = (baggage, header, outer) => readCarried(instance, () => baggage, header, outer);
-  processState().openers.add(opener);
+  carrierOpeners().add(opener);
   const experiments: Experiments = {
     [INSTANCE]: instance,
     variant: (key) => instance.current().variant(key),
@@ -143,7 +143,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
     runEach: (messages, runOptions, fn) => runEachCarried(instance, messages, runOptions, fn),
     explain: (url) => explain(instance, url),
     close: async () => {
-      processState().openers.delete(opener);
+      carrierOpeners().delete(opener);
       instance.close();
     },
   };

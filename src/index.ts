@@ -27,9 +27,10 @@ export {
   type ExperimentsHandle,
 } from "./experiments.ts";
 export type { FieldAccess, FieldName, Fields, FieldValueOf } from "./fields/field.ts";
+export type { Caller, HeaderGetter } from "./http/shapes.ts";
 export type { ExperimentsOptions } from "./instance/options.ts";
 export type { PropagateTo, Verdict } from "./policy/destinations.ts";
-export type { Caller, HeaderGetter, TrustInbound } from "./policy/trust.ts";
+export type { TrustInbound } from "./policy/trust.ts";
 export type { ConversionOptions } from "./scope/conversion-options.ts";
 export type { AssignOptions, Scope } from "./scope/public-scope.ts";
 export type { Attribution } from "./telemetry/meter.ts";

@@ -14,7 +14,7 @@ export { holds } from "./checks/predicate.ts";
 export { show } from "./checks/show.ts";
 export { awaitClientSpan, forgetClientSpan } from "./outbound/awaited-client-spans.ts";
 export { writeEverywhereByDefault } from "./outbound/everywhere.ts";
-export { takeRegistration } from "./process-state.ts";
+export { processWide } from "./process-wide.ts";
 export { latestScope, metricPairOf, notedScope, noteOrigin } from "./scope/finding.ts";
 export type { RequestScope } from "./scope/request-scope.ts";
 export { withPair } from "./telemetry/meter.ts";

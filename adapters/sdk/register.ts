@@ -3,12 +3,16 @@
  * code: `node --import otel-experiments/register --import @opentelemetry/auto-instrumentations-node/register app.js`.
  * Importing it is what does it, once a process. It exports nothing.
  */
-import { takeRegistration, writeEverywhereByDefault } from "../../src/sdk-adapter.ts";
+import { processWide, writeEverywhereByDefault } from "../../src/sdk-adapter.ts";
 import { announce } from "./register/announcement.ts";
 import { decorateOpenTelemetry } from "./register/decoration.ts";
 import { readSettings } from "./register/settings.ts";
 
-if (takeRegistration()) {
+/** Whether a copy of the package has decorated OpenTelemetry in this process. */
+const registration = processWide("registration.v1", () => ({ isDone: false }))();
+
+if (!registration.isDone) {
+  registration.isDone = true;
   const { settings, problems } = readSettings(process.env);
   for (const problem of problems) announce(problem);
   if (!settings.disabled) {

@@ -1,4 +1,4 @@
-import { processState } from "../process-state.ts";
+import { processWide } from "../process-wide.ts";
 import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment.ts";
 
 /** Without a registry nothing says which values are meant, so a process measures this many and calls the rest `other`. */
@@ -34,9 +34,12 @@ export class UnregisteredAssignments {
   }
 }
 
+/** The variants, by experiment, that have a metric series without being declared. */
+const measuredVariants = processWide("measured.v1", () => new Map<string, Set<string>>());
+
 /** First come, first measured; over all instances of the process. Those without an id are one experiment to a meter. */
 function admit(experiment: string, variant: string): boolean {
-  const { measured } = processState();
+  const measured = measuredVariants();
   let variants = measured.get(experiment);
   if (variants === undefined) {
     if (measured.size >= MAX_MEASURED_EXPERIMENTS) return false;

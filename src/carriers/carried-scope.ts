@@ -4,10 +4,11 @@ import { advise, attempt } from "../checks/diagnostics.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
 import { thereAre, unknownOption } from "../checks/option-checks.ts";
 import { show } from "../checks/show.ts";
+import type { HeaderGetter } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
-import type { HeaderGetter, Trust } from "../policy/trust.ts";
-import { processState } from "../process-state.ts";
+import type { Trust } from "../policy/trust.ts";
 import { readReceived, receive } from "../propagation/received.ts";
+import { scopeStorage } from "../scope/current.ts";
 import { scopesOf } from "../scope/finding.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
@@ -104,7 +105,7 @@ class CarriedScope extends RequestScope {
  * under way, a request or another message, is not what this one belongs to.
  */
 function outerFor(instance: Instance): RequestScope | undefined {
-  const here = processState().scopes.getStore();
+  const here = scopeStorage().getStore();
   // Not by the class, of which another copy of this package has its own.
   if (here === undefined || !("isCarried" in here)) return undefined;
   return scopesOf(here).some(({ owner }) => owner === instance) ? undefined : here;

@@ -4,7 +4,7 @@ import { show } from "../checks/show.ts";
 import type { Instance } from "../instance/instance.ts";
 import { Destination, type Target } from "../policy/destination.ts";
 import { queueName } from "../policy/destinations.ts";
-import { processState } from "../process-state.ts";
+import { policiesInForce } from "../policy/in-force.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
 import { latestScope, scopesOf } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -50,7 +50,7 @@ function targetOf(instance: Instance, to: unknown): Target | undefined {
 
 function fill(instance: Instance, carrier: Carrier, target: Target | undefined): void {
   // A closed instance still cleans what it is asked to fill.
-  const policies = new Set([...processState().policies, instance.policy]);
+  const policies = new Set([...policiesInForce(), instance.policy]);
   const entry = readEntry(carrier, BAGGAGE);
   const baggage = new OutgoingBaggage(policies, writersIn(latestScope()), target);
   for (const line of entry.lines) baggage.add(writableMembers(line));
@@ -69,6 +69,6 @@ const BAGGAGE = "baggage";
 
 /** The scopes that may write: those of instances that are not closed. */
 function writersIn(latest: RequestScope | undefined): readonly RequestScope[] {
-  const { policies } = processState();
+  const policies = policiesInForce();
   return scopesOf(latest).filter(({ owner }) => policies.has(owner.policy));
 }

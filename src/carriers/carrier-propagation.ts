@@ -4,13 +4,13 @@ import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers } from "../baggage/merge.ts";
 import { OwnMemberReader } from "../baggage/own.ts";
 import { attempt } from "../checks/diagnostics.ts";
+import type { HeaderGetter } from "../http/shapes.ts";
 import { DEFAULT_PREFIX } from "../instance/options.ts";
 import { compileDestinations } from "../policy/destinations.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
-import type { HeaderGetter } from "../policy/trust.ts";
-import { processState } from "../process-state.ts";
+import { policiesInForce } from "../policy/in-force.ts";
 import { OutgoingBaggage, separate } from "../propagation/outgoing-baggage.ts";
-import { extractionIn, withExtraction } from "../scope/extraction.ts";
+import { extractionIn, extractions, withExtraction } from "../scope/extraction.ts";
 import { latestScope, scopesOf } from "../scope/finding.ts";
 import { type OwnKeys, removeOwn } from "../scope/own-context.ts";
 import { type CarrierEntry, isAscii, isCarrier, linesIn, readEntry, textOf, writeEntry } from "./carrier.ts";
@@ -26,11 +26,11 @@ const BAGGAGE = "baggage";
  */
 export function extractCarrier(active: Context, carrier: unknown, getter: TextMapGetter): Context {
   const extracted = attempt("carrier", "a carrier could not be read, so that nothing is taken from it", () => {
-    processState().extracts = true;
+    extractions().areMade = true;
     const header = headerOf(carrier, getter);
     const received = header(BAGGAGE) ?? "";
     const line = typeof received === "string" ? received : received.join(",");
-    const { foreign, own } = separate(line, policiesInForce());
+    const { foreign, own } = separate(line, judges());
     const extraction = new ExtractedCarrier(active, foreign, own, isOfHttp(carrier, header) ? undefined : header);
     const noted = withExtraction(active, extraction);
     const { baggage } = extraction.foreign;
@@ -48,10 +48,10 @@ export function extractCarrier(active: Context, carrier: unknown, getter: TextMa
 export function injectCarrier(active: Context, carrier: unknown, setter: TextMapSetter, mayPass: () => boolean): void {
   attempt("carrier", "a carrier could not be filled", () => {
     if (isTracingSuppressed(active)) return;
-    const { policies } = processState();
+    const policies = policiesInForce();
     const scopes = scopesOf(latestScope(active)).filter(({ owner }) => policies.has(owner.policy));
     let passes: boolean | undefined;
-    const outgoing = new OutgoingBaggage(policiesInForce(), scopes, { allowedBy: () => (passes ??= mayPass()) });
+    const outgoing = new OutgoingBaggage(judges(), scopes, { allowedBy: () => (passes ??= mayPass()) });
     const entry = isCarrier(carrier) ? readEntry(carrier, BAGGAGE) : readEntry(undefined, BAGGAGE);
     for (const member of foreignFor(active, entry)) outgoing.add(member);
     // Not measured: what goes into an HTTP request here is taken off again before it leaves.
@@ -125,15 +125,15 @@ const NOBODY: EgressPolicy = {
   takesSelfCalls: false,
 };
 
-function policiesInForce(): Iterable<EgressPolicy> {
-  const { policies } = processState();
+function judges(): Iterable<EgressPolicy> {
+  const policies = policiesInForce();
   return policies.size === 0 ? [NOBODY] : policies;
 }
 
 /** What is own to anybody. */
 const OWN_KEYS: OwnKeys = {
   owns(key) {
-    for (const { reader } of policiesInForce()) if (reader.owns(key)) return true;
+    for (const { reader } of judges()) if (reader.owns(key)) return true;
     return false;
   },
 };

@@ -1,14 +1,21 @@
 import { type Context, type Span, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import type { HeaderGetter } from "../policy/trust.ts";
-import { type CarrierOpener, processState } from "../process-state.ts";
+import type { HeaderGetter } from "../http/shapes.ts";
+import { processWide } from "../process-wide.ts";
+import { scopeStorage } from "../scope/current.ts";
 import type { Extraction } from "../scope/extraction.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { ForeignMembers } from "./context-baggage.ts";
 
+/** Opens one instance's scope by the `baggage` of a carrier, which `trustInbound` judges by the other headers. */
+export type CarrierOpener = (baggage: string, header: HeaderGetter, outer: RequestScope | undefined) => RequestScope;
+
+/** The opener of each instance that is not closed. */
+export const carrierOpeners: () => Set<CarrierOpener> = processWide("carrier-openers.v1", () => new Set());
+
 /** A carrier that our propagator has read, kept in the context until somebody asks whose request that is. */
 export class ExtractedCarrier implements Extraction {
-  readonly during: RequestScope | undefined = processState().scopes.getStore();
+  readonly during: RequestScope | undefined = scopeStorage().getStore();
   readonly served: Span | undefined;
   readonly foreign: ForeignMembers;
   readonly #own: string;
@@ -30,7 +37,7 @@ export class ExtractedCarrier implements Extraction {
   scope(): RequestScope | undefined {
     const header = this.#header;
     if (header === undefined) return undefined;
-    for (const open of processState().openers) {
+    for (const open of carrierOpeners()) {
       if (this.#asked.has(open)) continue;
       this.#asked.add(open); // First, since a trust predicate may ask for the scope too.
       this.#scope = open(this.#own, header, this.#scope);

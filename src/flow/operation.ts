@@ -12,7 +12,7 @@ import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT } from "../assignment/assig
 import { attempt } from "../checks/diagnostics.ts";
 import { errorType } from "../http-spans/http-attributes.ts";
 import type { Instance } from "../instance/instance.ts";
-import { processState } from "../process-state.ts";
+import { scopeStorage } from "../scope/current.ts";
 import { latestScope, scopeOwnedBy } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { readThrown } from "./thrown.ts";
@@ -77,7 +77,7 @@ export class Operation {
 
   /** Runs code as a part of the operation. Its result and its error are those of `fn`, which is called once. */
   call<T>(active: Context, fn: () => T): T {
-    const { scopes } = processState();
+    const scopes = scopeStorage();
     const known = this.#scopes;
     const inScope = known !== undefined && scopes.getStore() === undefined ? () => scopes.run(known, fn) : fn;
     return context.with(active, inScope);
@@ -86,7 +86,7 @@ export class Operation {
   /** Runs what measures the operation, wherever it ends. */
   inScope(measure: () => void): void {
     attempt("meter", "a flow could not be measured", () =>
-      processState().scopes.run(this.#scopes, () => context.with(this.context, measure)),
+      scopeStorage().run(this.#scopes, () => context.with(this.context, measure)),
     );
   }
 

@@ -1,7 +1,6 @@
 import { isIP } from "node:net";
 import type { Attributes } from "@opentelemetry/api";
-import type { HeaderGetter } from "../policy/trust.ts";
-import type { ArrivedRequest } from "../propagation/self-calls.ts";
+import type { ArrivedRequest, HeaderGetter } from "../http/shapes.ts";
 import { methodAttributes, redactQuery } from "./http-attributes.ts";
 
 /** What is asked of a request to describe it. */

@@ -1,10 +1,40 @@
-import type { HeaderGetter } from "../policy/trust.ts";
+import type { Socket } from "node:net";
 
-/** The request and the response of a scope, as far as a store of ours needs them. */
+/** A header by its lower-case name, as an adapter gives it. */
+export type HeaderGetter = (name: string) => string | readonly string[] | undefined;
+
+/** The facts by which `trustInbound` judges a request or a message. */
+export interface Caller {
+  readonly header: HeaderGetter;
+  /** The socket's remote address; undefined for a unix socket, an injected request and a message. */
+  readonly peer: string | undefined;
+}
+
+/** The properties of node:http's request that are read on the server. */
+export interface ArrivedRequest {
+  readonly socket?: Socket | undefined;
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  /** The whole URL, in frameworks that strip a mount path from `url`. */
+  readonly originalUrl?: string | undefined;
+  readonly httpVersionMajor?: number | undefined;
+}
+
+/** The properties of node:http's and undici's requests that are read on the client. */
+export interface ClientSide {
+  readonly socket?: Socket | null;
+  readonly destroyed?: boolean;
+  readonly method?: string;
+  readonly path?: string;
+  readonly completed?: boolean;
+  readonly aborted?: boolean;
+}
+
+/** The request of a scope and its response, as far as a cookie store needs them. */
 export interface HttpExchange {
   readonly header: HeaderGetter;
   /** The same object for all instances that serve the request. */
   readonly request: object;
-  /** Puts a `Set-Cookie` line in the place of an earlier one for the same cookie. False where the headers have been sent. */
+  /** Puts a `Set-Cookie` line in the place of an earlier one for the same cookie. False once the headers are sent. */
   readonly setCookie?: (name: string, line: string) => boolean;
 }

@@ -1,4 +1,4 @@
-import { processState } from "../process-state.ts";
+import { scopeStorage } from "../scope/current.ts";
 import { attachedScope } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
@@ -18,7 +18,7 @@ export function bindEmitter(
   request: object,
   before?: (event: string | symbol) => (() => void) | undefined,
 ): void {
-  const { scopes } = processState();
+  const scopes = scopeStorage();
   const { emit } = emitter;
   if (typeof emit !== "function") return;
   emitter.emit = function emitInScope(event, ...args) {

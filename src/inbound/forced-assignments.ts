@@ -1,8 +1,8 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { attempt, mention } from "../checks/diagnostics.ts";
+import type { Caller } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { OverrideRefusal } from "../override/token.ts";
-import type { Caller } from "../policy/trust.ts";
 
 const REFUSALS: Readonly<Record<OverrideRefusal, string>> = {
   malformed: "it is no token of ours",

@@ -1,14 +1,13 @@
 import { Socket } from "node:net";
 import { advise } from "../checks/diagnostics.ts";
-import type { HttpExchange } from "../http/shapes.ts";
+import type { Caller, HeaderGetter, HttpExchange } from "../http/shapes.ts";
 import { missServerSpan } from "../http-spans/missing-server-span.ts";
 import type { RequestOutcome } from "../http-spans/served-request.ts";
 import type { DescribedRequest } from "../http-spans/server-attributes.ts";
 import type { Instance } from "../instance/instance.ts";
-import type { Caller, HeaderGetter } from "../policy/trust.ts";
-import { processState } from "../process-state.ts";
 import { readReceived, receive } from "../propagation/received.ts";
 import { takeSelfCall } from "../propagation/self-calls.ts";
+import { scopeStorage } from "../scope/current.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "../scope/finding.ts";
 import type { Scope } from "../scope/public-scope.ts";
 import { RequestScope } from "../scope/request-scope.ts";
@@ -113,7 +112,7 @@ function urlOf({ request, url }: Arrival): string | undefined {
  */
 function callerOf(arrival: Arrival): Caller {
   const { header, request } = arrival;
-  const isInjected = processState().scopes.getStore() !== undefined && !(request.socket instanceof Socket);
+  const isInjected = scopeStorage().getStore() !== undefined && !(request.socket instanceof Socket);
   return isInjected ? { header, peer: undefined } : arrival;
 }
 

@@ -3,7 +3,7 @@ import { isTracingSuppressed } from "@opentelemetry/core";
 import { advise } from "../checks/diagnostics.ts";
 import { createServerSpan } from "../http-spans/created-server-span.ts";
 import { ServedRequest } from "../http-spans/served-request.ts";
-import { processState } from "../process-state.ts";
+import { scopeStorage } from "../scope/current.ts";
 import { attachedScope, attachScope, metricPairOf } from "../scope/finding.ts";
 import { contextWithoutOwn } from "../scope/own-context.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -56,7 +56,7 @@ function takeOver(scope: RequestScope, arrival: Arrival, options: CompiledInboun
     return;
   }
   // In its own scope, so that what looks at a span when it starts does not see the scope of an outer request.
-  const created = processState().scopes.run(scope, () => createServerSpan(arrival, isInjected, cleanerFor(scope)));
+  const created = scopeStorage().run(scope, () => createServerSpan(arrival, isInjected, cleanerFor(scope)));
   const served = new ServedRequest(sources, created);
   if (created !== undefined) attachScope(created.span, scope);
   scope.serve(served);

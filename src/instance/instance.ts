@@ -11,10 +11,9 @@ import { show } from "../checks/show.ts";
 import { isThenable } from "../checks/thenable.ts";
 import type { CompiledFields } from "../fields/compiled-fields.ts";
 import { readField } from "../fields/read-fields.ts";
-import { writeEverywhere } from "../outbound/everywhere.ts";
+import { writeEverywhere, writesEverywhereByDefault } from "../outbound/everywhere.ts";
 import { type EgressHold, enforce } from "../outbound/stop.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
-import { processState } from "../process-state.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
 import { currentScope } from "../scope/finding.ts";
 import type { AssignOptions } from "../scope/public-scope.ts";
@@ -56,7 +55,7 @@ export class Instance implements ScopeOwner {
     this.#unregistered = new UnregisteredAssignments(this.options.reader.prefix);
     this.outside = new RequestScope(this, undefined);
     this.egress = enforce(this.options.policy);
-    if (processState().everywhereByDefault) this.beforeClose(writeEverywhere(this.options.policy));
+    if (writesEverywhereByDefault()) this.beforeClose(writeEverywhere(this.options.policy));
   }
 
   get policy(): EgressPolicy {

@@ -6,7 +6,8 @@ import { ClientSpan } from "../http-spans/client-span.ts";
 import { followRequests } from "../http-spans/client-span-channels.ts";
 import { methodAttributes, methodOf, redactUrl, spanName } from "../http-spans/http-attributes.ts";
 import type { Destination } from "../policy/destination.ts";
-import { processState } from "../process-state.ts";
+import { processWide } from "../process-wide.ts";
+import { scopeStorage } from "../scope/current.ts";
 import { latestScope, scopeOwnedBy } from "../scope/finding.ts";
 import type { RequestScope, ScopeOwner } from "../scope/request-scope.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
@@ -29,6 +30,11 @@ export interface CalledRequest {
   /** What a client that makes requests anew gives again with each of them, and nobody else at the time. */
   readonly identity?: object;
 }
+
+/** Whether an instrumentation makes spans of outgoing requests, so that we make none. */
+export const otherClientSpans: () => { areMade: boolean } = processWide("other-client-spans.v1", () => ({
+  areMade: false,
+}));
 
 /** How often the requests of a call were made, over all of its hops and attempts. */
 interface Resending {
@@ -66,13 +72,13 @@ export class ClientCall implements OutgoingCall {
   }
 
   #runInPlace<T>(fn: () => T): T {
-    return processState().scopes.run(this.scope, () => context.with(this.#active, fn));
+    return scopeStorage().run(this.scope, () => context.with(this.#active, fn));
   }
 
   /** Starts the span of a request that undici has made and not yet written, and puts its trace context on it. */
   begin(request: object, destination: Destination | undefined): void {
     const resends = this.#resending.sends++;
-    if (processState().leavesSpansToOthers || !isUnwritten(request)) return;
+    if (otherClientSpans().areMade || !isUnwritten(request)) return;
     attempt("client-span", "the CLIENT span of a request could not be started", () => {
       const names = traceHeaderNames();
       if (hasOthers(membersOf(names, headerLines(request)), this.#given)) leaveSpansToOthers();
@@ -132,7 +138,7 @@ export class ClientCall implements OutgoingCall {
  * `UndiciInstrumentation` takes as its `ignoreRequestHook`. Never throws.
  */
 export function ignoreExperimentRequests(request: object): boolean {
-  if (processState().leavesSpansToOthers) return false;
+  if (otherClientSpans().areMade) return false;
   const ignores = attempt("client-span", "a request could not be looked at by ignoreExperimentRequests", () => {
     // It may be asked before us, while the request has its ticket, or after us.
     if (ClientSpan.of(request) !== undefined) return true;
@@ -143,7 +149,7 @@ export function ignoreExperimentRequests(request: object): boolean {
 
 /** Undefined where no span is to be made: under `suppressTracing`, behind another call's, or where others make them. */
 export function clientCall(owner: ScopeOwner, called: CalledRequest): ClientCall | undefined {
-  if (processState().leavesSpansToOthers) return undefined;
+  if (otherClientSpans().areMade) return undefined;
   return attempt("client-span", "a call could not be looked at, so it has no CLIENT spans", () =>
     isTracingSuppressed(context.active()) || callOf(called.header(TICKET_HEADER)) !== undefined
       ? undefined
@@ -175,9 +181,9 @@ function serverAttributes({ hostname, port, protocol }: URL): Attributes {
 }
 
 function leaveSpansToOthers(): void {
-  const state = processState();
-  if (state.leavesSpansToOthers) return;
-  state.leavesSpansToOthers = true;
+  const others = otherClientSpans();
+  if (others.areMade) return;
+  others.areMade = true;
   advise(
     "client-span-twice",
     "an instrumentation makes spans for the requests of a client with spans: true, which makes none from here on; give UndiciInstrumentation the ignoreRequestHook: ignoreExperimentRequests of otel-experiments/undici",

@@ -1,5 +1,6 @@
+import type { ClientSide } from "../http/shapes.ts";
 import type { Destination } from "../policy/destination.ts";
-import { type ClientSide, processState } from "../process-state.ts";
+import { policiesInForce } from "../policy/in-force.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
 import { expectSelfCall } from "../propagation/self-calls.ts";
 import type { RequestOwner } from "./request-owner.ts";
@@ -19,7 +20,7 @@ export function outgoingLine(
   owner: RequestOwner,
   destination: Destination | undefined,
 ): OutgoingBaggage {
-  const { policies } = processState();
+  const policies = policiesInForce();
   const { writers } = owner;
   const baggage = new OutgoingBaggage(policies, writers, destination, owner.isWrapped ? undefined : policies);
   for (const line of lines) baggage.add(line);

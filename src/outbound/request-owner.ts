@@ -1,7 +1,7 @@
 import { attempt } from "../checks/diagnostics.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
-import { processState } from "../process-state.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
+import { writingPolicies } from "./everywhere.ts";
 import { redeemTickets } from "./tickets.ts";
 
 /** Whose an outgoing request is. It is looked for when somebody asks, and once. */
@@ -33,7 +33,7 @@ export class RequestOwner {
   }
 
   #chooseWriters(): readonly RequestScope[] {
-    const { everywhere } = processState();
+    const everywhere = writingPolicies();
     const ticketed = this.#ticketed;
     if (everywhere.size === 0 || this.#holdTicketsOf(everywhere.keys())) return ticketed;
     const others: RequestScope[] = [];

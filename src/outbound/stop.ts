@@ -1,7 +1,8 @@
 import diagnosticsChannel from "node:diagnostics_channel";
 import { attempt } from "../checks/diagnostics.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
-import { type ProcessState, processState } from "../process-state.ts";
+import { policiesInForce } from "../policy/in-force.ts";
+import { processWide } from "../process-wide.ts";
 import { noteUndiciSocket, UNDICI_SEND_HEADERS } from "../propagation/self-calls.ts";
 import { guardHttpRequest, HTTP_CREATED } from "./stop-http.ts";
 import { guardUndiciRequest, UNDICI_CREATE } from "./stop-undici.ts";
@@ -14,34 +15,39 @@ export interface EgressHold {
   readonly release: () => void;
 }
 
+/** Ends the subscriptions to the diagnostics channels; undefined while there are none. */
+const subscription = processWide("stop.v1", (): { end: (() => void) | undefined } => ({ end: undefined }));
+
 /** Puts a policy in force for every outgoing request of the process. */
 export function enforce(policy: EgressPolicy): EgressHold {
-  const state = processState();
   let holds = 0;
   const retain = (): (() => void) => {
-    if (holds === 0) putInForce(state, policy);
+    if (holds === 0) putInForce(policy);
     holds++;
     let held = true;
     return () => {
       if (!held) return;
       held = false;
       holds--;
-      if (holds === 0) lift(state, policy);
+      if (holds === 0) lift(policy);
     };
   };
   return { retain, release: retain() };
 }
 
-function putInForce(state: ProcessState, policy: EgressPolicy): void {
-  state.policies.add(policy);
-  state.unsubscribe ??= subscribe();
+function putInForce(policy: EgressPolicy): void {
+  policiesInForce().add(policy);
+  const state = subscription();
+  state.end ??= subscribe();
 }
 
-function lift(state: ProcessState, policy: EgressPolicy): void {
-  state.policies.delete(policy);
-  if (state.policies.size > 0) return;
-  state.unsubscribe?.();
-  state.unsubscribe = undefined;
+function lift(policy: EgressPolicy): void {
+  const policies = policiesInForce();
+  policies.delete(policy);
+  if (policies.size > 0) return;
+  const state = subscription();
+  state.end?.();
+  state.end = undefined;
 }
 
 function subscribe(): () => void {

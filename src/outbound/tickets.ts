@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Destination } from "../policy/destination.ts";
-import { processState } from "../process-state.ts";
+import { processWide } from "../process-wide.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /**
@@ -10,18 +10,24 @@ import type { RequestScope } from "../scope/request-scope.ts";
  */
 export const TICKET_HEADER = "otel-experiments-ticket";
 
+/** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
+export const ticketedScopes: () => Map<string, WeakRef<RequestScope>> = processWide("tickets.v1", () => new Map());
+
+/** Calls of clients that make spans, by the ticket that their requests carry until they are written. */
+export const ticketedCalls: () => Map<string, WeakRef<OutgoingCall>> = processWide("call-tickets.v1", () => new Map());
+
 /** The ticket of a scope, which stands for it as long as the scope lives. */
 export function ticketOf(scope: RequestScope): string {
   return scope.ticket(() => {
     const ticket = randomUUID();
-    processState().tickets.set(ticket, new WeakRef(scope));
+    ticketedScopes().set(ticket, new WeakRef(scope));
     expired.register(scope, ticket);
     return ticket;
   });
 }
 
 const expired = new FinalizationRegistry<string>((ticket) => {
-  processState().tickets.delete(ticket);
+  ticketedScopes().delete(ticket);
 });
 
 /** A call of a client that makes spans: whoever sees a request of it being made lets it begin. */
@@ -34,24 +40,24 @@ export interface OutgoingCall {
 /** A ticket that stands for one call until the call is gone or the ticket is withdrawn. It says nothing of a scope. */
 export function ticketOfCall(call: OutgoingCall): string {
   const ticket = randomUUID();
-  processState().calls.set(ticket, new WeakRef(call));
+  ticketedCalls().set(ticket, new WeakRef(call));
   goneCalls.register(call, ticket, call);
   return ticket;
 }
 
 export function withdrawTicket(ticket: string, call: OutgoingCall): void {
-  processState().calls.delete(ticket);
+  ticketedCalls().delete(ticket);
   goneCalls.unregister(call);
 }
 
 const goneCalls = new FinalizationRegistry<string>((ticket) => {
-  processState().calls.delete(ticket);
+  ticketedCalls().delete(ticket);
 });
 
 /** The call that one of the tickets stands for. */
 export function callOf(values: readonly string[]): OutgoingCall | undefined {
   if (values.length === 0) return undefined;
-  const { calls } = processState();
+  const calls = ticketedCalls();
   for (const value of values) {
     for (const ticket of value.split(",")) {
       const call = calls.get(ticket.trim())?.deref();
@@ -63,7 +69,7 @@ export function callOf(values: readonly string[]): OutgoingCall | undefined {
 
 /** Whether the tickets say nothing of a scope, not even falsely. */
 export function standForCallsAlone(values: readonly string[]): boolean {
-  const { calls } = processState();
+  const calls = ticketedCalls();
   return values.every((value) => value.split(",").every((ticket) => calls.has(ticket.trim())));
 }
 
@@ -72,7 +78,7 @@ const NOBODY: readonly RequestScope[] = Object.freeze([]);
 /** The scopes that the tickets stand for; unknown ones stand for none. Wrapped twice, a request has two tickets. */
 export function redeemTickets(values: readonly string[]): readonly RequestScope[] {
   if (values.length === 0) return NOBODY;
-  const { tickets } = processState();
+  const tickets = ticketedScopes();
   const scopes: RequestScope[] = [];
   for (const value of values) {
     for (const ticket of value.split(",")) {

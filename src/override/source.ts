@@ -1,4 +1,4 @@
-import type { HeaderGetter } from "../policy/trust.ts";
+import type { HeaderGetter } from "../http/shapes.ts";
 import type { OverrideRefusal } from "./token.ts";
 
 /** Where a request may carry a token. */

@@ -2,16 +2,7 @@ import { BlockList, isIP } from "node:net";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { holds } from "../checks/predicate.ts";
 import { show } from "../checks/show.ts";
-
-/** A header by its lower-case name, as an adapter gives it. */
-export type HeaderGetter = (name: string) => string | readonly string[] | undefined;
-
-/** What says who sent a request. */
-export interface Caller {
-  readonly header: HeaderGetter;
-  /** The socket's remote address; undefined for a unix socket. */
-  readonly peer: string | undefined;
-}
+import type { Caller } from "../http/shapes.ts";
 
 /** Whether a caller's own members count: `true`, the networks it may come from, or a synchronous predicate. */
 export type TrustInbound = boolean | readonly string[] | ((caller: Caller) => boolean);

@@ -1,8 +1,9 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { mention } from "../checks/diagnostics.ts";
 import { readFields } from "../fields/read-fields.ts";
+import type { Caller } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
-import type { Caller, Trust } from "../policy/trust.ts";
+import type { Trust } from "../policy/trust.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import type { StandingField } from "../scope/scope-fields.ts";
 import { readAssignments } from "./read-assignments.ts";

@@ -2,7 +2,9 @@ import type { Socket } from "node:net";
 import { context } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { mention } from "../checks/diagnostics.ts";
-import { type ClientSide, processState, type SelfCall } from "../process-state.ts";
+import type { ArrivedRequest, ClientSide } from "../http/shapes.ts";
+import { policiesInForce } from "../policy/in-force.ts";
+import { processWide } from "../process-wide.ts";
 import { latestScope } from "../scope/finding.ts";
 
 /** More at a time are not remembered; the oldest go. */
@@ -11,15 +13,28 @@ const MAX_PENDING = 1024;
 /** Published by undici when a request is written, and the first to show on which connection. */
 export const UNDICI_SEND_HEADERS = "undici:client:sendHeaders";
 
-/** What we use of a request that a server receives. */
-export interface ArrivedRequest {
-  readonly socket?: Socket | undefined;
-  readonly method?: string | undefined;
-  readonly url?: string | undefined;
-  /** Where a framework that strips a mount path from `url` keeps the whole. */
-  readonly originalUrl?: string | undefined;
-  readonly httpVersionMajor?: number | undefined;
+/**
+ * A request that may arrive in the process that makes it, as an integration test's does. What its author wrote by hand
+ * does not leave the process; but a server of this process at which it arrives is given it, and judges it as it judges
+ * what comes over the wire.
+ */
+interface SelfCall {
+  /** The client's request, of node:http or of undici. */
+  readonly request: ClientSide;
+  /** The own members that were taken off it. */
+  readonly members: string;
+  /** The client's end of the connection, where the request does not show it. */
+  socket: Socket | undefined;
 }
+
+interface SelfCalls {
+  /** Oldest first. */
+  selfCalls: readonly SelfCall[];
+  /** The members of those that have arrived, by the server's request. */
+  readonly taken: WeakMap<object, string>;
+}
+
+const selfCallsOf = processWide("self-calls.v1", (): SelfCalls => ({ selfCalls: [], taken: new WeakMap() }));
 
 /**
  * Remembers what was taken off a client's request, in place of what was taken off it before. Not while another request
@@ -27,7 +42,7 @@ export interface ArrivedRequest {
  * where `NODE_ENV` says that the process is in development or a test: elsewhere it has no cause to call itself so.
  */
 export function expectSelfCall(request: ClientSide, members: readonly string[]): void {
-  const state = processState();
+  const state = selfCallsOf();
   if (members.length === 0 && state.selfCalls.length === 0) return;
   if (members.length > 0) {
     mention(
@@ -43,7 +58,7 @@ export function expectSelfCall(request: ClientSide, members: readonly string[]):
 
 function isWelcome(): boolean {
   if (latestScope() !== undefined || getRPCMetadata(context.active()) !== undefined) return false;
-  return [...processState().policies].some(({ takesSelfCalls }) => takesSelfCalls);
+  return [...policiesInForce()].some(({ takesSelfCalls }) => takesSelfCalls);
 }
 
 function isOver({ destroyed, completed, aborted }: ClientSide): boolean {
@@ -52,7 +67,7 @@ function isOver({ destroyed, completed, aborted }: ClientSide): boolean {
 
 /** Notes the connection of a request of undici. */
 export function noteUndiciSocket(message: unknown): void {
-  const { selfCalls } = processState();
+  const { selfCalls } = selfCallsOf();
   if (selfCalls.length === 0) return;
   // why: the channel's contract, documented by undici
   const { request, socket } = message as { readonly request: ClientSide; readonly socket: Socket };
@@ -62,13 +77,13 @@ export function noteUndiciSocket(message: unknown): void {
 
 /** What was taken off the request that arrives, if this process made it; the same for each instance that asks. */
 export function takeSelfCall(arrived: ArrivedRequest): string | undefined {
-  const state = processState();
-  const taken = state.takenSelfCalls.get(arrived);
+  const state = selfCallsOf();
+  const taken = state.taken.get(arrived);
   if (taken !== undefined || state.selfCalls.length === 0) return taken;
   const call = state.selfCalls.find((pending) => isSameRequest(pending, arrived));
   if (call === undefined) return undefined;
   state.selfCalls = state.selfCalls.filter((other) => other !== call);
-  state.takenSelfCalls.set(arrived, call.members);
+  state.taken.set(arrived, call.members);
   return call.members;
 }
 

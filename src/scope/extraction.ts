@@ -1,5 +1,6 @@
 import { type Context, createContextKey, type Span } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
+import { processWide } from "../process-wide.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /** What our propagator notes in the context that it gives, of the carrier that it read. */
@@ -11,6 +12,9 @@ export interface Extraction {
   /** Opened when it is first asked for. Undefined for an HTTP request, whose adapter opens its scope. */
   scope(): RequestScope | undefined;
 }
+
+/** Whether the propagator of the package has read a carrier. Until then no context holds an extraction. */
+export const extractions: () => { areMade: boolean } = processWide("extractions.v1", () => ({ areMade: false }));
 
 /** OpenTelemetry makes context keys of one description the same in all of its copies, and so in all of ours. */
 const EXTRACTION = createContextKey("otel-experiments.extraction.v1");

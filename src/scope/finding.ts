@@ -2,8 +2,8 @@ import { type Attributes, type Context, context, type Span, SpanKind, trace } fr
 import { getRPCMetadata } from "@opentelemetry/core";
 import { NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
 import { advise, attempt } from "../checks/diagnostics.ts";
-import { processState } from "../process-state.ts";
-import { extractedScope } from "./extraction.ts";
+import { scopeStorage } from "./current.ts";
+import { extractedScope, extractions } from "./extraction.ts";
 import type { RequestScope, ScopeOwner } from "./request-scope.ts";
 
 /** Where a scope is noted on a request and on the server span, to be found again where async context is gone. */
@@ -62,9 +62,8 @@ export function currentScope(owner: ScopeOwner, active?: Context): RequestScope 
  * says `startSpan(name, {}, context)` means that request, and instrumentations of pooled connections bind it back.
  */
 export function latestScope(active?: Context): RequestScope | undefined {
-  const { scopes, extracts } = processState();
-  const here = scopes.getStore();
-  const extracted = extracts
+  const here = scopeStorage().getStore();
+  const extracted = extractions().areMade
     ? attempt("carrier", EXTRACTED_FAILS, () => extractedScope(active ?? context.active(), here))
     : undefined;
   if (extracted !== undefined) return extracted;

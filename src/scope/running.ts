@@ -1,11 +1,11 @@
 import { context } from "@opentelemetry/api";
-import { processState } from "../process-state.ts";
+import { scopeStorage } from "./current.ts";
 import { contextWithoutOwn } from "./own-context.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /** Runs a function in a scope, with no own members in OpenTelemetry's baggage. */
 export function runInScope<T>(scope: RequestScope, fn: () => T): T {
-  const { scopes } = processState();
+  const scopes = scopeStorage();
   const runCleaned = (): T => {
     const cleaned = contextWithoutOwn(scope.owner.policy.reader);
     return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
@@ -19,7 +19,7 @@ export function runInScope<T>(scope: RequestScope, fn: () => T): T {
  * client calls from a shared socket, where the async context is another request's.
  */
 export function rememberScope(): <T>(fn: () => T) => T {
-  const { scopes } = processState();
+  const scopes = scopeStorage();
   const scope = scopes.getStore();
   return (fn) => (scopes.getStore() === scope ? fn() : scopes.run(scope, fn));
 }

@@ -5,7 +5,7 @@ import { TICKET_HEADER } from "otel-experiments/adapter";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { processState } from "../../src/process-state.ts";
+import { ticketedScopes } from "../../src/outbound/tickets.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
 import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
 import { undiciMajors } from "./undici-majors.ts";
@@ -177,15 +177,15 @@ describe("a ticket", () => {
   );
 
   test("OUT-K5 is forgotten with its request", async () => {
-    const before = processState().tickets.size;
+    const before = ticketedScopes().size;
     for (let i = 0; i < 50; i++) await serve(own("express"), () => fetchWithExperiments(allowed.origin));
-    expect(processState().tickets.size).toBeGreaterThan(before);
-    for (let turn = 0; turn < 50 && processState().tickets.size > before + 5; turn++) {
+    expect(ticketedScopes().size).toBeGreaterThan(before);
+    for (let turn = 0; turn < 50 && ticketedScopes().size > before + 5; turn++) {
       collect();
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     // The last ones are held by connections that are kept alive.
-    expect(processState().tickets.size).toBeLessThanOrEqual(before + 5);
+    expect(ticketedScopes().size).toBeLessThanOrEqual(before + 5);
   });
 
   test("OUT-K6 is one for a request that is served, however many calls it makes, and another for each", async () => {

@@ -8,8 +8,7 @@ import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
 import { createExperiments } from "otel-experiments";
 import { ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
-import { tagClientSpan } from "../../src/outbound/awaited-client-spans.ts";
-import { processState } from "../../src/process-state.ts";
+import { awaitedSpans, tagClientSpan } from "../../src/outbound/awaited-client-spans.ts";
 import { attachedScope } from "../../src/scope/finding.ts";
 import type { RequestScope } from "../../src/scope/request-scope.ts";
 import { send } from "../../testing/wire/client.ts";
@@ -81,7 +80,7 @@ describe.each(undiciMajors)(
       const spans = await callThroughPool(undici, new Map());
       expect(spans).toHaveLength(REQUESTS);
       expect(spans.filter(({ asked, written }) => written !== "nothing" && written !== asked)).toEqual([]);
-      expect(processState().clientSpans.size).toBe(0);
+      expect(awaitedSpans().size).toBe(0);
     });
 
     test("CLS-02 have their own request's where the channel says whose they are", async () => {
@@ -97,7 +96,7 @@ describe.each(undiciMajors)(
       const spans = await callThroughPool(undici, scopes);
       expect(spans).toHaveLength(REQUESTS);
       expect(spans.filter(({ asked, written }) => written !== asked)).toEqual([]);
-      expect(processState().clientSpans.size).toBe(0);
+      expect(awaitedSpans().size).toBe(0);
     });
   },
 );
@@ -146,9 +145,9 @@ describe("spans that wait for somebody who knows", () => {
     const processor = new ExperimentSpanProcessor();
     const spans = Array.from({ length: 5000 }, (_, i) => waitingSpan(i));
     for (const span of spans) processor.onStart(span, EMPTY);
-    expect(processState().clientSpans.size).toBe(4096);
+    expect(awaitedSpans().size).toBe(4096);
     for (const span of spans) processor.onEnd(span);
-    expect(processState().clientSpans.size).toBe(0);
+    expect(awaitedSpans().size).toBe(0);
     expect(() => tagClientSpan("f".repeat(16), {} as RequestScope)).not.toThrow(); // why: nobody looks at it
   });
 });

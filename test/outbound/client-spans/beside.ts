@@ -3,7 +3,7 @@ import type { ExperimentsHandle } from "otel-experiments/adapter";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor, ignoreExperimentRequests } from "otel-experiments/undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { processState } from "../../../src/process-state.ts";
+import { otherClientSpans } from "../../../src/outbound/client-call.ts";
 import { recordDiag } from "../../core/diag-log.ts";
 import { go, openStage, own, type Stage, startRedirectingServer } from "../service-stage.ts";
 import { undiciMajors } from "../undici-majors.ts";
@@ -109,7 +109,7 @@ export function defineBeside(order: "before us" | "after us"): void {
     let instrumentation: UndiciInstrumentation;
 
     beforeAll(async () => {
-      processState().leavesSpansToOthers = false;
+      otherClientSpans().areMade = false;
       diag.take();
       const config = hook ? { ignoreRequestHook: ignoreExperimentRequests } : {};
       if (order === "before us") instrumentation = new UndiciInstrumentation(config);
@@ -155,7 +155,7 @@ export function defineBeside(order: "before us" | "after us"): void {
       const lines = diag.take().filter((line) => line.includes("instrumentation makes spans"));
       expect(lines.filter((line) => line.includes("ignoreRequestHook: ignoreExperimentRequests"))).toEqual(lines);
       expect(lines).toHaveLength(hook ? 0 : 1);
-      expect(processState().leavesSpansToOthers).toBe(!hook);
+      expect(otherClientSpans().areMade).toBe(!hook);
     });
   });
 
@@ -164,7 +164,7 @@ export function defineBeside(order: "before us" | "after us"): void {
     let instrumentation: UndiciInstrumentation;
 
     beforeAll(async () => {
-      processState().leavesSpansToOthers = false;
+      otherClientSpans().areMade = false;
       stage = await openStage({ propagateTo: [server.origin] });
       instrumentation = new UndiciInstrumentation({ ignoreRequestHook: ignoreExperimentRequests });
     });

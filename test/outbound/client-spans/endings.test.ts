@@ -7,7 +7,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { processState } from "../../../src/process-state.ts";
+import { ticketedCalls } from "../../../src/outbound/tickets.ts";
 import { rawHandler } from "../raw-handler.ts";
 import { type Undici, undiciMajors } from "../undici-majors.ts";
 import { startClientTelemetry } from "./client-telemetry.ts";
@@ -299,7 +299,7 @@ describe("the end of a CLIENT span", () => {
 
 describe("the ticket of a call", () => {
   test("CS-46 is withdrawn when the request is over, however it ends", async () => {
-    const before = processState().calls.size;
+    const before = ticketedCalls().size;
     for (const open of clients) {
       for (const { act } of endings) {
         const client = open();
@@ -309,7 +309,7 @@ describe("the ticket of a call", () => {
     }
     await telemetry.ended(clients.length * endings.length);
     expect(telemetry.clients()).toHaveLength(clients.length * endings.length);
-    expect(processState().calls.size).toBe(before);
+    expect(ticketedCalls().size).toBe(before);
   });
 });
 
