@@ -2,8 +2,8 @@ import { context, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CBaggagePropagator } from "@opentelemetry/core";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
-import { INSTANCE } from "../src/experiments.ts";
 import { createExperiments } from "../src/index.ts";
+import { INSTANCE } from "../src/instance/handle.ts";
 import type { Instance } from "../src/instance/instance.ts";
 import { EXPERIMENT_ID, VARIANT_WEIGHTS } from "./headers.ts";
 

@@ -4,10 +4,12 @@
  */
 import type { EvaluationReason } from "./assignment/reason.ts";
 import { advise } from "./checks/diagnostics.ts";
-import { type ExperimentsHandle, instanceOf } from "./experiments.ts";
 import { followRequests } from "./http-spans/client-span-channels.ts";
+import type { Arrival, OpenRequest } from "./inbound/arrival.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound/inbound-options.ts";
-import { type Arrival, type OpenRequest, openRequest } from "./inbound/open-request.ts";
+import { openRequest } from "./inbound/open-request.ts";
+import { recordEvaluation } from "./instance/assigning.ts";
+import { type ExperimentsHandle, instanceOf } from "./instance/handle.ts";
 import type { Instance } from "./instance/instance.ts";
 import type { CalledRequest } from "./outbound/client-call.ts";
 import { type ClientOptions, compileClientOptions } from "./outbound/client-options.ts";
@@ -19,15 +21,14 @@ export type { Assigner } from "./assignment/definition.ts";
 export { type EvaluationReason, isEvaluationReason } from "./assignment/reason.ts";
 export { attempt } from "./checks/diagnostics.ts";
 export { ExperimentConfigError } from "./checks/errors.ts";
-export type { ExperimentsHandle } from "./experiments.ts";
 export type { ArrivedRequest, HeaderGetter } from "./http/shapes.ts";
-export type { RequestOutcome } from "./http-spans/served-request.ts";
 export type { DescribedRequest } from "./http-spans/server-attributes.ts";
+export type { AnsweringResponse, Arrival, OpenRequest } from "./inbound/arrival.ts";
 export type { Emitter } from "./inbound/emitters.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
 export { type ArrivalDetails, arrivalOf, withCookie } from "./inbound/node-arrival.ts";
-export type { AnsweringResponse, Arrival, OpenRequest } from "./inbound/open-request.ts";
 export type { SpanFinder } from "./inbound/server-span.ts";
+export type { ExperimentsHandle } from "./instance/handle.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-call.ts";
 export type { ClientOptions } from "./outbound/client-options.ts";
 export type { Departure } from "./outbound/departure.ts";
@@ -56,7 +57,7 @@ export function evaluations(
   experiments: ExperimentsHandle,
 ): (key: string, variant: string, reason: EvaluationReason) => boolean {
   const instance = instanceOf(experiments);
-  return (key, variant, reason) => instance.recordEvaluation(instance.current(), key, variant, reason);
+  return (key, variant, reason) => recordEvaluation(instance, instance.current(), key, variant, reason);
 }
 
 /** Puts a request's scope where the framework keeps what belongs to a request. A place that takes nothing is left alone. */

@@ -14,12 +14,18 @@ import { ExperimentConfigError } from "./checks/errors.ts";
 import { checkOptions } from "./checks/option-checks.ts";
 import { show } from "./checks/show.ts";
 import type { FieldAccess, Fields } from "./fields/field.ts";
+import { fieldOf, setField } from "./instance/field-setting.ts";
+import { type ExperimentsHandle, INSTANCE } from "./instance/handle.ts";
 import { Instance } from "./instance/instance.ts";
-import type { ExperimentsOptions } from "./instance/options.ts";
+import { compileOptions, type ExperimentsOptions } from "./instance/options.ts";
+import { faceOf } from "./instance/scope-face.ts";
+import { writeEverywhere, writesEverywhereByDefault } from "./outbound/everywhere.ts";
+import { installStop } from "./outbound/stop.ts";
 import type { Verdict } from "./policy/destinations.ts";
 import type { ConversionOptions } from "./scope/conversion-options.ts";
 import { attachedScope, scopeOwnedBy } from "./scope/finding.ts";
 import type { AssignOptions, Scope } from "./scope/public-scope.ts";
+import type { RequestScope } from "./scope/request-scope.ts";
 import type { Attribution } from "./telemetry/meter.ts";
 
 /** How a meter is made. */
@@ -29,14 +35,6 @@ export interface ExperimentMeterOptions {
   readonly schemaUrl?: string;
   /** `"primary"` (default) measures once, with the flat pair; `"each"` once per unforced assignment. */
   readonly attribution?: Attribution;
-}
-
-/** Where the adapters find the instance. */
-export const INSTANCE: unique symbol = Symbol.for("otel-experiments.instance.v1");
-
-/** What adapters take: what `createExperiments` returns, whatever its registry. */
-export interface ExperimentsHandle {
-  readonly [INSTANCE]: object;
 }
 
 /** The experiments of one service. */
@@ -119,23 +117,26 @@ export interface Experiments<R extends Registry = Registry, F extends Fields = F
 export function createExperiments<const R extends Registry = Registry, const F extends Fields = Fields>(
   options: ExperimentsOptions<R, F>,
 ): Experiments<R, F> {
-  const instance = new Instance(options);
+  const compiled = compileOptions(options);
+  const instance = new Instance(compiled, installStop(compiled.policy));
+  if (writesEverywhereByDefault()) instance.beforeClose(writeEverywhere(compiled.policy));
   const opener: CarrierOpener = (baggage, header, outer) => readCarried(instance, () => baggage, header, outer);
   carrierOpeners().add(opener);
+  const current = (): Scope => faceOf(instance, instance.current());
   const experiments: Experiments = {
     [INSTANCE]: instance,
-    variant: (key) => instance.current().variant(key),
-    record: (key, variant) => instance.current().record(key, variant),
-    assign: (key, subject, given) => instance.current().assign(key, subject, given),
-    use: (key) => instance.current().use(key),
-    expose: (key) => instance.current().expose(key),
-    convert: (name, given) => instance.current().convert(name, given),
+    variant: (key) => current().variant(key),
+    record: (key, variant) => current().record(key, variant),
+    assign: (key, subject, given) => current().assign(key, subject, given),
+    use: (key) => current().use(key),
+    expose: (key) => current().expose(key),
+    convert: (name, given) => current().convert(name, given),
     replace: (registry) => instance.replace(registry),
-    current: () => instance.current(),
-    of: (request) => scopeOf(instance, request),
+    current,
+    of: (request) => faceOf(instance, scopeOf(instance, request)),
     fields: Object.freeze({
-      get: (name) => instance.current().fields.get(name),
-      set: (name, value) => instance.current().fields.set(name, value),
+      get: (name) => fieldOf(instance, instance.current(), name),
+      set: (name, value) => setField(instance, instance.current(), name, value),
     } satisfies FieldAccess),
     meter: (name, meterOptions) => createMeter(instance, name, meterOptions),
     inject: (carrier, injectOptions) => injectBaggage(instance, carrier, injectOptions),
@@ -151,22 +152,8 @@ export function createExperiments<const R extends Registry = Registry, const F e
   return Object.freeze(experiments) as unknown as Experiments<R, F>;
 }
 
-/**
- * What `createExperiments` made, behind the public object.
- *
- * @throws ExperimentConfigError for anything else
- */
-export function instanceOf(experiments: ExperimentsHandle): Instance {
-  const instance: unknown = experiments?.[INSTANCE];
-  if (typeof instance !== "object" || instance === null) {
-    throw new ExperimentConfigError("ERR_OPTIONS", "the experiments are missing; give what createExperiments returns");
-  }
-  // why: another copy of this package may have made it, so the class is no proof
-  return instance as Instance;
-}
-
 /** Frameworks wrap node:http's request: Fastify as `raw`, Koa's context and node:http's response as `req`. */
-function scopeOf(instance: Instance, request: object): Scope {
+function scopeOf(instance: Instance, request: object): RequestScope {
   try {
     for (const candidate of [request, Reflect.get(request, "raw"), Reflect.get(request, "req")] as readonly unknown[]) {
       const scope = typeof candidate === "object" && candidate !== null ? attachedScope(candidate) : undefined;
@@ -176,7 +163,7 @@ function scopeOf(instance: Instance, request: object): Scope {
   } catch (error) {
     advise("no-request", `of(${show(request)}) was called with what is no request`, error);
   }
-  return instance.outside;
+  return instance.emptyScope;
 }
 
 function createMeter(instance: Instance, name: string, options: ExperimentMeterOptions = {}): Meter {
@@ -188,7 +175,10 @@ function createMeter(instance: Instance, name: string, options: ExperimentMeterO
       `attribution is ${show(attribution)}; write "primary" or "each"`,
     );
   }
-  return instance.meter({ name, version, options: schemaUrl === undefined ? undefined : { schemaUrl } }, attribution);
+  return instance.meters.get(
+    { name, version, options: schemaUrl === undefined ? undefined : { schemaUrl } },
+    attribution,
+  );
 }
 
 function explain(instance: Instance, url: string | URL): Verdict {

@@ -24,10 +24,10 @@ export {
   createExperiments,
   type ExperimentMeterOptions,
   type Experiments,
-  type ExperimentsHandle,
 } from "./experiments.ts";
 export type { FieldAccess, FieldName, Fields, FieldValueOf } from "./fields/field.ts";
 export type { Caller, HeaderGetter } from "./http/shapes.ts";
+export type { ExperimentsHandle } from "./instance/handle.ts";
 export type { ExperimentsOptions } from "./instance/options.ts";
 export type { PropagateTo, Verdict } from "./policy/destinations.ts";
 export type { TrustInbound } from "./policy/trust.ts";

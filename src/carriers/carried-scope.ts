@@ -63,7 +63,7 @@ export async function runEachCarried<M>(
   );
   checkRunOptions(instance, "runEach(messages, options, fn)", options, ["carrier", "trusted"]);
   if (typeof options?.carrier !== "function") {
-    instance.mistake(
+    instance.report(
       "ERR_CARRIER",
       `runEach(…, { carrier: ${show(options?.carrier)} }, …) does not say where a message has its headers; write carrier: (message) => message.headers`,
     );
@@ -84,7 +84,7 @@ function checkFunction(fn: unknown, message: string): void {
 function checkRunOptions(instance: Instance, call: string, options: unknown, names: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
     if (options === undefined || options === null) return;
-    instance.mistake(
+    instance.report(
       "ERR_OPTION_VALUE",
       `${call} got ${show(options)} as options; write an object with ${names.join(", ")}`,
     );
@@ -92,7 +92,7 @@ function checkRunOptions(instance: Instance, call: string, options: unknown, nam
   }
   const unknown = unknownOption(options, names);
   if (unknown === undefined) return;
-  instance.mistake("ERR_UNKNOWN_OPTION", `the option ${show(unknown)} of ${call} is unknown; ${thereAre(names)}`);
+  instance.report("ERR_UNKNOWN_OPTION", `the option ${show(unknown)} of ${call} is unknown; ${thereAre(names)}`);
 }
 
 /** The scope of a message or a job. */
@@ -119,7 +119,7 @@ function openCarried(
   const trust = trustOf(instance, options?.trusted);
   const given = isCarrier(carrier) ? carrier : undefined;
   if (given === undefined && carrier !== undefined && carrier !== null) {
-    instance.mistake("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
+    instance.report("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
   }
   const outer = outerFor(instance);
   if (given === undefined) return new CarriedScope(instance, outer);
@@ -136,7 +136,7 @@ export function readCarried(
 ): RequestScope {
   const scope = new CarriedScope(instance, outer);
   try {
-    instance.refreshMeters();
+    instance.meters.refresh();
     const line = baggage();
     if (line !== "") receive(scope, readReceived(instance, line, { header, peer: undefined }, trust));
   } catch (error) {
@@ -149,7 +149,7 @@ export function readCarried(
 function trustOf(instance: Instance, trusted: unknown): Trust | undefined {
   if (trusted === undefined) return undefined;
   if (typeof trusted !== "boolean") {
-    instance.mistake("ERR_OPTION_VALUE", `trusted is ${show(trusted)}, which counts as no; write true or false`);
+    instance.report("ERR_OPTION_VALUE", `trusted is ${show(trusted)}, which counts as no; write true or false`);
   }
   return { trusts: () => trusted === true, mend: () => "the option trusted of run says so" };
 }

@@ -1,6 +1,6 @@
 import { type Attributes, type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
-import { claimSpan } from "../inbound/server-span.ts";
+import { claimServerSpan } from "../scope/claiming.ts";
 import { extractionIn } from "../scope/extraction.ts";
 import { noteScope, scopesOf } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -23,7 +23,7 @@ export function claimConsumerSpan(scope: RequestScope): void {
     const span: (Span & ReadableSpan) | undefined = trace.getActiveSpan();
     if (span === undefined || !isOf(span, SpanKind.CONSUMER)) return;
     // It may have started as a span of the request around it.
-    if (claimSpan(scope, span)) noteScope(span, scope);
+    if (claimServerSpan(scope, span)) noteScope(span, scope);
   });
 }
 
@@ -35,7 +35,7 @@ export function claimExtracted(span: ReadableSpan, parent: Context): boolean {
   if (!isOf(span, SpanKind.SERVER) && !isOf(span, SpanKind.CONSUMER)) return false;
   const scopes = scopesOf(extractionIn(parent)?.scope());
   for (const scope of scopes.toReversed()) {
-    if (scope.serverSpan === undefined) claimSpan(scope, span as Span); // why: what an SDK starts is a span of the API
+    if (scope.serverSpan === undefined) claimServerSpan(scope, span as Span); // why: what an SDK starts is a span of the API
   }
   return scopes.length > 0;
 }

@@ -25,7 +25,7 @@ export interface InjectOptions {
 export function injectBaggage<C extends Carrier>(instance: Instance, carrier: C, options: InjectOptions): C {
   const target = targetOf(instance, options?.to);
   if (!isCarrier(carrier)) {
-    instance.mistake(
+    instance.report(
       "ERR_CARRIER",
       `inject(${show(carrier)}, …) has no carrier; give it the message's headers, such as {}`,
     );
@@ -38,10 +38,10 @@ export function injectBaggage<C extends Carrier>(instance: Instance, carrier: C,
 /** Undefined for what is no destination, to which nothing goes. */
 function targetOf(instance: Instance, to: unknown): Target | undefined {
   const queue = typeof to === "string" ? queueName(to) : undefined;
-  if (queue !== undefined) return { allowedBy: ({ destinations }) => destinations.allowsQueue(queue) };
+  if (queue !== undefined) return { allowedBy: (destinations) => destinations.allowsQueue(queue) };
   const url = to instanceof URL ? to : typeof to === "string" ? URL.parse(to) : null;
   if (url !== null && url.protocol !== "queue:") return Destination.of(url);
-  instance.mistake(
+  instance.report(
     "ERR_DESTINATION",
     `inject(…, { to: ${show(to)} }) names no destination; write "queue:NAME" or a URL`,
   );
@@ -60,7 +60,7 @@ function fill(instance: Instance, carrier: Carrier, target: Target | undefined):
     writeEntry(carrier, BAGGAGE, entry, text);
   }
   baggage.recordSize();
-  if (target !== undefined && !target.allowedBy(instance.policy) && instance.current().own.text !== "") {
+  if (target !== undefined && !target.allowedBy(instance.policy.destinations) && instance.current().own.text !== "") {
     mention("no-destination", "the variant was not put into a carrier, since propagateTo does not name where it goes");
   }
 }

@@ -1,7 +1,14 @@
-import type { StandingField } from "../scope/scope-fields.ts";
-import type { ExperimentCounters } from "../telemetry/counters.ts";
 import type { CompiledField, CompiledFields } from "./compiled-fields.ts";
+import type { FieldValue } from "./field.ts";
 import { looksSensitive } from "./sensitive-values.ts";
+
+/** A value that a request has. */
+export interface StandingField {
+  readonly field: CompiledField;
+  readonly value: FieldValue;
+  /** As it is written, before it is percent-encoded: equal values are the same text. */
+  readonly text: string;
+}
 
 /** What a text on the wire means for a field, or why it does not count. */
 export function readField(field: CompiledField, text: string): StandingField | "malformed" | "sensitive" {
@@ -17,7 +24,7 @@ export function readField(field: CompiledField, text: string): StandingField | "
  */
 export function readFields(
   declared: CompiledFields,
-  counters: ExperimentCounters,
+  reject: (reason: "malformed" | "sensitive" | "duplicate") => void,
   members: readonly string[],
 ): readonly StandingField[] {
   const fields = new Map<string, StandingField>();
@@ -26,7 +33,7 @@ export function readFields(
     const field = declared.get(name);
     if (field === undefined) continue;
     const read = fields.has(name) ? "duplicate" : readField(field, members[i + 1] ?? "");
-    if (typeof read === "string") counters.reject(read);
+    if (typeof read === "string") reject(read);
     else fields.set(name, read);
   }
   return [...fields.values()];

@@ -1,6 +1,7 @@
 import { context, type Tracer, trace } from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
 import type { Instance } from "../instance/instance.ts";
+import { convert } from "../instance/outcomes.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { Failures } from "./failures.ts";
 import type { FlowTelemetry } from "./flow-telemetry.ts";
@@ -74,12 +75,12 @@ export class FlowRun {
   }
 
   end(ending: Ending): void {
-    const { telemetry, converts } = this.plan;
+    const { instance, telemetry, converts } = this.plan;
     const { operation } = this.part;
     const { status, failure, step } = this.#judge(this.part, ending);
     if (status === "success" && converts !== undefined) {
       attempt("flow", "the conversion of a flow was refused", () =>
-        operation.inScope(() => operation.scope.convert(converts)),
+        operation.inScope(() => convert(instance, operation.scope, converts, undefined)),
       );
     }
     const blame = step === undefined ? {} : { [telemetry.failureStep]: step };

@@ -29,7 +29,7 @@ export class FlowTelemetry {
     this.status = `${flow}.status`;
     this.failureStep = `${flow}.failure_step`;
     this.steps = stepNamesOf(instance, flow);
-    const meter = instance.meter({ name: SCOPE_NAME, version: VERSION, options: undefined }, attribution);
+    const meter = instance.meters.get({ name: SCOPE_NAME, version: VERSION, options: undefined }, attribution);
     this.#completed = meter.createCounter(`${flow}.completed`, {
       unit: "{flow}",
       description: `How often the flow ${flow} ended, by its status.`,

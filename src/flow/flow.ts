@@ -1,7 +1,7 @@
 import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { show } from "../checks/show.ts";
-import { type ExperimentsHandle, instanceOf } from "../experiments.ts";
+import { type ExperimentsHandle, instanceOf } from "../instance/handle.ts";
 import type { Attribution } from "../telemetry/meter.ts";
 import { type FlowPlan, FlowRun } from "./flow-run.ts";
 import { FlowTelemetry } from "./flow-telemetry.ts";

@@ -66,7 +66,7 @@ export class Operation {
 
   /** This instance's. */
   get scope(): RequestScope {
-    return scopeOwnedBy(this.#instance, this.#scopes) ?? this.#instance.outside;
+    return scopeOwnedBy(this.#instance, this.#scopes) ?? this.#instance.emptyScope;
   }
 
   /** Where OpenTelemetry's context is lost and the scope is not, the request's span is still known. */

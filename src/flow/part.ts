@@ -1,13 +1,18 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Context, context, createContextKey } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import type { FlowRun } from "./flow-run.ts";
+import type { Failures } from "./failures.ts";
 import type { Interruption } from "./interruption.ts";
 import type { Operation } from "./operation.ts";
 
+/** The flow that a part belongs to. */
+interface RunningFlow {
+  readonly failures: Failures;
+}
+
 /** A part of a flow that runs: the flow itself, or one of its steps. */
 export class Part {
-  readonly run: FlowRun;
+  readonly run: RunningFlow;
   /** The step's name; undefined for the flow itself. */
   readonly name: string | undefined;
   /** What it is a part of: a part of the same flow, or for a flow itself the step of another one. */
@@ -19,7 +24,7 @@ export class Part {
   readonly #context: Context;
 
   constructor(
-    run: FlowRun,
+    run: RunningFlow,
     name: string | undefined,
     around: Part | undefined,
     operation: Operation,

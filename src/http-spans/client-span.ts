@@ -1,6 +1,5 @@
 import { type Attributes, type Context, type Histogram, type Span, SpanStatusCode } from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
-import type { RequestScope } from "../scope/request-scope.ts";
 import { LateInstrument } from "../telemetry/late-instrument.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { DURATION_BOUNDARIES, errorMessage, errorType } from "./http-attributes.ts";
@@ -28,8 +27,8 @@ export interface Beginning {
   readonly span: Span | undefined;
   /** The call's context, with the span in it: what the measurement is made in. */
   readonly active: Context;
-  /** Whose flat pair the measurement has. */
-  readonly scope: RequestScope | undefined;
+  /** The scope whose flat pair the measurement has. */
+  readonly scope: { readonly attributes: Attributes } | undefined;
   /** What the measurement says of the request. */
   readonly measured: Attributes;
 }

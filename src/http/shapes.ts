@@ -38,3 +38,11 @@ export interface HttpExchange {
   /** Puts a `Set-Cookie` line in the place of an earlier one for the same cookie. False once the headers are sent. */
   readonly setCookie?: (name: string, line: string) => boolean;
 }
+
+/** How a request ended. */
+export interface RequestOutcome {
+  /** The status that was sent; undefined if the connection broke before one was. */
+  readonly status?: number | undefined;
+  /** The error or its name that broke the response off; undefined if the response was sent as a whole. */
+  readonly error?: unknown;
+}

@@ -35,6 +35,6 @@ export function bindEmitter(
 }
 
 /** In OpenTelemetry's context of a server span of ours, too; an instrumentation's own binds the emitters by itself. */
-function withinSpan<T>({ served }: RequestScope, fn: () => T): T {
-  return served === undefined ? fn() : served.within(fn);
+function withinSpan<T>({ selfMeasured }: RequestScope, fn: () => T): T {
+  return selfMeasured === undefined ? fn() : selfMeasured.within(fn);
 }

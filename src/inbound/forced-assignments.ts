@@ -21,13 +21,13 @@ export function forcedAssignments(
   caller: Caller,
   url: string | undefined,
 ): readonly CompiledAssignment[] {
-  const { options, registry, counters } = instance;
+  const { options, catalog, counters } = instance;
   const read = attempt("override", "an override could not be read", () =>
     options.overrides?.read({ header: caller.header, url }),
   );
   if (read === undefined) return [];
   const refuse = (reason: OverrideRefusal | "unknown" | "inside", why: string): void => {
-    counters.refuseOverride(reason);
+    counters.rejectOverride(reason);
     mention("override", `an override was ignored: ${why}`);
   };
   if (typeof read === "string") {
@@ -40,10 +40,9 @@ export function forcedAssignments(
   }
   const assignments: CompiledAssignment[] = [];
   for (const [key, variant] of read) {
-    const declared = registry?.get(key);
-    if (registry !== undefined && declared?.assignments.has(variant) !== true)
-      refuse("unknown", "it names an experiment or a variant that is not declared");
-    else assignments.push(instance.compile({ key, id: declared?.id, variant, forced: true }));
+    if (catalog.has(key, variant)) {
+      assignments.push(catalog.compile({ key, id: catalog.declared.get(key)?.id, variant, forced: true }));
+    } else refuse("unknown", "it names an experiment or a variant that is not declared");
   }
   return assignments;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Arrival } from "./open-request.ts";
+import type { Arrival } from "./arrival.ts";
 
 /** What a framework adds to what node:http shows. */
 export type ArrivalDetails = Pick<Arrival, "native" | "route" | "serverSpan" | "setCookie" | "url">;

@@ -1,62 +1,20 @@
 import { Socket } from "node:net";
 import { advise } from "../checks/diagnostics.ts";
-import type { Caller, HeaderGetter, HttpExchange } from "../http/shapes.ts";
+import type { Caller, RequestOutcome } from "../http/shapes.ts";
 import { missServerSpan } from "../http-spans/missing-server-span.ts";
-import type { RequestOutcome } from "../http-spans/served-request.ts";
-import type { DescribedRequest } from "../http-spans/server-attributes.ts";
 import type { Instance } from "../instance/instance.ts";
+import { faceOf } from "../instance/scope-face.ts";
 import { readReceived, receive } from "../propagation/received.ts";
 import { takeSelfCall } from "../propagation/self-calls.ts";
 import { scopeStorage } from "../scope/current.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "../scope/finding.ts";
-import type { Scope } from "../scope/public-scope.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
-import { bindEmitter, type Emitter } from "./emitters.ts";
+import type { AnsweringResponse, Arrival, OpenRequest } from "./arrival.ts";
+import { bindEmitter } from "./emitters.ts";
 import { forcedAssignments } from "./forced-assignments.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import { serveRequest } from "./serve-request.ts";
-import type { SpanFinder } from "./server-span.ts";
-
-/** What an adapter tells of a request. */
-export interface Arrival extends DescribedRequest, HttpExchange {
-  /** By lower-case name. */
-  readonly header: HeaderGetter;
-  /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
-  readonly peer: string | undefined;
-  /** The request itself: the scope is noted on it and found by it, also where async context is gone. */
-  readonly request: Emitter & DescribedRequest["request"];
-  /** Its `finish` ends a server span of ours, its `close` the scope too. */
-  readonly response: Emitter & AnsweringResponse;
-  /** What the framework hands to its handlers, where it has no request as `req` or `raw`: the scope is found by it too. */
-  readonly native?: object | undefined;
-  /** The framework's route, asked for when the response is over. A template such as `/users/:id`, never a path. */
-  readonly route?: (() => string | undefined) | undefined;
-  /** For frameworks whose plugin makes the server span itself. */
-  readonly serverSpan?: SpanFinder | undefined;
-}
-
-/** What we ask of a response that is over. */
-export interface AnsweringResponse {
-  readonly statusCode?: number | undefined;
-  readonly headersSent?: boolean | undefined;
-  /** False at the `finish` that HTTP/2 in Node emits also for a stream that broke off. */
-  readonly writableEnded?: boolean | undefined;
-  /** What the response was destroyed with. */
-  readonly errored?: unknown;
-}
-
-/** A request that is being served. */
-export interface OpenRequest {
-  readonly scope: Scope;
-  /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
-  readonly run: <T>(fn: () => T) => T;
-  /**
-   * Ends the request where its response emits no `finish` and no `close`. Idempotent; the first outcome wins, the
-   * events' too.
-   */
-  readonly end: (outcome: RequestOutcome) => void;
-}
 
 /**
  * Opens the scope of a request: reads what a trusted caller sent, finds the server span, binds the emitters. Again on
@@ -68,7 +26,7 @@ export function openRequest(instance: Instance, arrival: Arrival, options: Compi
   serveRequest(scope, arrival, options);
   // Several instances on one request form a chain, and all of them are to be found from its latest scope.
   return {
-    scope,
+    scope: faceOf(instance, scope),
     run: (fn) => runInScope(attachedScope(arrival.request) ?? scope, fn),
     end: (outcome) => endRequest(attachedScope(arrival.request) ?? scope, outcome),
   };
@@ -80,7 +38,7 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
     attachScope(arrival.request, scope);
     if (arrival.native !== undefined) attachScope(arrival.native, scope);
     scope.exchange = arrival;
-    instance.refreshMeters();
+    instance.meters.refresh();
     const baggage = baggageOf(instance, arrival);
     if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(arrival)));
     if (instance.options.overrides !== undefined) {
@@ -124,11 +82,12 @@ function bindEmitters({ request, response }: Arrival): void {
       if (event !== "finish" && event !== "close") return undefined;
       const scope = attachedScope(request);
       if (scope === undefined) return undefined;
-      if (event === "finish" && (scope.served === undefined || response.writableEnded === false)) return undefined;
+      if (event === "finish" && (scope.selfMeasured === undefined || response.writableEnded === false))
+        return undefined;
       // Listeners of `close` may still answer, in vain.
       const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
       return () =>
-        event === "finish" ? scope.served?.end(outcome) : endRequest(attachedScope(request) ?? scope, outcome);
+        event === "finish" ? scope.selfMeasured?.end(outcome) : endRequest(attachedScope(request) ?? scope, outcome);
     });
   } catch (error) {
     advise("inbound", "the events of a request could not be bound to its scope", error);
@@ -144,9 +103,9 @@ function brokenOff({ headersSent, statusCode, errored }: AnsweringResponse): Req
 
 /** Idempotent. The scopes still propagate; only the server span is left alone from here on. */
 function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
-  latest.served?.end(outcome);
+  latest.selfMeasured?.end(outcome);
   for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
-    if (!scope.ended && scope.lacksServerSpan && !scope.hasServerSpan) missServerSpan();
+    if (!scope.ended && scope.lacksServerSpan) missServerSpan();
     scope.end();
   }
 }

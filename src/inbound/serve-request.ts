@@ -2,14 +2,14 @@ import { type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
 import { advise } from "../checks/diagnostics.ts";
 import { createServerSpan } from "../http-spans/created-server-span.ts";
-import { ServedRequest } from "../http-spans/served-request.ts";
+import { UninstrumentedRequest } from "../http-spans/uninstrumented-request.ts";
 import { scopeStorage } from "../scope/current.ts";
 import { attachedScope, attachScope, metricPairOf } from "../scope/finding.ts";
 import { contextWithoutOwn } from "../scope/own-context.ts";
-import type { RequestScope } from "../scope/request-scope.ts";
+import type { RequestScope, SelfMeasured } from "../scope/request-scope.ts";
+import type { Arrival } from "./arrival.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
-import type { Arrival } from "./open-request.ts";
-import { claimServerSpan } from "./server-span.ts";
+import { findServerSpan } from "./server-span.ts";
 
 /**
  * Gives a request its server span: an instrumentation's, the framework plugin's, or, where the option says so and there
@@ -17,26 +17,26 @@ import { claimServerSpan } from "./server-span.ts";
  * for an instance that comes later.
  */
 export function serveRequest(scope: RequestScope, arrival: Arrival, options: CompiledInboundOptions): void {
-  const { served } = scope;
-  if (served !== undefined) {
-    joinServed(scope, served);
+  const { selfMeasured } = scope;
+  if (selfMeasured !== undefined) {
+    joinMeasured(scope, selfMeasured);
     return;
   }
-  if (scope.hasServerSpan) return;
+  if (scope.serverSpan !== undefined) return;
   const active = context.active();
-  const source = claimServerSpan(scope, arrival.serverSpan, active);
+  const source = findServerSpan(scope, arrival.serverSpan, active);
   // Who ignores a request suppresses the tracing of it.
   if (source === "instrumentation" || isTracingSuppressed(active)) return;
   if (options.createsServerSpan) takeOver(scope, arrival, options, source === "another request");
-  else if (source === undefined) scope.lacksServerSpan = true;
+  else if (source === undefined) scope.missServerSpan();
 }
 
 /** A later instance on a request that is ours already. */
-function joinServed(scope: RequestScope, served: ServedRequest): void {
-  if (scope.hasServerSpan || served.span === undefined) return;
-  served.refine(cleanerFor(scope));
-  attachScope(served.span, scope);
-  scope.claim(served.span);
+function joinMeasured(scope: RequestScope, request: SelfMeasured): void {
+  if (scope.serverSpan !== undefined || request.span === undefined) return;
+  request.refine(cleanerFor(scope));
+  attachScope(request.span, scope);
+  scope.claim(request.span);
 }
 
 function takeOver(scope: RequestScope, arrival: Arrival, options: CompiledInboundOptions, isInjected: boolean): void {
@@ -52,14 +52,14 @@ function takeOver(scope: RequestScope, arrival: Arrival, options: CompiledInboun
     pair: () => metricPairOf(attachedScope(request) ?? scope),
   };
   if (scope.serverSpan !== undefined) {
-    scope.serve(new ServedRequest(sources, undefined, scope.serverSpan));
+    scope.measureSelf(new UninstrumentedRequest(sources, undefined, scope.serverSpan));
     return;
   }
   // In its own scope, so that what looks at a span when it starts does not see the scope of an outer request.
   const created = scopeStorage().run(scope, () => createServerSpan(arrival, isInjected, cleanerFor(scope)));
-  const served = new ServedRequest(sources, created);
+  const measured = new UninstrumentedRequest(sources, created);
   if (created !== undefined) attachScope(created.span, scope);
-  scope.serve(served);
+  scope.measureSelf(measured);
 }
 
 /** What the propagator reads goes past trust. */

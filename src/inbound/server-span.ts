@@ -1,7 +1,7 @@
 import { type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { advise } from "../checks/diagnostics.ts";
-import { attachedScope, attachScope, scopesOf } from "../scope/finding.ts";
+import { claimServerSpan } from "../scope/claiming.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /** How a framework's plugin shows the server span that it made itself, where no HTTP instrumentation did. */
@@ -14,11 +14,11 @@ export type SpanFinder = () => Span | undefined;
 export type SpanSource = "instrumentation" | "framework" | "another request";
 
 /**
- * Finds the server span of a request: the one in OpenTelemetry's RPC metadata, which is not the active span behind a
+ * Finds and claims the server span of a request: the one in OpenTelemetry's RPC metadata, which is not the active span behind a
  * framework's instrumentation; else the framework plugin's own; else the active one, where somebody made it a SERVER span
  * without saying so to others. A span that another live request has claimed stays its.
  */
-export function claimServerSpan(
+export function findServerSpan(
   scope: RequestScope,
   frameworkSpan: SpanFinder | undefined,
   active: Context,
@@ -28,7 +28,7 @@ export function claimServerSpan(
     const plugins = metadata === undefined ? frameworkSpan?.() : undefined;
     const span = metadata?.span ?? plugins ?? activeServerSpan(active);
     if (span === undefined) return undefined;
-    if (!claimSpan(scope, span)) return "another request";
+    if (!claimServerSpan(scope, span)) return "another request";
     return span === plugins ? "framework" : "instrumentation";
   } catch (error) {
     advise("span", "the server span could not be found", error);
@@ -36,21 +36,7 @@ export function claimServerSpan(
   }
 }
 
-/** Makes a span the one that stands for a scope, unless a live one of another request has it. */
-export function claimSpan(scope: RequestScope, span: Span): boolean {
-  const isTaken = scopesOf(attachedScope(span)).some((claimant) => !claimant.ended && !isOuterOf(claimant, scope));
-  if (isTaken) return false;
-  attachScope(span, scope);
-  scope.claim(span);
-  return true;
-}
-
 function activeServerSpan(active: Context): Span | undefined {
   const span: (Span & { readonly kind?: SpanKind }) | undefined = trace.getSpan(active);
   return span?.kind === SpanKind.SERVER && span.isRecording() ? span : undefined;
-}
-
-function isOuterOf(candidate: RequestScope, scope: RequestScope): boolean {
-  for (let outer = scope.outer; outer !== undefined; outer = outer.outer) if (outer === candidate) return true;
-  return false;
 }

@@ -1,8 +1,8 @@
 import type { CompiledExperiment } from "../assignment/registry.ts";
 import { compileRegistry } from "../assignment/registry.ts";
-import { INSTANCE } from "../experiments.ts";
 import { type CompiledField, compileFields } from "../fields/compiled-fields.ts";
 import { isField } from "../fields/field.ts";
+import { INSTANCE } from "../instance/handle.ts";
 import type { Instance } from "./instance.ts";
 import { DEFAULT_PREFIX } from "./options.ts";
 
@@ -42,9 +42,9 @@ export interface Declarations {
 export function declarationsOf(value: unknown): Declarations | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (INSTANCE in value) {
-    const { registry, options } = value[INSTANCE] as Instance; // why: what createExperiments puts there
+    const { catalog, options } = value[INSTANCE] as Instance; // why: what createExperiments puts there
     return {
-      experiments: describeRegistry(registry?.values() ?? [], options.reader.prefix),
+      experiments: describeRegistry(catalog.declared.values(), options.reader.prefix),
       fields: [...options.fields.values()].map(describeField),
     };
   }

@@ -32,7 +32,7 @@ export function depart(instance: Instance, spans: boolean, called: CalledRequest
   const writer = scope.own.text === "" ? undefined : writerOf(instance, scope);
   if (call === undefined) return writer;
   const ticket = ticketOfCall(call);
-  const { retain } = instance.egress;
+  const { retain } = instance.stop;
   return {
     ticket: writer === undefined ? ticket : `${writer.ticket},${ticket}`,
     scope: call,
@@ -57,7 +57,7 @@ function writerOf(instance: Instance, scope: RequestScope): Departure {
       if (existing !== null) baggage.add(existing);
       return baggage.text;
     },
-    retain: instance.egress.retain,
+    retain: instance.stop.retain,
     run: rememberScope(),
   };
 }

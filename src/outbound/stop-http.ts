@@ -11,7 +11,7 @@ import { TICKET_HEADER } from "./tickets.ts";
 export const HTTP_CREATED = "http.client.request.created";
 
 /** Takes own members off a request of node:http, and writes those of the ticket's scope where they may go. */
-export function guardHttpRequest(message: unknown): void {
+export function stopHttpRequest(message: unknown): void {
   // why: the channel's contract, documented by Node under "http.client.request.created"
   const { request } = message as { readonly request: ClientRequest };
   if (request.headersSent) guardMadeBlock(request);

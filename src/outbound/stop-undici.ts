@@ -28,7 +28,7 @@ interface UndiciRequest {
 }
 
 /** Puts the one `baggage` line on a request, and keeps it one when more is added. */
-export function guardUndiciRequest(message: unknown): void {
+export function stopUndiciRequest(message: unknown): void {
   const request = requestOf(message);
   const lines: string[] = [];
   const tickets: string[] = [];

@@ -1,25 +1,17 @@
 import diagnosticsChannel from "node:diagnostics_channel";
 import { attempt } from "../checks/diagnostics.ts";
-import type { EgressPolicy } from "../policy/egress-policy.ts";
+import type { EgressPolicy, StopHold } from "../policy/egress-policy.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { processWide } from "../process-wide.ts";
 import { noteUndiciSocket, UNDICI_SEND_HEADERS } from "../propagation/self-calls.ts";
-import { guardHttpRequest, HTTP_CREATED } from "./stop-http.ts";
-import { guardUndiciRequest, UNDICI_CREATE } from "./stop-undici.ts";
-
-/** An instance's hold on the process-wide stop. The last one to let go takes the subscriptions back. */
-export interface EgressHold {
-  /** Keeps the policy in force until the result is called, also when the instance is closed meanwhile. */
-  readonly retain: () => () => void;
-  /** Idempotent. */
-  readonly release: () => void;
-}
+import { HTTP_CREATED, stopHttpRequest } from "./stop-http.ts";
+import { stopUndiciRequest, UNDICI_CREATE } from "./stop-undici.ts";
 
 /** Ends the subscriptions to the diagnostics channels; undefined while there are none. */
 const subscription = processWide("stop.v1", (): { end: (() => void) | undefined } => ({ end: undefined }));
 
 /** Puts a policy in force for every outgoing request of the process. */
-export function enforce(policy: EgressPolicy): EgressHold {
+export function installStop(policy: EgressPolicy): StopHold {
   let holds = 0;
   const retain = (): (() => void) => {
     if (holds === 0) putInForce(policy);
@@ -52,8 +44,8 @@ function lift(policy: EgressPolicy): void {
 
 function subscribe(): () => void {
   const guards = [
-    [UNDICI_CREATE, guarded(guardUndiciRequest)],
-    [HTTP_CREATED, guarded(guardHttpRequest)],
+    [UNDICI_CREATE, guarded(stopUndiciRequest)],
+    [HTTP_CREATED, guarded(stopHttpRequest)],
     [UNDICI_SEND_HEADERS, guarded(noteUndiciSocket)],
   ] as const;
   for (const [channel, guard] of guards) diagnosticsChannel.subscribe(channel, guard);

@@ -1,9 +1,9 @@
-import type { EgressPolicy } from "./egress-policy.ts";
+import type { Destinations } from "./destinations.ts";
 
 /** Where something goes that carries baggage: a request, a message, a call. */
 export interface Target {
-  /** Whether an instance's own members may go there. */
-  allowedBy(policy: EgressPolicy): boolean;
+  /** Whether own members may go there. */
+  allowedBy(destinations: Destinations): boolean;
 }
 
 /** Where one outgoing request goes. It is taken apart only if somebody asks: most requests have nothing of ours. */
@@ -33,7 +33,7 @@ export class Destination implements Target {
     return url === null ? undefined : Destination.of(url);
   }
 
-  allowedBy({ destinations }: EgressPolicy): boolean {
+  allowedBy(destinations: Destinations): boolean {
     return destinations.allows(this);
   }
 

@@ -1,7 +1,6 @@
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { holds } from "../checks/predicate.ts";
 import { show } from "../checks/show.ts";
-import type { Destination } from "./destination.ts";
 
 /**
  * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
@@ -15,9 +14,16 @@ export interface Verdict {
   readonly reason: string;
 }
 
+/** An HTTP destination as a client names it. */
+interface NamedDestination {
+  readonly origin: string;
+  /** Undefined if origin and path make no URL. */
+  readonly url: URL | undefined;
+}
+
 /** The compiled list. Origins are compared whole, never by a part of their text. */
 export interface Destinations {
-  allows(destination: Destination): boolean;
+  allows(destination: NamedDestination): boolean;
   /** By the name behind `queue:`, which is compared whole. */
   allowsQueue(name: string): boolean;
   explain(url: URL): Verdict;
@@ -79,7 +85,7 @@ export function compileDestinations(entries: unknown): Destinations {
       return { allowed: true, reason: "a predicate of propagateTo allows it" };
     return no(namesNobody ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
   };
-  const allows = (destination: Destination): boolean => {
+  const allows = (destination: NamedDestination): boolean => {
     if (origins.has(destination.origin)) return true;
     if (namesNobody) return false;
     const { url } = destination;

@@ -11,3 +11,11 @@ export interface EgressPolicy {
   /** Whether the others' members go to every destination, or only where own ones may go. */
   readonly foreignBaggage: "everywhere" | "allowed-only";
 }
+
+/** An instance's hold on the process-wide stop. The last one to let go takes the subscriptions back. */
+export interface StopHold {
+  /** Keeps the policy in force until the result is called, also if the instance is closed meanwhile. */
+  readonly retain: () => () => void;
+  /** Idempotent. */
+  readonly release: () => void;
+}

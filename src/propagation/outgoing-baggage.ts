@@ -4,7 +4,8 @@ import { memberKey, splitMembers, writableMembers } from "../baggage/merge.ts";
 import type { Target } from "../policy/destination.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
 import { countMembers } from "../scope/own-budget.ts";
-import { OWN_NOTHING, type OwnMembersText, type RequestScope } from "../scope/request-scope.ts";
+import { EMPTY_LINE, type OwnLine } from "../scope/own-line.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
 
 /**
  * The one `baggage` line of one outgoing request. Whoever adds a line (the caller, OpenTelemetry once or twice), the
@@ -14,7 +15,7 @@ export class OutgoingBaggage {
   readonly #policies: Iterable<EgressPolicy>;
   readonly #keepsForeign: boolean;
   #writer: RequestScope | undefined;
-  #own: OwnMembersText = OWN_NOTHING;
+  #own: OwnLine = EMPTY_LINE;
   #foreign = "";
   /** The members of `#foreign`, once there is a second line. */
   #present: Set<string> | undefined;
@@ -34,7 +35,7 @@ export class OutgoingBaggage {
   ) {
     this.#policies = policies;
     for (const scope of scopes) {
-      if (destination?.allowedBy(scope.owner.policy) !== true) continue;
+      if (destination?.allowedBy(scope.owner.policy.destinations) !== true) continue;
       this.#own = this.#writer === undefined ? scope.own : joinOwn(this.#own, scope.own);
       this.#writer ??= scope;
     }
@@ -86,7 +87,7 @@ export class OutgoingBaggage {
 }
 
 /** Two instances may write one request. Where they know the same experiment or field, the one that was asked last counts. */
-function joinOwn(first: OwnMembersText, second: OwnMembersText): OwnMembersText {
+function joinOwn(first: OwnLine, second: OwnLine): OwnLine {
   const members = [...first.parts, ...second.parts];
   const parts = [...new Map(members.map((text) => [memberKey(text), text])).values()];
   return { text: parts.join(","), parts };
@@ -116,7 +117,7 @@ export function separate(line: string, policies: Iterable<Pick<EgressPolicy, "re
 function letsForeignGo(policies: Iterable<EgressPolicy>, destination: Target | undefined): boolean {
   for (const policy of policies) {
     if (policy.foreignBaggage === "everywhere") continue;
-    if (destination?.allowedBy(policy) !== true) return false;
+    if (destination?.allowedBy(policy.destinations) !== true) return false;
   }
   return true;
 }

@@ -1,8 +1,8 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
-import type { Instance } from "../instance/instance.ts";
 import { fitOwnMembers } from "../scope/own-budget.ts";
+import type { Receiver } from "./receiver.ts";
 
 /** What the members of one experiment say, before they are believed. */
 interface Draft {
@@ -18,11 +18,11 @@ interface Draft {
 }
 
 /** The assignments that a trusted caller's members are. Whatever does not count is counted by reason. */
-export function readAssignments(instance: Instance, parts: readonly string[]): readonly CompiledAssignment[] {
-  const { options, counters } = instance;
+export function readAssignments(receiver: Receiver, parts: readonly string[]): readonly CompiledAssignment[] {
+  const { options, counters } = receiver;
   const assignments: CompiledAssignment[] = [];
-  for (const draft of draftsOf(instance, parts)) {
-    const assignment = resolve(instance, draft);
+  for (const draft of draftsOf(receiver, parts)) {
+    const assignment = resolve(receiver, draft);
     if (assignment !== undefined) assignments.push(assignment);
   }
   if (assignments.length < 2) return assignments;
@@ -32,7 +32,7 @@ export function readAssignments(instance: Instance, parts: readonly string[]): r
 }
 
 /** In the order in which the experiments came. The members of one mostly stand side by side, so the last one is tried first. */
-function draftsOf({ registry, counters }: Instance, parts: readonly string[]): readonly Draft[] {
+function draftsOf({ catalog, counters }: Receiver, parts: readonly string[]): readonly Draft[] {
   const drafts: Draft[] = [];
   let byKey: Map<string, Draft> | undefined;
   let draft: Draft | undefined;
@@ -44,7 +44,7 @@ function draftsOf({ registry, counters }: Instance, parts: readonly string[]): r
       draft = byKey.get(key);
     }
     if (draft === undefined) {
-      const declared = registry?.get(key);
+      const declared = catalog.declared.get(key);
       if (declared !== undefined || isExperimentKey(key)) {
         draft = {
           key,
@@ -91,18 +91,18 @@ function apply(draft: Draft, field: string, value: string): boolean {
   }
 }
 
-function resolve({ options, registry, counters, compile }: Instance, draft: Draft): CompiledAssignment | undefined {
+function resolve({ options, catalog, counters }: Receiver, draft: Draft): CompiledAssignment | undefined {
   const { key, declared, id = declared?.id, variant, shared, forced, subject, members } = draft;
   if (variant === undefined) {
     counters.reject("orphan", members);
     return undefined;
   }
-  if (shared === undefined && options.dropsUnknown && registry !== undefined) {
+  if (shared === undefined && options.dropsUnknown && !catalog.has(key, variant)) {
     counters.reject("unknown", members);
     return undefined;
   }
   if (declared !== undefined && id !== declared.id) counters.reject("id_mismatch");
   else if (shared !== undefined && !forced && subject === undefined) return shared;
   const assignment = { key, id, variant, forced, ...(subject === undefined ? {} : { subject }) };
-  return compile(assignment, { subjectTravels: true });
+  return catalog.compile(assignment, { subjectTravels: true });
 }

@@ -1,12 +1,11 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { mention } from "../checks/diagnostics.ts";
-import { readFields } from "../fields/read-fields.ts";
+import { readFields, type StandingField } from "../fields/read-fields.ts";
 import type { Caller } from "../http/shapes.ts";
-import type { Instance } from "../instance/instance.ts";
 import type { Trust } from "../policy/trust.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
-import type { StandingField } from "../scope/scope-fields.ts";
 import { readAssignments } from "./read-assignments.ts";
+import type { Receiver } from "./receiver.ts";
 
 /** What of a `baggage` header counts. */
 export interface Received {
@@ -23,12 +22,12 @@ const NOTHING: Received = Object.freeze({ assignments: NONE, fields: NONE });
  * @param trust who says so, where it is not `trustInbound`
  */
 export function readReceived(
-  instance: Instance,
+  receiver: Receiver,
   header: string,
   caller: Caller,
-  trust: Trust = instance.options.trust,
+  trust: Trust = receiver.options.trust,
 ): Received {
-  const { options, counters } = instance;
+  const { options, counters } = receiver;
   const { parts, fields, malformed, overBudget, encoded } = options.reader.read(header);
   if (encoded > 0) counters.reject("encoded_key", encoded);
   if (malformed > 0) counters.reject("malformed", malformed);
@@ -43,8 +42,8 @@ export function readReceived(
     return NOTHING;
   }
   return {
-    assignments: parts.length === 0 ? NONE : readAssignments(instance, parts),
-    fields: fields.length === 0 ? NONE : readFields(options.fields, counters, fields),
+    assignments: parts.length === 0 ? NONE : readAssignments(receiver, parts),
+    fields: fields.length === 0 ? NONE : readFields(options.fields, (reason) => counters.reject(reason), fields),
   };
 }
 

@@ -10,8 +10,8 @@ export function runInScope<T>(scope: RequestScope, fn: () => T): T {
     const cleaned = contextWithoutOwn(scope.owner.policy.reader);
     return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
   };
-  const { served } = scope;
-  return served === undefined ? runCleaned() : served.within(runCleaned);
+  const { selfMeasured } = scope;
+  return selfMeasured === undefined ? runCleaned() : selfMeasured.within(runCleaned);
 }
 
 /**

@@ -2,7 +2,6 @@ import { type Attributes, type Counter, type Histogram, type Meter, ROOT_CONTEXT
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
 import { attempt } from "../checks/diagnostics.ts";
-import type { OverrideRefusal } from "../override/token.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
@@ -23,6 +22,20 @@ export type RejectionReason =
   | "unknown"
   | "over_limit"
   | "id_mismatch";
+
+/**
+ * Why an override does not count: its token is `malformed`, `tampered` with, `expired`, for another `audience`, or lives
+ * too long (`lifetime`). `unknown`: it names an experiment or a variant that is not declared. `inside`: its caller is
+ * trusted, and sends forced variants in the baggage.
+ */
+export type OverrideRejectionReason =
+  | "malformed"
+  | "tampered"
+  | "expired"
+  | "audience"
+  | "lifetime"
+  | "unknown"
+  | "inside";
 
 const METER: MeterIdentity = { name: SCOPE_NAME, version: VERSION, options: undefined };
 
@@ -89,7 +102,7 @@ export class ExperimentCounters {
     });
   }
 
-  refuseOverride(reason: OverrideRefusal | "unknown" | "inside"): void {
+  rejectOverride(reason: OverrideRejectionReason): void {
     attempt("meter", "a counter threw", () => this.#overrides.get()?.add(1, { reason }, ROOT_CONTEXT));
   }
 

@@ -1,15 +1,14 @@
 import type { Attributes } from "@opentelemetry/api";
 import { ATTR_EXPERIMENT_ID, type CompiledAssignment } from "../assignment/assignment.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
-import type { RequestScope } from "../scope/request-scope.ts";
 import { SCOPE_NAME } from "../version.ts";
-import { emitEvent } from "./events.ts";
+import { type EventScope, emitEvent } from "./events.ts";
 
 /**
  * Emits `feature_flag.evaluation`, as OpenTelemetry's conventions for feature flags have it: the experiment is the flag,
  * and this package is the provider of what counts. Never throws.
  */
-export function emitEvaluation(scope: RequestScope, assignment: CompiledAssignment, reason: EvaluationReason): void {
+export function emitEvaluation(scope: EventScope, assignment: CompiledAssignment, reason: EvaluationReason): void {
   const { key, id, variant } = assignment;
   emitEvent(scope, "feature_flag.evaluation", () => ({
     "feature_flag.key": key,

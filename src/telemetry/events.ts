@@ -1,14 +1,18 @@
-import type { Attributes, Context } from "@opentelemetry/api";
+import type { Attributes, Context, Span } from "@opentelemetry/api";
 import * as api from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
-import type { RequestScope } from "../scope/request-scope.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
+
+/** The request that an event belongs to. */
+export interface EventScope {
+  readonly serverSpan: Span | undefined;
+}
 
 /**
  * Emits an event of a request, in the request's own trace also where async context is gone. `attributes` is called only
  * if somebody takes the event. Never throws.
  */
-export function emitEvent(scope: RequestScope, name: string, attributes: () => Attributes): void {
+export function emitEvent(scope: EventScope, name: string, attributes: () => Attributes): void {
   attempt("event", `the event ${name} was refused`, () => {
     const logger = currentLogger();
     if (logger === undefined) return;
@@ -21,7 +25,7 @@ export function emitEvent(scope: RequestScope, name: string, attributes: () => A
 const SEVERITY_INFO = 9;
 
 /** The active context, with the request's server span where the active span is of another trace or there is none. */
-function contextOf({ serverSpan }: RequestScope): Context {
+function contextOf({ serverSpan }: EventScope): Context {
   const active = api.context.active();
   if (serverSpan === undefined) return active;
   const traceId = api.trace.getSpanContext(active)?.traceId;

@@ -1,10 +1,9 @@
 import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, type CompiledAssignment } from "../assignment/assignment.ts";
-import type { RequestScope } from "../scope/request-scope.ts";
 import { subjectAttributes } from "./evaluation-event.ts";
-import { emitEvent } from "./events.ts";
+import { type EventScope, emitEvent } from "./events.ts";
 
 /** Emits `experiment.exposure`: the variant made a difference to the subject. Never throws. */
-export function emitExposure(scope: RequestScope, assignment: CompiledAssignment): void {
+export function emitExposure(scope: EventScope, assignment: CompiledAssignment): void {
   const { key, id, variant } = assignment;
   emitEvent(scope, "experiment.exposure", () => ({
     "experiment.key": key,

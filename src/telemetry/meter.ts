@@ -10,9 +10,13 @@ import type {
   Observable,
   UpDownCounter,
 } from "@opentelemetry/api";
-import { ATTR_EXPERIMENT_ID, ATTR_EXPERIMENT_VARIANT, NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
+import {
+  ATTR_EXPERIMENT_ID,
+  ATTR_EXPERIMENT_VARIANT,
+  type CompiledAssignment,
+  NO_ASSIGNMENT_PAIR,
+} from "../assignment/assignment.ts";
 import { advise } from "../checks/diagnostics.ts";
-import type { RequestScope } from "../scope/request-scope.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 import { LateObservables } from "./late-observables.ts";
 
@@ -22,7 +26,18 @@ import { LateObservables } from "./late-observables.ts";
  */
 export type Attribution = "primary" | "each";
 
-type ScopeFinder = (active: Context | undefined) => RequestScope | undefined;
+/** The scope of a measurement, as far as a meter needs it. */
+interface MeasuredScope {
+  /** The bounded flat pair. */
+  readonly attributes: Attributes;
+  readonly compiled: readonly CompiledAssignment[];
+  /** The fields that have values. */
+  readonly knownFields: { attributes(signal: "metric"): Attributes | undefined } | undefined;
+}
+
+/** @param active the context that the caller gave; undefined for the active one */
+export type ScopeFinder = (active: Context | undefined) => MeasuredScope | undefined;
+
 type Measure = (value: number, attributes?: Attributes, active?: Context) => void;
 
 /**
@@ -132,7 +147,7 @@ function recorder(instrument: Histogram | Gauge): Measure {
 
 type MeasureScope = (
   measure: Measure,
-  scope: RequestScope | undefined,
+  scope: MeasuredScope | undefined,
   value: number,
   attributes: Attributes | undefined,
   active: Context | undefined,
@@ -154,7 +169,7 @@ const measureEach: MeasureScope = (measure, scope, value, attributes, active) =>
 };
 
 /** Adds the scope's fields for measurements to what the caller gives, which stands. */
-function withFields(attributes: Attributes | undefined, scope: RequestScope | undefined): Attributes | undefined {
+function withFields(attributes: Attributes | undefined, scope: MeasuredScope | undefined): Attributes | undefined {
   const fields = scope?.knownFields?.attributes("metric");
   if (fields === undefined) return attributes;
   return attributes === undefined ? fields : { ...fields, ...attributes };

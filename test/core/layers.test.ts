@@ -2,6 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { entries } from "../../package-entries.ts";
+import { always, doors, rooms } from "../project/rooms.ts";
 
 // The direction of the project, read from the files themselves, so that it holds without the linter too:
 // testing → adapters → src, cli → src, and src → nothing of ours, no framework and no SDK.
@@ -38,6 +39,11 @@ function importsIn(from: string, source: string): readonly Import[] {
     to: specifier.startsWith(".") ? posix.join(dirname(from), specifier) : specifier,
     typeOnly: type !== undefined,
   }));
+}
+
+/** The folder of `src` in which a file lies, or the file itself. */
+function roomOf(file: string): string {
+  return file.split("/")[1] ?? "";
 }
 
 function importsUnder(folder: string): readonly Import[] {
@@ -90,10 +96,49 @@ describe("src", () => {
     );
   });
 
-  test("LAY-03 has a codec that imports nothing but itself", () => {
-    const codec = imports.filter(({ from }) => from.startsWith("src/baggage/"));
-    expect(codec.length).toBeGreaterThan(5);
-    expect(breaches(codec, ({ to }) => to.startsWith("src/baggage/"))).toEqual([]);
+  test("LAY-03 imports down the floors alone, types included, and only where the table says so", () => {
+    const ours = imports.filter(({ to }) => to.startsWith("src/"));
+    expect(
+      breaches(ours, ({ from, to }) => {
+        const [source, target] = [roomOf(from), roomOf(to)];
+        if (source === target || always.includes(target)) return true;
+        const room = rooms[source];
+        if (room !== undefined) return room.imports.includes(target);
+        const floor = doors[source];
+        return floor !== undefined && (target in rooms || (doors[target] ?? Number.POSITIVE_INFINITY) < floor);
+      }),
+    ).toEqual([]);
+  });
+
+  test("LAY-09 has the folders and files of the table, on at most nine floors, and no arrow that is not used", () => {
+    const files = globSync("src/**/*.ts", { cwd: ROOT });
+    expect(new Set(files.map(roomOf))).toEqual(new Set([...Object.keys(rooms), ...Object.keys(doors), ...always]));
+    for (const [name, { floor, imports: lower }] of Object.entries(rooms)) {
+      for (const other of lower) expect(rooms[other]?.floor, `${name} -> ${other}`).toBeLessThan(floor);
+      const used = new Set(imports.filter(({ from }) => roomOf(from) === name).map(({ to }) => roomOf(to)));
+      expect(
+        lower.filter((other) => !used.has(other)),
+        `${name} does not use`,
+      ).toEqual([]);
+    }
+    const floors = [...Object.values(rooms).map(({ floor }) => floor), ...Object.values(doors)];
+    expect(Math.max(...floors)).toBeLessThanOrEqual(9);
+  });
+
+  test("LAY-10 has no circle of files, types included", () => {
+    const next = new Map<string, string[]>();
+    for (const { from, to } of imports) if (to.startsWith("src/")) next.set(from, [...(next.get(from) ?? []), to]);
+    const seen = new Map<string, "open" | "done">();
+    const circles: string[] = [];
+    const visit = (file: string, path: readonly string[]): void => {
+      if (seen.get(file) === "open") circles.push([...path.slice(path.indexOf(file)), file].join(" -> "));
+      if (seen.has(file)) return;
+      seen.set(file, "open");
+      for (const to of next.get(file) ?? []) visit(to, [...path, file]);
+      seen.set(file, "done");
+    };
+    for (const file of next.keys()) visit(file, []);
+    expect(circles).toEqual([]);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   ValueType,
 } from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
+import type { RequestOutcome } from "../http/shapes.ts";
 import { LateInstrument } from "../telemetry/late-instrument.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { type CreatedServerSpan, isWithin } from "./created-server-span.ts";
@@ -16,16 +17,8 @@ import { DURATION_BOUNDARIES, errorType, spanName } from "./http-attributes.ts";
 import { boundedRoute } from "./routes.ts";
 import { type DescribedRequest, durationAttributes, methodIn } from "./server-attributes.ts";
 
-/** How a request ended. */
-export interface RequestOutcome {
-  /** The status that was sent; undefined where the connection broke before one was. */
-  readonly status?: number | undefined;
-  /** What broke the response off, an error or its name; undefined where it was sent as a whole. */
-  readonly error?: unknown;
-}
-
 /** What a request is asked for when it has ended. */
-export interface ServedRequestSources {
+export interface UninstrumentedRequestSources {
   readonly described: DescribedRequest;
   /** The option `route`; it goes before what the framework says. */
   readonly namedRoute: () => unknown;
@@ -44,15 +37,15 @@ const duration = new LateInstrument<Histogram>({ name: SCOPE_NAME, version: VERS
 );
 
 /** A request that no HTTP instrumentation serves: its duration is ours to measure, and its SERVER span to end. */
-export class ServedRequest {
-  readonly #sources: ServedRequestSources;
+export class UninstrumentedRequest {
+  readonly #sources: UninstrumentedRequestSources;
   #created: CreatedServerSpan | undefined;
   readonly #span: Span | undefined;
   readonly #started = performance.now();
   #ended = false;
 
   /** @param foreign the SERVER span that the framework's plugin made and ends, where ours was not needed */
-  constructor(sources: ServedRequestSources, created: CreatedServerSpan | undefined, foreign?: Span) {
+  constructor(sources: UninstrumentedRequestSources, created: CreatedServerSpan | undefined, foreign?: Span) {
     this.#sources = sources;
     this.#created = created;
     this.#span = created?.span ?? foreign;

@@ -1,0 +1,106 @@
+import type { MistakeReporter } from "../checks/mistakes.ts";
+import { show } from "../checks/show.ts";
+import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment.ts";
+import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "./names.ts";
+import type { CompiledExperiment, CompiledRegistry } from "./registry.ts";
+import { UnregisteredAssignments } from "./unregistered.ts";
+
+/** How an assignment differs from a declared one. */
+interface AssignmentFlags {
+  /** Whether it is the fallback of an assigner that failed. */
+  readonly isFallback?: boolean;
+  /** Whether the recorded subject is passed on. */
+  readonly subjectTravels?: boolean;
+}
+
+/** The experiments that an instance knows at a time, and what follows from them. */
+export interface Catalog {
+  /** Those that are declared; empty without a registry. */
+  readonly declared: CompiledRegistry;
+  /** Whether an experiment with that key may have that variant. */
+  has(key: string, variant: string): boolean;
+  /** Whether a caller may name that key. @throws ExperimentUsageError in strict mode */
+  checkKey(key: unknown, report: MistakeReporter): boolean;
+  /** Whether a caller may name that variant of an experiment. @throws ExperimentUsageError in strict mode */
+  checkVariant(key: string, variant: unknown, report: MistakeReporter): boolean;
+  /** Everything that is written of an assignment; a declared one is shared by all requests. */
+  compile(assignment: Assignment, flags?: AssignmentFlags): CompiledAssignment;
+}
+
+/** @param registry undefined for an instance that declares no experiments, which takes every well-formed name */
+export function catalogOf(registry: CompiledRegistry | undefined, prefix: string): Catalog {
+  return registry === undefined ? new OpenCatalog(prefix) : new DeclaredCatalog(registry, prefix);
+}
+
+class DeclaredCatalog implements Catalog {
+  readonly declared: CompiledRegistry;
+  readonly #prefix: string;
+
+  constructor(registry: CompiledRegistry, prefix: string) {
+    this.declared = registry;
+    this.#prefix = prefix;
+  }
+
+  has(key: string, variant: string): boolean {
+    return this.declared.get(key)?.assignments.has(variant) === true;
+  }
+
+  checkKey(key: unknown, report: MistakeReporter): boolean {
+    if (typeof key === "string" && this.declared.has(key)) return true;
+    const keys = [...this.declared.keys()].join(", ");
+    return report("ERR_UNKNOWN_EXPERIMENT", `there is no experiment ${show(key)}; declared are ${keys}`);
+  }
+
+  checkVariant(key: string, variant: unknown, report: MistakeReporter): boolean {
+    const experiment = this.declared.get(key);
+    // A caller of ours may have sent an experiment that is declared elsewhere.
+    if (experiment === undefined) return checkName(variant, report);
+    if (typeof variant === "string" && experiment.assignments.has(variant)) return true;
+    const variants = [...experiment.assignments.keys()].join(", ");
+    return report("ERR_UNKNOWN_VARIANT", `${key} has no variant ${show(variant)}; declared are ${variants}`);
+  }
+
+  compile(
+    assignment: Assignment,
+    { isFallback = false, subjectTravels = false }: AssignmentFlags = {},
+  ): CompiledAssignment {
+    const experiment = this.declared.get(assignment.key);
+    const shared = experiment?.id === assignment.id ? experiment?.assignments.get(assignment.variant) : undefined;
+    const isPlain = !assignment.forced && !isFallback && assignment.subject === undefined;
+    if (shared !== undefined && isPlain) return shared;
+    const countable = shared !== undefined && !assignment.forced;
+    return compileAssignment(assignment, { prefix: this.#prefix, countable, isFallback, subjectTravels });
+  }
+}
+
+const NONE_DECLARED: CompiledRegistry = new Map<string, CompiledExperiment>();
+
+/** Without a registry, keys and variants are any that can stand on the wire. */
+class OpenCatalog implements Catalog {
+  readonly declared: CompiledRegistry = NONE_DECLARED;
+  readonly #assignments: UnregisteredAssignments;
+
+  constructor(prefix: string) {
+    this.#assignments = new UnregisteredAssignments(prefix);
+  }
+
+  has(key: string, variant: string): boolean {
+    return isExperimentKey(key) && isExperimentName(variant);
+  }
+
+  checkKey(key: unknown, report: MistakeReporter): boolean {
+    return isExperimentKey(key) || report("ERR_BAD_NAME", `the key ${show(key)} is not ${KEY_RULE}`);
+  }
+
+  checkVariant(_key: string, variant: unknown, report: MistakeReporter): boolean {
+    return checkName(variant, report);
+  }
+
+  compile(assignment: Assignment): CompiledAssignment {
+    return this.#assignments.get(assignment);
+  }
+}
+
+function checkName(variant: unknown, report: MistakeReporter): boolean {
+  return isExperimentName(variant) || report("ERR_BAD_NAME", `the variant ${show(variant)} is not ${NAME_RULE}`);
+}

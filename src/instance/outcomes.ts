@@ -1,0 +1,69 @@
+import type { CompiledAssignment } from "../assignment/assignment.ts";
+import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
+import { mention } from "../checks/diagnostics.ts";
+import { show } from "../checks/show.ts";
+import type { ConversionOptions } from "../scope/conversion-options.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+import { emitExposure } from "../telemetry/exposure-event.ts";
+import { type Instance, isEmptyScope, isKnownKey } from "./instance.ts";
+
+/** `Scope.expose`. @throws ExperimentUsageError in strict mode */
+export function expose(instance: Instance, scope: RequestScope, key: string): void {
+  if (!isKnownKey(instance, scope, key)) return;
+  if (isEmptyScope(instance, scope, `expose(${show(key)})`, "counts nobody")) return;
+  const assignment = scope.find(key);
+  if (assignment === undefined || !assignment.counts || !scope.outcomes.markExposed(key)) return;
+  instance.counters.exposed(assignment);
+  scope.annotate({ [`experiment.${key}.exposed`]: true });
+  emitExposure(scope, assignment);
+}
+
+/** `Scope.convert`. @throws ExperimentUsageError in strict mode */
+export function convert(
+  instance: Instance,
+  scope: RequestScope,
+  name: string,
+  options: ConversionOptions | undefined,
+): void {
+  const { value, experiment } = options ?? {};
+  if (!isExperimentName(name)) {
+    instance.report("ERR_BAD_NAME", `the conversion ${show(name)} is not ${NAME_RULE}`);
+    return;
+  }
+  if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
+    instance.report(
+      "ERR_CONVERSION_VALUE",
+      `the value of ${name} is ${show(value)}; write a finite number that is not negative, since no histogram takes one`,
+    );
+    return;
+  }
+  if (experiment !== undefined && !isKnownKey(instance, scope, experiment)) return;
+  if (isEmptyScope(instance, scope, `convert(${show(name)})`, "counts nothing")) return;
+  const concerned = scope.compiled.filter((one) => one.counts && concerns(scope, one, experiment));
+  if (concerned.length === 0) {
+    mention(
+      "no-exposure",
+      `the conversion ${name} counts for no experiment: none was used in this request, or what was is forced; use(key), or convert(name, { experiment })`,
+    );
+  }
+  const bounded = boundedName(name);
+  for (const assignment of concerned) {
+    instance.counters.converted(assignment, bounded, value);
+    scope.annotate(scope.outcomes.addConversion(assignment.key, name, value));
+  }
+}
+
+function concerns(scope: RequestScope, { key }: CompiledAssignment, experiment: string | undefined): boolean {
+  return experiment === undefined ? scope.outcomes.hasExposed(key) : key === experiment;
+}
+
+/** Names beyond this many in a process are counted as `other`, so that they bound the metric series. */
+const MAX_NAMES = 64;
+const names = new Set<string>();
+
+function boundedName(name: string): string {
+  if (names.has(name)) return name;
+  if (names.size >= MAX_NAMES) return "other";
+  names.add(name);
+  return name;
+}

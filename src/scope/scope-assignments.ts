@@ -1,0 +1,63 @@
+import type { Attributes } from "@opentelemetry/api";
+import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
+import { advise } from "../checks/diagnostics.ts";
+
+/** The assignments of one scope: they are added, never changed, and one of them is the flat pair's. */
+export class ScopeAssignments {
+  #compiled: readonly CompiledAssignment[];
+  #flat: CompiledAssignment | undefined;
+  #listed: readonly Assignment[] | undefined;
+
+  /** @param added at least one, each of another experiment */
+  constructor(added: readonly CompiledAssignment[], primary: string | undefined) {
+    this.#compiled = added;
+    this.#flat = chooseFlat(added, primary);
+  }
+
+  /** @param added at least one, each of an experiment that the scope does not know yet */
+  add(added: readonly CompiledAssignment[], primary: string | undefined): void {
+    this.#compiled = [...this.#compiled, ...added];
+    this.#listed = undefined;
+    this.#flat ??= chooseFlat(this.#compiled, primary);
+  }
+
+  /** With everything that is written of them, in the order in which they were added. */
+  get compiled(): readonly CompiledAssignment[] {
+    return this.#compiled;
+  }
+
+  /** As users see them. */
+  get listed(): readonly Assignment[] {
+    this.#listed ??= Object.freeze(this.#compiled.map(({ assignment }) => assignment));
+    return this.#listed;
+  }
+
+  /** The assignment of the flat pair; it never changes once it is known. */
+  get flat(): CompiledAssignment | undefined {
+    return this.#flat;
+  }
+
+  /** The bounded flat pair of measurements. */
+  get metricPair(): Attributes {
+    return this.#flat === undefined ? NO_ASSIGNMENT_PAIR : this.#flat.metricPair;
+  }
+
+  find(key: string): CompiledAssignment | undefined {
+    for (const assignment of this.#compiled) if (assignment.key === key) return assignment;
+    return undefined;
+  }
+}
+
+function chooseFlat(
+  compiled: readonly CompiledAssignment[],
+  primary: string | undefined,
+): CompiledAssignment | undefined {
+  if (primary !== undefined) return compiled.find(({ key }) => key === primary);
+  const [first, ...others] = compiled;
+  if (first === undefined || others.length === 0) return first;
+  advise(
+    "ambiguous-primary",
+    'a request has several experiments and no option says which one measurements show; set primary, or make the meter with attribution: "each"',
+  );
+  return others.reduce((least, other) => (other.key < least.key ? other : least), first);
+}

@@ -1,0 +1,28 @@
+import type { MeterIdentity } from "./late-instrument.ts";
+import { AttributedMeter, type Attribution, type ScopeFinder } from "./meter.ts";
+
+/** The meters of one instance: one for each identity, so that asking for a meter in a handler costs little. */
+export class Meters {
+  readonly #findScope: ScopeFinder;
+  readonly #meters = new Map<string, AttributedMeter>();
+
+  constructor(findScope: ScopeFinder) {
+    this.#findScope = findScope;
+  }
+
+  get(identity: MeterIdentity, attribution: Attribution): AttributedMeter {
+    const { name, version, options } = identity;
+    const id = JSON.stringify([name, version, options?.schemaUrl, attribution]);
+    let meter = this.#meters.get(id);
+    if (meter === undefined) {
+      meter = new AttributedMeter(identity, attribution, this.#findScope);
+      this.#meters.set(id, meter);
+    }
+    return meter;
+  }
+
+  /** Observable instruments have no call of their own by which they could notice a late MeterProvider. */
+  refresh(): void {
+    for (const meter of this.#meters.values()) meter.refresh();
+  }
+}
