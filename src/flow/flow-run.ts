@@ -26,7 +26,7 @@ export class FlowRun {
   readonly plan: FlowPlan;
   readonly failures: Failures;
   /** The flow itself. */
-  readonly part: Part;
+  readonly part: Part<FlowRun>;
   readonly #tracer: Tracer | undefined;
   /** The steps that run, in the order in which they began. */
   readonly #running: Part[] = [];
@@ -47,7 +47,7 @@ export class FlowRun {
     this.part = new Part(this, undefined, around, operation, interruption);
   }
 
-  beginStep(name: string, around: Part, interruption: Interruption): Part {
+  beginStep(name: string, around: Part, interruption: Interruption): Part<FlowRun> {
     const { instance, telemetry } = this.plan;
     const operation = new Operation({
       instance,
@@ -64,7 +64,7 @@ export class FlowRun {
   }
 
   /** @returns false where the step had ended before */
-  endStep(part: Part, name: string, ending: Ending): boolean {
+  endStep(part: Part<FlowRun>, name: string, ending: Ending): boolean {
     const { telemetry } = this.plan;
     if (part.operation.isOver) return false;
     const { status, failure } = this.#judge(part, ending);
@@ -97,7 +97,7 @@ export class FlowRun {
   }
 
   /** The step that began last among those that run. When none runs, the last one stays. */
-  #leave(part: Part): void {
+  #leave(part: Part<FlowRun>): void {
     const place = this.#running.lastIndexOf(part);
     const wasShown = place === this.#running.length - 1;
     this.#running.splice(place, 1);

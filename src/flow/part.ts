@@ -11,8 +11,8 @@ interface RunningFlow {
 }
 
 /** A part of a flow that runs: the flow itself, or one of its steps. */
-export class Part {
-  readonly run: RunningFlow;
+export class Part<Run extends RunningFlow = RunningFlow> {
+  readonly run: Run;
   /** The step's name; undefined for the flow itself. */
   readonly name: string | undefined;
   /** What it is a part of: a part of the same flow, or for a flow itself the step of another one. */
@@ -24,7 +24,7 @@ export class Part {
   readonly #context: Context;
 
   constructor(
-    run: RunningFlow,
+    run: Run,
     name: string | undefined,
     around: Part | undefined,
     operation: Operation,
@@ -56,10 +56,10 @@ export class Part {
    * Where a step belongs that this part's `step` makes: to the innermost step of the flow in whose function it is called.
    * Where async context is lost, to this part.
    */
-  innermost(): Part {
+  innermost(): Part<Run> {
     let part = parts.getStore();
     while (part !== undefined && part.run !== this.run) part = part.around;
-    return part?.isWithin(this) === true ? part : this;
+    return part?.isWithin(this) === true ? (part as Part<Run>) : this; // why: the loop left only a part of this run
   }
 
   /** The parent of what begins in this part: the user's own active span within it counts. */

@@ -2,6 +2,7 @@ import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
 import { advise } from "../checks/diagnostics.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
 import { show } from "../checks/show.ts";
+import type { FlowRun } from "./flow-run.ts";
 import { Interruption } from "./interruption.ts";
 import { OTHER_STEP } from "./names.ts";
 import type { Part } from "./part.ts";
@@ -44,14 +45,14 @@ export interface Step {
 }
 
 /** What makes steps of a part. */
-export function stepOf(part: Part): Step {
+export function stepOf(part: Part<FlowRun>): Step {
   return function step<T>(name: string, fn: (context: StepContext) => T, options?: StepOptions) {
     return runStep(part, name, fn, options ?? {});
   };
 }
 
 function runStep<T>(
-  bound: Part,
+  bound: Part<FlowRun>,
   name: string,
   fn: (context: StepContext) => T,
   options: StepOptions,
@@ -67,7 +68,7 @@ function runStep<T>(
 
 /** Settles once: with the function, or before it where it is interrupted. What the function comes to then is dropped. */
 function perform<T>(
-  bound: Part,
+  bound: Part<FlowRun>,
   name: string,
   fn: (context: StepContext) => T,
   { timeLimitMs, signal, evenIfAborted }: StepOptions,
