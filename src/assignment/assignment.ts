@@ -33,6 +33,8 @@ export interface CompiledAssignment {
   readonly metricPair: Attributes;
   /** Its members as they stand on the wire. */
   readonly members: string;
+  /** The list of this assignment alone: most requests have one, and share it. */
+  readonly alone: readonly CompiledAssignment[];
 }
 
 export const ATTR_EXPERIMENT_ID = "experiment.id";
@@ -70,7 +72,8 @@ export function compileAssignment(
     ...(forced ? { [`experiment.${key}.forced`]: true } : {}),
     ...(subject === undefined ? {} : { [`experiment.${key}.subject`]: subject }),
   });
-  return Object.freeze({
+  const alone: CompiledAssignment[] = [];
+  const compiled = Object.freeze({
     assignment: Object.freeze({ key, id, variant, forced, ...(subject === undefined ? {} : { subject }) }),
     key,
     id,
@@ -87,7 +90,11 @@ export function compileAssignment(
       ...(forced || isFallback ? [`${prefix}${key}.forced=1`] : []),
       ...(subject !== undefined && subjectTravels ? [`${prefix}${key}.subject=${subject}`] : []),
     ].join(","),
+    alone,
   });
+  alone.push(compiled);
+  Object.freeze(alone);
+  return compiled;
 }
 
 function pairOf(id: string | undefined, variant: string): Attributes {

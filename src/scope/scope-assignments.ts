@@ -10,7 +10,8 @@ export class ScopeAssignments {
 
   /** @param added at least one, each of another experiment */
   constructor(added: readonly CompiledAssignment[], primary: string | undefined) {
-    this.#compiled = added;
+    const [only] = added;
+    this.#compiled = added.length === 1 && only !== undefined ? only.alone : added;
     this.#flat = chooseFlat(added, primary);
   }
 
