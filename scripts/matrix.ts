@@ -7,8 +7,8 @@ import { existsSync, writeFileSync } from "node:fs";
 import { cp, symlink } from "node:fs/promises";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { type Exception, exceptionsOf, idOf } from "../test/matrix/exceptions.ts";
-import { major, versionIn } from "../test/matrix/majors.ts";
+import { type Exception, exceptionsOf, idOf } from "../test/system/matrix/exceptions.ts";
+import { major, versionIn } from "../test/system/matrix/majors.ts";
 import { runCommand, scratchFolder, stopOnSignals } from "./command.ts";
 import { installed, nodes, type PackageSet, relock, sdk2, workspaces } from "./package-set.ts";
 import { reportingTo, resultOf, type SuitesResult } from "./suites.ts";
@@ -173,7 +173,7 @@ async function runOne(combination: Combination, folder: string, binary: string):
   const { sdk, node } = combination;
   const version = execFileSync(binary, ["--version"], { encoding: "utf8" }).trim().slice(1);
   const file = join(scratch, `sdk-${sdk}-node-${node}.json`);
-  const config = "--config=test/matrix/vitest.config.ts";
+  const config = "--config=test/system/matrix/vitest.config.ts";
   const vitest = [binary, "node_modules/vitest/vitest.mjs", "run", config, ...reportingTo(file), ...files] as const;
   const started = performance.now();
   const code = await step(`the suites with SDK ${sdk} on Node ${version}`, () =>

@@ -19,18 +19,18 @@ export interface PackageSet {
 /** The Nodes that the matrix adds to the pinned one. */
 export const nodes: PackageSet = {
   name: "nodes",
-  lock: "test/matrix/nodes/package-lock.json",
-  files: () => ({ ".npmrc": read(".npmrc"), "package.json": read("test/matrix/nodes/package.json") }),
+  lock: "test/system/matrix/nodes/package-lock.json",
+  files: () => ({ ".npmrc": read(".npmrc"), "package.json": read("test/system/matrix/nodes/package.json") }),
 };
 
 /** The packages of the project with another line of OpenTelemetry's, which is all in which the set differs. */
 export const sdk2: PackageSet = {
   name: "sdk-2",
-  lock: "test/matrix/sdk-2/package-lock.json",
+  lock: "test/system/matrix/sdk-2/package-lock.json",
   files() {
     const { devDependencies, ...rest } = project();
     const { node: _, ...others } = devDependencies; // On which Node the set runs is not its own affair.
-    const line = JSON.parse(read("test/matrix/sdk-2/opentelemetry.json")) as Versions; // why: versions by name
+    const line = JSON.parse(read("test/system/matrix/sdk-2/opentelemetry.json")) as Versions; // why: versions by name
     const files: { [path: string]: string } = {
       ".npmrc": read(".npmrc"),
       "package.json": asText({ ...rest, devDependencies: { ...others, ...line } }),

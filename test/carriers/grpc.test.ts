@@ -6,7 +6,7 @@ import { GrpcInstrumentation } from "@opentelemetry/instrumentation-grpc";
 import { createExperiments } from "otel-experiments";
 import { ExperimentPropagator, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { experimentAttributes, startTracing } from "../inbound/harness/tracing.ts";
+import { experimentAttributes, startTracing } from "../support/tracing.ts";
 
 // gRPC over HTTP/2 on loopback: a job calls the cart, the cart calls the payment, each with a server of its own.
 

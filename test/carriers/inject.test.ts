@@ -11,9 +11,9 @@ import {
   type Registry,
 } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
-import { type DiagLog, recordDiag } from "../core/diag-log.ts";
-import { openRequest } from "../core/opened-request.ts";
-import { PointReader } from "../core/point-reader.ts";
+import { type DiagLog, recordDiag } from "../support/diag.ts";
+import { openRequest } from "../support/opened-request.ts";
+import { PointReader } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
 
 const REGISTRY: Registry = {

@@ -13,8 +13,8 @@ import { request as undiciRequest } from "undici";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
-import { PointReader } from "../core/point-reader.ts";
-import { startTracing } from "../inbound/harness/tracing.ts";
+import { PointReader } from "../support/points.ts";
+import { startTracing } from "../support/tracing.ts";
 
 // HTTP with the propagator on: instrumentations write whatever a propagator says, whoever is called.
 

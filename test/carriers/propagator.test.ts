@@ -35,9 +35,9 @@ import {
 } from "otel-experiments";
 import { ExperimentPropagator, type ExperimentPropagatorOptions, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type DiagLog, recordDiag } from "../core/diag-log.ts";
-import { openRequest } from "../core/opened-request.ts";
-import { PointReader } from "../core/point-reader.ts";
+import { type DiagLog, recordDiag } from "../support/diag.ts";
+import { openRequest } from "../support/opened-request.ts";
+import { PointReader } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
 
 const REGISTRY: Registry = {

@@ -11,11 +11,11 @@ import {
   inboundContract,
 } from "otel-experiments/testing";
 import { describe, expect, test } from "vitest";
-import { expressHarness } from "./harness/express.ts";
-import { fastifyHarness } from "./harness/fastify.ts";
-import { honoHarness } from "./harness/hono.ts";
-import { koaHarness } from "./harness/koa.ts";
-import { nodeHarness } from "./harness/node.ts";
+import { expressHarness } from "../support/frameworks/express.ts";
+import { fastifyHarness } from "../support/frameworks/fastify.ts";
+import { honoHarness } from "../support/frameworks/hono.ts";
+import { koaHarness } from "../support/frameworks/koa.ts";
+import { nodeHarness } from "../support/frameworks/node.ts";
 
 const harnesses: readonly InboundHarness[] = [
   nodeHarness,

@@ -5,9 +5,9 @@ import { ExperimentConfigError } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { afterAll, describe, expect, test } from "vitest";
 import { send, WireConnection } from "../../testing/wire/client.ts";
-import { fastifyOtel } from "./harness/fastify-otel.ts";
-import { startTracing } from "./harness/tracing.ts";
-import { closed, EXPRESS_VARIANT, type Trusting, trusting } from "./harness/trusting.ts";
+import { fastifyOtel } from "../support/frameworks/fastify-otel.ts";
+import { startTracing } from "../support/tracing.ts";
+import { closed, EXPRESS_VARIANT, type Trusting, trusting } from "./trusting.ts";
 
 const tracing = startTracing([]);
 

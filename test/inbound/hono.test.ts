@@ -8,8 +8,8 @@ import { expect, expectTypeOf, test } from "vitest";
 import { latestScope, scopesOf } from "../../src/scope/finding.ts";
 import type { RequestScope } from "../../src/scope/request-scope.ts";
 import { send } from "../../testing/wire/client.ts";
-import { listen } from "./harness/listening.ts";
-import { closed, EXPRESS_VARIANT, trusting } from "./harness/trusting.ts";
+import { listen } from "../support/listening.ts";
+import { closed, EXPRESS_VARIANT, trusting } from "./trusting.ts";
 
 const BAGGAGE = { baggage: "experiment.checkout.variant=express" };
 

@@ -5,8 +5,8 @@ import { nodeExperiments } from "otel-experiments/node";
 import supertest from "supertest";
 import { expect, test } from "vitest";
 import { send, WireConnection } from "../../testing/wire/client.ts";
-import { listen } from "./harness/listening.ts";
-import { EXPRESS_VARIANT, trusting } from "./harness/trusting.ts";
+import { listen } from "../support/listening.ts";
+import { EXPRESS_VARIANT, trusting } from "./trusting.ts";
 
 test("NO-01 gives back what the handler gives back, and throws and rejects with what it does", async () => {
   const experiments = trusting();

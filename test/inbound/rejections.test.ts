@@ -1,8 +1,8 @@
 import { createExperiments, type ExperimentsOptions } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Measuring, startMeasuring } from "./harness/measuring.ts";
-import { nodeHarness } from "./harness/node.ts";
-import { exchangeRaw } from "./harness/raw-exchange.ts";
+import { nodeHarness } from "../support/frameworks/node.ts";
+import { type Measuring, startMeasuring } from "../support/measuring.ts";
+import { exchangeRaw } from "../support/raw-exchange.ts";
 
 const REGISTRY = {
   checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },

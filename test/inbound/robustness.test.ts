@@ -27,14 +27,14 @@ import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { send, type WireRequest } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { type BeforeMount, expressHarness } from "./harness/express.ts";
-import { fastifyHarness } from "./harness/fastify.ts";
-import { fastifyOtel } from "./harness/fastify-otel.ts";
-import { requireExpress, requireFastify, requireKoa } from "./harness/frameworks.ts";
-import { koaHarness } from "./harness/koa.ts";
-import { listen } from "./harness/listening.ts";
-import { nodeHarness } from "./harness/node.ts";
-import { startTracing } from "./harness/tracing.ts";
+import { type BeforeMount, expressHarness } from "../support/frameworks/express.ts";
+import { fastifyHarness } from "../support/frameworks/fastify.ts";
+import { fastifyOtel } from "../support/frameworks/fastify-otel.ts";
+import { koaHarness } from "../support/frameworks/koa.ts";
+import { nodeHarness } from "../support/frameworks/node.ts";
+import { requireExpress, requireFastify, requireKoa } from "../support/frameworks/required.ts";
+import { listen } from "../support/listening.ts";
+import { startTracing } from "../support/tracing.ts";
 
 const FAULT = "a fault of the telemetry";
 

@@ -9,7 +9,7 @@ import { request as request6 } from "undici-6";
 import { request as request7 } from "undici-7";
 import { afterEach, describe, expect, test } from "vitest";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { listen } from "./harness/listening.ts";
+import { listen } from "../support/listening.ts";
 
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

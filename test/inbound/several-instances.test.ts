@@ -4,7 +4,7 @@ import { expressExperiments } from "otel-experiments/express";
 import { nodeExperiments } from "otel-experiments/node";
 import { afterAll, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
-import { listen } from "./harness/listening.ts";
+import { listen } from "../support/listening.ts";
 
 const checkout = createExperiments({ trustInbound: true, prefix: "checkout." });
 const search = createExperiments({ trustInbound: true, prefix: "search." });

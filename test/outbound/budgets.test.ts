@@ -10,9 +10,9 @@ import nodeFetch from "node-fetch";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
 const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });

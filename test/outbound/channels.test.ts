@@ -2,8 +2,8 @@ import diagnosticsChannel from "node:diagnostics_channel";
 import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const { experiments, serve, close } = await openStage({ propagateTo: [allowed.origin] });

@@ -5,9 +5,9 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
-import type { Interceptor } from "./harness/undici.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import type { Interceptor } from "../support/clients/undici.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const CHANNELS = ["undici:request:create", "http.client.request.created"] as const;
 

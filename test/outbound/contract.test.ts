@@ -6,7 +6,7 @@ import {
   outboundContract,
 } from "otel-experiments/testing";
 import { describe, expect, test } from "vitest";
-import { outboundHarnesses } from "./harness/all.ts";
+import { outboundHarnesses } from "../support/clients/all.ts";
 
 const harnesses = outboundHarnesses();
 

@@ -3,10 +3,10 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { request } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { startNetwork } from "./egress/network.ts";
-import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { startNetwork } from "../support/network.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const denied = await startRedirectingServer();

@@ -1,7 +1,7 @@
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const denied = await startRedirectingServer();

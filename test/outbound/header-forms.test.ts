@@ -4,9 +4,9 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { rawHandler } from "./raw-handler.ts";
-import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { rawHandler } from "../support/clients/raw-handler.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const { experiments, serve, close } = await openStage({ primary: "checkout", propagateTo: [allowed.origin] });

@@ -7,7 +7,7 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { Agent, request } from "undici";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
-import { arrivals, go, own, startRedirectingServer } from "./service-stage.ts";
+import { arrivals, go, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const one = await startRedirectingServer();
 const two = await startRedirectingServer();

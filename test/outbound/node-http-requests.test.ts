@@ -2,9 +2,9 @@ import http from "node:http";
 import nodeFetch from "node-fetch";
 import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { startNetwork } from "./egress/network.ts";
-import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
+import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
+import { startNetwork } from "../support/network.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const denied = await startRedirectingServer();

@@ -20,8 +20,8 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { headerValues, type WireMessage } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { enable, startTelemetry } from "./egress/telemetry.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { enable, startTelemetry } from "../support/client-instrumentations.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const INBOUND = [

@@ -10,8 +10,8 @@ import { request } from "undici";
 import { afterAll, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { listen } from "../inbound/harness/listening.ts";
-import { arrivals, openStage, own } from "./service-stage.ts";
+import { listen } from "../support/listening.ts";
+import { arrivals, openStage, own } from "../support/service-stage.ts";
 
 const collector = await startWireServer();
 const { experiments, serve, close } = await openStage({ propagateTo: [collector.origin] });

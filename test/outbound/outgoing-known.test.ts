@@ -11,11 +11,11 @@ import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
-import { startDisorderlyServer } from "./disorderly-server.ts";
-import { interleave, type Tally, tallyByWay, type Way } from "./harness/interleaving.ts";
-import type { Interceptor } from "./harness/undici.ts";
-import { openStage, own } from "./service-stage.ts";
-import { type Undici, undiciMajors } from "./undici-majors.ts";
+import { interleave, type Tally, tallyByWay, type Way } from "../support/clients/interleaving.ts";
+import type { Interceptor } from "../support/clients/undici.ts";
+import { type Undici, undiciMajors } from "../support/clients/undici-majors.ts";
+import { startDisorderlyServer } from "../support/disorderly-server.ts";
+import { openStage, own } from "../support/service-stage.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 

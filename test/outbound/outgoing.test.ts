@@ -10,9 +10,9 @@ import { Agent, MockAgent, request, fetch as undiciFetch } from "undici";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const denied = await startRedirectingServer();

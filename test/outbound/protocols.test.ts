@@ -9,9 +9,9 @@ import { Agent, EventSource, interceptors, MockAgent, request, WebSocket } from 
 import * as undici7 from "undici-7";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { selfSigned } from "./egress/self-signed.ts";
-import { arrivals, go, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { type Undici, undiciMajors } from "./undici-majors.ts";
+import { type Undici, undiciMajors } from "../support/clients/undici-majors.ts";
+import { selfSigned } from "../support/self-signed.ts";
+import { arrivals, go, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const plain = http2.createServer();
 const secure = http2.createSecureServer(selfSigned());

@@ -3,9 +3,9 @@ import https from "node:https";
 import tls from "node:tls";
 import { experimentFetch } from "otel-experiments/fetch";
 import { afterAll, expect, test } from "vitest";
-import { startNetwork } from "./egress/network.ts";
-import { SHOWS_DESTINATION } from "./node-http.ts";
-import { arrivals, openStage, own } from "./service-stage.ts";
+import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
+import { startNetwork } from "../support/network.ts";
+import { arrivals, openStage, own } from "../support/service-stage.ts";
 
 const network = await startNetwork();
 const { experiments, serve, close } = await openStage({ propagateTo: ["https://secure.shop.internal"] });

@@ -7,8 +7,8 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { ticketedScopes } from "../../src/outbound/tickets.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { arrivals, openStage, own, startRedirectingServer } from "./service-stage.ts";
-import { undiciMajors } from "./undici-majors.ts";
+import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { arrivals, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
 const { experiments, service, serve, close } = await openStage({ propagateTo: [allowed.origin] });

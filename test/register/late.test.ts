@@ -9,9 +9,9 @@ import { createExperiments } from "otel-experiments";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { decorateOpenTelemetry } from "../../adapters/sdk/register/decoration.ts";
 import { readSettings } from "../../adapters/sdk/register/settings.ts";
-import { type DiagLog, recordDiag } from "../core/diag-log.ts";
-import { openRequest } from "../core/opened-request.ts";
-import { PointReader } from "../core/point-reader.ts";
+import { type DiagLog, recordDiag } from "../support/diag.ts";
+import { openRequest } from "../support/opened-request.ts";
+import { PointReader } from "../support/points.ts";
 
 // What was given out before we came: by the SDK's providers, and by others.
 

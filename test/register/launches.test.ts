@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { send, type WireRequest } from "../../testing/wire/client.ts";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
-import { SHOWS_DESTINATION } from "../outbound/node-http.ts";
+import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
 import { LAUNCHES } from "./launches.ts";
 import { type EndedShop, exportTo, type InstalledShop, installShop, ShopProcess } from "./shop-process.ts";
 import { type Received, startTelemetryReceiver, type TelemetryReceiver } from "./telemetry-receiver.ts";

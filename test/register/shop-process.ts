@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { copyFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { type PackedPackage, packPackage } from "../package/packed-package.ts";
+import { type PackedPackage, packPackage } from "../support/packed-package.ts";
 import type { TelemetryReceiver } from "./telemetry-receiver.ts";
 
 /** What the shop's own modules and OpenTelemetry's auto-instrumentation are resolved to. */

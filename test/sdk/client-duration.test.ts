@@ -8,10 +8,10 @@ import { withExperiments } from "otel-experiments/sdk";
 import { afterAll, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { PointReader } from "../core/point-reader.ts";
-import { expressHarness } from "../inbound/harness/express.ts";
-import { requireExpress } from "../inbound/harness/frameworks.ts";
-import { startTracing } from "../inbound/harness/tracing.ts";
+import { expressHarness } from "../support/frameworks/express.ts";
+import { requireExpress } from "../support/frameworks/required.ts";
+import { PointReader } from "../support/points.ts";
+import { startTracing } from "../support/tracing.ts";
 import { pairOf } from "./measuring.ts";
 
 // What the HTTP instrumentation measures of node:http's clients is measured in the caller's own context, so that a View

@@ -13,10 +13,10 @@ import { attachedScope } from "../../src/scope/finding.ts";
 import type { RequestScope } from "../../src/scope/request-scope.ts";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { expressHarness } from "../inbound/harness/express.ts";
-import { requireExpress } from "../inbound/harness/frameworks.ts";
-import { startTracing } from "../inbound/harness/tracing.ts";
-import { type Undici, undiciMajors } from "../outbound/undici-majors.ts";
+import { type Undici, undiciMajors } from "../support/clients/undici-majors.ts";
+import { expressHarness } from "../support/frameworks/express.ts";
+import { requireExpress } from "../support/frameworks/required.ts";
+import { startTracing } from "../support/tracing.ts";
 
 const REQUESTS = 60;
 const CREATED = "undici:request:create";

@@ -12,10 +12,10 @@ import type * as NodeAdapter from "otel-experiments/node";
 import type * as Sdk from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { send } from "../../testing/wire/client.ts";
-import { recordDiag } from "../core/diag-log.ts";
-import { PointReader, pointsOf } from "../core/point-reader.ts";
-import { listen } from "../inbound/harness/listening.ts";
-import { type PackedPackage, packPackage } from "../package/packed-package.ts";
+import { recordDiag } from "../support/diag.ts";
+import { listen } from "../support/listening.ts";
+import { type PackedPackage, packPackage } from "../support/packed-package.ts";
+import { PointReader, pointsOf } from "../support/points.ts";
 import { countsOf } from "./measuring.ts";
 
 // npm installs a package twice where two versions are asked for, and @opentelemetry/api has an ESM and a CommonJS build:

@@ -19,12 +19,12 @@ import type * as Pino from "pino";
 import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type * as Winston from "winston";
 import { send } from "../../testing/wire/client.ts";
-import { recordDiag } from "../core/diag-log.ts";
-import { openRequest } from "../core/opened-request.ts";
-import { expressHarness } from "../inbound/harness/express.ts";
-import { requireExpress } from "../inbound/harness/frameworks.ts";
-import { experimentAttributes, startTracing } from "../inbound/harness/tracing.ts";
-import { logs } from "../matrix/logs-api.ts";
+import { recordDiag } from "../support/diag.ts";
+import { expressHarness } from "../support/frameworks/express.ts";
+import { requireExpress } from "../support/frameworks/required.ts";
+import { logs } from "../support/logs-api.ts";
+import { openRequest } from "../support/opened-request.ts";
+import { experimentAttributes, startTracing } from "../support/tracing.ts";
 
 const REGISTRY = {
   checkout: { id: "checkout_1", variants: ["control", "express"] },

@@ -12,9 +12,9 @@ import {
 import { createExperiments, ExperimentConfigError } from "otel-experiments";
 import { experimentViews, withExperiments } from "otel-experiments/sdk";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { recordDiag } from "../core/diag-log.ts";
-import { openRequest } from "../core/opened-request.ts";
-import { PointReader } from "../core/point-reader.ts";
+import { recordDiag } from "../support/diag.ts";
+import { openRequest } from "../support/opened-request.ts";
+import { PointReader } from "../support/points.ts";
 import { MEANS, measured, pairOf, setGlobal } from "./measuring.ts";
 
 const REGISTRY = {

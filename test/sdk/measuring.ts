@@ -6,7 +6,7 @@ import {
   type ViewOptions,
 } from "@opentelemetry/sdk-metrics";
 import { experimentViews, withExperiments } from "otel-experiments/sdk";
-import { type Point, PointReader } from "../core/point-reader.ts";
+import { type Point, PointReader } from "../support/points.ts";
 
 /** One of the ways to have the pair on measurements that are not ours. */
 export interface Means {

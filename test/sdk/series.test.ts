@@ -1,8 +1,8 @@
 import { type Meter, metrics } from "@opentelemetry/api";
 import { createExperiments, type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { afterEach, describe, expect, test } from "vitest";
-import { openRequest } from "../core/opened-request.ts";
-import { pointsOf } from "../core/point-reader.ts";
+import { openRequest } from "../support/opened-request.ts";
+import { pointsOf } from "../support/points.ts";
 import { countsOf, MEANS, type Means, measured, setGlobal } from "./measuring.ts";
 
 const REQUESTS = 100_000;

@@ -4,12 +4,12 @@ import { createExperiments, type Experiments } from "otel-experiments";
 import type { InboundHarness } from "otel-experiments/testing";
 import { describe, expect, test } from "vitest";
 import { WireConnection } from "../../testing/wire/client.ts";
-import type { PointReader } from "../core/point-reader.ts";
-import { expressHarness } from "../inbound/harness/express.ts";
-import { fastifyHarness } from "../inbound/harness/fastify.ts";
-import { requireExpress, requireFastify, requireKoa } from "../inbound/harness/frameworks.ts";
-import { koaHarness } from "../inbound/harness/koa.ts";
-import { nodeHarness } from "../inbound/harness/node.ts";
+import { expressHarness } from "../support/frameworks/express.ts";
+import { fastifyHarness } from "../support/frameworks/fastify.ts";
+import { koaHarness } from "../support/frameworks/koa.ts";
+import { nodeHarness } from "../support/frameworks/node.ts";
+import { requireExpress, requireFastify, requireKoa } from "../support/frameworks/required.ts";
+import type { PointReader } from "../support/points.ts";
 import { MEANS, type Measured, measured, pairOf } from "./measuring.ts";
 
 const REQUESTS = 600;

@@ -1,7 +1,7 @@
 import { context } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
-import { requireHttp } from "../inbound/harness/frameworks.ts";
+import { requireHttp } from "../support/frameworks/required.ts";
 import { describeServerDuration } from "./server-duration-cases.ts";
 
 // Without a TracerProvider: the instrumentation measures, and its spans are nobody's.

@@ -1,7 +1,7 @@
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { AlwaysOffSampler } from "@opentelemetry/sdk-trace";
 import { ExperimentSpanProcessor } from "otel-experiments/sdk";
-import { startTracing } from "../inbound/harness/tracing.ts";
+import { startTracing } from "../support/tracing.ts";
 import { describeServerDuration } from "./server-duration-cases.ts";
 
 const instrumentation = new HttpInstrumentation();

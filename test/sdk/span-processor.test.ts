@@ -15,11 +15,11 @@ import { createExperiments, ExperimentConfigError, type Experiments } from "otel
 import { ExperimentSpanProcessor, type ExperimentSpanProcessorOptions } from "otel-experiments/sdk";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
-import { recordDiag } from "../core/diag-log.ts";
-import { openRequest } from "../core/opened-request.ts";
-import { expressHarness } from "../inbound/harness/express.ts";
-import { requireExpress, requireFastify } from "../inbound/harness/frameworks.ts";
-import { experimentAttributes, isServerSpan, startTracing } from "../inbound/harness/tracing.ts";
+import { recordDiag } from "../support/diag.ts";
+import { expressHarness } from "../support/frameworks/express.ts";
+import { requireExpress, requireFastify } from "../support/frameworks/required.ts";
+import { openRequest } from "../support/opened-request.ts";
+import { experimentAttributes, isServerSpan, startTracing } from "../support/tracing.ts";
 
 const REGISTRY = {
   checkout: { id: "checkout_1", variants: ["control", "express"] },

@@ -12,7 +12,7 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import { map } from "rxjs";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
-import { experimentAttributes, isServerSpan, type Tracing } from "../../inbound/harness/tracing.ts";
+import { experimentAttributes, isServerSpan, type Tracing } from "../../support/tracing.ts";
 
 /** The packages of one version of NestJS, by the types of the older one. */
 export interface Nest {

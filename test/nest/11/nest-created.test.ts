@@ -2,7 +2,7 @@ import * as common from "@nestjs/common";
 import * as core from "@nestjs/core";
 import * as onExpress from "@nestjs/platform-express";
 import * as onFastify from "@nestjs/platform-fastify";
-import { startTracing } from "../../inbound/harness/tracing.ts";
+import { startTracing } from "../../support/tracing.ts";
 import { describeNest } from "./cases.ts";
 
 describeNest("11, created server spans", { common, core, onExpress, onFastify }, startTracing([]), {

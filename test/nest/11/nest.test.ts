@@ -3,7 +3,7 @@ import * as core from "@nestjs/core";
 import * as onExpress from "@nestjs/platform-express";
 import * as onFastify from "@nestjs/platform-fastify";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
-import { startTracing } from "../../inbound/harness/tracing.ts";
+import { startTracing } from "../../support/tracing.ts";
 import { describeNest } from "./cases.ts";
 
 describeNest("11", { common, core, onExpress, onFastify }, startTracing([new HttpInstrumentation()]));

@@ -3,7 +3,7 @@ import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import { expressExperiments } from "otel-experiments/express";
 import { fastifyExperiments } from "otel-experiments/fastify";
-import { experiments } from "../../docs/shop-experiments.ts";
+import { experiments } from "../../system/docs/shop-experiments.ts";
 
 export async function onExpress(AppModule: Type): Promise<INestApplication> {
   const app = await NestFactory.create(AppModule);

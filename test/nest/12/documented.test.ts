@@ -2,7 +2,7 @@ import "reflect-metadata";
 import { Controller, Get, type INestApplication, Logger, Module } from "@nestjs/common";
 import { expect, test, vi } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
-import { experiments } from "../../docs/shop-experiments.ts";
+import { experiments } from "../../system/docs/shop-experiments.ts";
 import { onExpress, onFastify } from "./documented-apps.ts";
 
 Logger.overrideLogger(false);

@@ -4,9 +4,9 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor, ignoreExperimentRequests } from "otel-experiments/undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { otherClientSpans } from "../../../src/outbound/client-call.ts";
-import { recordDiag } from "../../core/diag-log.ts";
-import { go, openStage, own, type Stage, startRedirectingServer } from "../service-stage.ts";
-import { undiciMajors } from "../undici-majors.ts";
+import { undiciMajors } from "../../support/clients/undici-majors.ts";
+import { recordDiag } from "../../support/diag.ts";
+import { go, openStage, own, type Stage, startRedirectingServer } from "../../support/service-stage.ts";
 import { startClientTelemetry, traceparentOf, traceparents } from "./client-telemetry.ts";
 
 const OURS = "otel-experiments";

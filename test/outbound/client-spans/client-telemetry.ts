@@ -11,7 +11,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
-import { PointReader, pointsOf } from "../../core/point-reader.ts";
+import { PointReader, pointsOf } from "../../support/points.ts";
 
 /** What OpenTelemetry's SDK has seen of this process's clients. */
 export interface ClientTelemetry {

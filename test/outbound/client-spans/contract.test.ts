@@ -1,6 +1,6 @@
 import { checkOutboundCase, outboundContract } from "otel-experiments/testing";
 import { describe, expect, test } from "vitest";
-import { outboundHarnesses } from "../harness/all.ts";
+import { outboundHarnesses } from "../../support/clients/all.ts";
 import { startClientTelemetry } from "./client-telemetry.ts";
 
 startClientTelemetry();

@@ -20,11 +20,11 @@ import { Agent, type Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../../testing/wire/server.ts";
-import { recordDiag } from "../../core/diag-log.ts";
-import { listen } from "../../inbound/harness/listening.ts";
-import { rawHandler } from "../raw-handler.ts";
-import { openStage, own } from "../service-stage.ts";
-import { type Undici, undiciMajors } from "../undici-majors.ts";
+import { rawHandler } from "../../support/clients/raw-handler.ts";
+import { type Undici, undiciMajors } from "../../support/clients/undici-majors.ts";
+import { recordDiag } from "../../support/diag.ts";
+import { listen } from "../../support/listening.ts";
+import { openStage, own } from "../../support/service-stage.ts";
 import { startClientTelemetry, traceparentOf, traceparents } from "./client-telemetry.ts";
 
 const OTHERS = { traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01`, tracestate: "vendor=1" };

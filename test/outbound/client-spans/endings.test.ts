@@ -8,8 +8,8 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { ticketedCalls } from "../../../src/outbound/tickets.ts";
-import { rawHandler } from "../raw-handler.ts";
-import { type Undici, undiciMajors } from "../undici-majors.ts";
+import { rawHandler } from "../../support/clients/raw-handler.ts";
+import { type Undici, undiciMajors } from "../../support/clients/undici-majors.ts";
 import { startClientTelemetry } from "./client-telemetry.ts";
 
 const telemetry = startClientTelemetry();

@@ -7,9 +7,8 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, describe, expect, test } from "vitest";
 import { startScopedService } from "../../../testing/outbound/scoped-service.ts";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
-import { logs } from "../../matrix/logs-api.ts";
-import { startDisorderlyServer } from "../disorderly-server.ts";
-import type { OpenWay, Way } from "../harness/interleaving.ts";
+import type { OpenWay, Way } from "../../support/clients/interleaving.ts";
+import { type Undici, undiciMajors } from "../../support/clients/undici-majors.ts";
 import {
   agent,
   byFetch,
@@ -24,9 +23,10 @@ import {
   redirect,
   retry,
   twoOfAgent,
-} from "../harness/undici-pools.ts";
-import { own } from "../service-stage.ts";
-import { type Undici, undiciMajors } from "../undici-majors.ts";
+} from "../../support/clients/undici-pools.ts";
+import { startDisorderlyServer } from "../../support/disorderly-server.ts";
+import { logs } from "../../support/logs-api.ts";
+import { own } from "../../support/service-stage.ts";
 import { startClientTelemetry, traceparentOf } from "./client-telemetry.ts";
 
 /** At once, so that each connection of a small pool has a queue. */

@@ -5,10 +5,10 @@ import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, expect, test } from "vitest";
-import { recordDiag } from "../../core/diag-log.ts";
-import { PointReader } from "../../core/point-reader.ts";
-import { go, openStage, own, startRedirectingServer } from "../service-stage.ts";
-import { undiciMajors } from "../undici-majors.ts";
+import { undiciMajors } from "../../support/clients/undici-majors.ts";
+import { recordDiag } from "../../support/diag.ts";
+import { PointReader } from "../../support/points.ts";
+import { go, openStage, own, startRedirectingServer } from "../../support/service-stage.ts";
 import { traceparents } from "./client-telemetry.ts";
 
 const seen = recordDiag();

@@ -2,8 +2,8 @@ import { SpanStatusCode } from "@opentelemetry/api";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { go, openStage, own, startRedirectingServer } from "../service-stage.ts";
-import { undiciMajors } from "../undici-majors.ts";
+import { undiciMajors } from "../../support/clients/undici-majors.ts";
+import { go, openStage, own, startRedirectingServer } from "../../support/service-stage.ts";
 import { startClientTelemetry, traceparentOf, traceparents } from "./client-telemetry.ts";
 
 const telemetry = startClientTelemetry();

@@ -2,8 +2,8 @@ import { SamplingDecision } from "@opentelemetry/sdk-trace";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, expect, test } from "vitest";
-import { go, openStage, own, startRedirectingServer } from "../service-stage.ts";
-import { undiciMajors } from "../undici-majors.ts";
+import { undiciMajors } from "../../support/clients/undici-majors.ts";
+import { go, openStage, own, startRedirectingServer } from "../../support/service-stage.ts";
 import { startClientTelemetry, traceparents } from "./client-telemetry.ts";
 
 const asked: string[] = [];

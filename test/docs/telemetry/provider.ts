@@ -1,9 +1,0 @@
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
-import { withExperiments } from "otel-experiments/sdk";
-import { PointReader } from "../../core/point-reader.ts";
-
-export const metricReader: PointReader = new PointReader();
-
-export const wrapped: MeterProvider = withExperiments(new MeterProvider({ readers: [metricReader] }), {
-  instruments: ["orders.placed"],
-});

@@ -1,4 +1,0 @@
-import { describeStrangersBesideOtel } from "./harness/strangers-beside-otel.ts";
-
-// OpenTelemetry subscribes to the clients' channels before our stop does.
-describeStrangersBesideOtel();

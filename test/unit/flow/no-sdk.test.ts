@@ -1,0 +1,76 @@
+import { diag } from "@opentelemetry/api";
+import { createExperiments } from "otel-experiments";
+import { flow } from "otel-experiments/flow";
+import { afterAll, expect, test } from "vitest";
+import { recordDiag } from "../../support/diag.ts";
+import { openRequest } from "../../support/opened-request.ts";
+import { EXPRESS_MEMBERS, REGISTRY, turns } from "./stage.ts";
+
+// No SDK is registered in this file: no span, no measurement, and OpenTelemetry keeps no context.
+
+const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
+const checkout = flow(experiments, "checkout");
+const log = recordDiag();
+
+afterAll(async () => {
+  diag.disable();
+  await experiments.close();
+});
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+test("FLO-140 without an SDK results, errors, parallel and nested steps are the same", async () => {
+  const mine = new Error("mine");
+  const result = await checkout.run(async (step) => {
+    const both = await Promise.all([step("a", () => 1), step("b", async ({ step: nested }) => nested("c", () => 2))]);
+    const lost = await step("d", () => Promise.reject(mine), { optional: true });
+    return [...both, lost];
+  });
+  expect(result).toEqual([1, 2, undefined]);
+  await expect(checkout.run((step) => step("a", () => Promise.reject(mine)))).rejects.toBe(mine);
+  expect(log.take()).toEqual([]);
+});
+
+test("FLO-141 without an SDK time limits and aborts reach nested steps, whichever step function made them", async () => {
+  await expect(checkout.run((step) => step("paying", never, { timeLimitMs: 1 }))).rejects.toThrow(
+    "paying took longer than 1 ms",
+  );
+  const stop = new AbortController();
+  const reasons: unknown[] = [];
+  const asking = Promise.withResolvers<void>();
+  const aborted = checkout.run((outer) =>
+    outer(
+      "paying",
+      async () => {
+        await turns();
+        await outer("asking", ({ signal }) => {
+          signal.addEventListener("abort", () => reasons.push(signal.reason));
+          asking.resolve();
+          return never();
+        });
+      },
+      { signal: stop.signal },
+    ),
+  );
+  await asking.promise;
+  stop.abort();
+  await expect(aborted).rejects.toThrow("aborted");
+  expect(reasons).toEqual([stop.signal.reason]);
+});
+
+test("FLO-142 without an SDK the scope stays, also for steps of a flow that began in it", async () => {
+  const variants: unknown[] = [];
+  const look = (): void => void variants.push(experiments.variant("checkout"));
+  await openRequest(experiments, { header: EXPRESS_MEMBERS }).run(() =>
+    checkout.run(async (step) => {
+      look();
+      await step("paying", async () => {
+        await turns();
+        look();
+      });
+    }),
+  );
+  expect(variants).toEqual(["express", "express"]);
+});
