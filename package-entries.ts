@@ -1,27 +1,62 @@
-/** The public subpaths and their sources: the one list that the build, the tests and `exports` follow. */
-export const entries = {
-  ".": "./src/index.ts",
-  "./adapter": "./src/adapter.ts",
-  "./baggage": "./src/baggage/index.ts",
-  "./express": "./adapters/inbound/express.ts",
-  "./koa": "./adapters/inbound/koa.ts",
-  "./fastify": "./adapters/inbound/fastify.ts",
-  "./node": "./adapters/inbound/node.ts",
-  "./hono": "./adapters/inbound/hono.ts",
-  "./fetch": "./adapters/outbound/fetch.ts",
-  "./undici": "./adapters/outbound/undici.ts",
-  "./sdk": "./adapters/sdk/index.ts",
-  "./register": "./adapters/sdk/register.ts",
-  "./outgoing": "./adapters/outbound/outgoing.ts",
-  "./override": "./src/override/index.ts",
-  "./cookie-store": "./src/cookie-store/index.ts",
-  "./openfeature": "./adapters/openfeature.ts",
-  "./flow": "./src/flow/index.ts",
-  "./fields": "./src/fields/index.ts",
-  "./testing": "./testing/index.ts",
-} as const;
+/** A public subpath of the package. */
+export interface Entry {
+  /** The path from the project's root. A folder of the same name beside an adapter holds the parts of that adapter. */
+  readonly source: `./${string}.ts`;
+  /** The package that the adapter is for, with the range of its supported versions: an optional peer. */
+  readonly peer?: { readonly [name: string]: string };
+  /** The packages that the adapter may import, beside OpenTelemetry's API and core. Of its peer it may import types only. */
+  readonly imports?: readonly string[];
+}
 
-/** The commands and their sources: the list that the build, the tests and `bin` follow. */
-export const commands = {
+/**
+ * The one list of public subpaths. The build and the tests read it. After a change, `npm run entries` writes its facts
+ * to `package.json` and `tsconfig.json`.
+ */
+export const entries: { readonly [subpath: string]: Entry } = {
+  ".": { source: "./src/index.ts" },
+  "./adapter": { source: "./src/adapter.ts" },
+  "./baggage": { source: "./src/baggage/index.ts" },
+  "./express": {
+    source: "./adapters/inbound/express.ts",
+    peer: { express: "^4.18.0 || ^5.0.0" },
+  },
+  "./koa": {
+    source: "./adapters/inbound/koa.ts",
+    peer: { koa: "^2.13.0 || ^3.0.0" },
+  },
+  "./fastify": {
+    source: "./adapters/inbound/fastify.ts",
+    peer: { fastify: "^5.0.0" },
+    imports: ["fastify", "fastify-plugin"],
+  },
+  "./node": { source: "./adapters/inbound/node.ts" },
+  "./hono": {
+    source: "./adapters/inbound/hono.ts",
+    peer: { hono: "^4.0.0" },
+    imports: ["hono"],
+  },
+  "./fetch": { source: "./adapters/outbound/fetch.ts" },
+  "./undici": {
+    source: "./adapters/outbound/undici.ts",
+    peer: { undici: "^6.19.0 || ^7.0.0 || ^8.0.0" },
+  },
+  "./sdk": { source: "./adapters/sdk/index.ts" },
+  "./register": { source: "./adapters/sdk/register.ts" },
+  "./outgoing": { source: "./adapters/outbound/outgoing.ts" },
+  "./override": { source: "./src/override/index.ts" },
+  "./cookie-store": { source: "./src/cookie-store/index.ts" },
+  "./openfeature": { source: "./adapters/openfeature.ts" },
+  "./flow": { source: "./src/flow/index.ts" },
+  "./fields": { source: "./src/fields/index.ts" },
+  "./testing": { source: "./testing/index.ts" },
+};
+
+/** The commands and their sources. */
+export const commands: { readonly [name: string]: Entry["source"] } = {
   "otel-experiments": "./cli/main.ts",
-} as const;
+};
+
+/** The optional peers of all adapters, each with its range. */
+export const peers: { readonly [name: string]: string } = Object.fromEntries(
+  Object.values(entries).flatMap(({ peer = {} }) => Object.entries(peer)),
+);

@@ -2,7 +2,7 @@ import { defineConfig } from "tsdown";
 import { commands, entries } from "./package-entries.ts";
 
 export default defineConfig({
-  entry: [...Object.values(entries), ...Object.values(commands)],
+  entry: [...Object.values(entries).map(({ source }) => source), ...Object.values(commands)],
   format: "esm",
   platform: "node",
   target: "node22.15",

@@ -2,9 +2,9 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { entries } from "./package-entries.ts";
 
-const alias = Object.entries(entries).map(([name, file]) => ({
+const alias = Object.entries(entries).map(([name, { source }]) => ({
   find: new RegExp(`^otel-experiments${name === "." ? "" : name.slice(1)}$`),
-  replacement: fileURLToPath(new URL(file, import.meta.url)),
+  replacement: fileURLToPath(new URL(source, import.meta.url)),
 }));
 
 export default defineConfig({

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { arrivalOf, type ExperimentsHandle, type InboundOptions, inbound, placeScope } from "../../src/adapter.ts";
-import { expressRoute, type RoutedRequest } from "./express-route.ts";
+import { expressRoute, type RoutedRequest } from "./express/express-route.ts";
 
 /** What we use of Express's request, in versions 4 and 5. */
 type ExpressRequest = IncomingMessage & RoutedRequest;

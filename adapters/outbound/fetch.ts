@@ -1,5 +1,5 @@
 import { type ClientOptions, ExperimentConfigError, type ExperimentsHandle, outbound } from "../../src/adapter.ts";
-import { FetchHeaders } from "./fetch-headers.ts";
+import { FetchHeaders } from "./fetch/fetch-headers.ts";
 
 /** Any function of the form of `fetch`, such as undici's or node-fetch's. */
 type Fetch = (input: never, init?: never) => Promise<unknown>;

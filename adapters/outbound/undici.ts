@@ -5,8 +5,8 @@ import {
   outbound,
   rememberScope,
 } from "../../src/adapter.ts";
-import { inScopeOfDispatch } from "./dispatch-handler.ts";
-import { DispatchHeaders } from "./dispatch-headers.ts";
+import { inScopeOfDispatch } from "./undici/dispatch-handler.ts";
+import { DispatchHeaders } from "./undici/dispatch-headers.ts";
 
 export { ignoreExperimentRequests } from "../../src/adapter.ts";
 

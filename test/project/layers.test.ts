@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { describe, expect, test } from "vitest";
-import { entries } from "../../package-entries.ts";
+import { type Entry, entries } from "../../package-entries.ts";
 import { always, doors, rooms } from "../project/rooms.ts";
 
 // The direction of the project, read from the files themselves, so that it holds without the linter too:
@@ -15,11 +15,10 @@ const TELEMETRY: ReadonlySet<string> = new Set(["@opentelemetry/api", "@opentele
 /** A file of the project, as an import names it from the project's root. */
 const OURS = /^(src|adapters|cli|test|testing|examples|bench)\//;
 
-/** The packages that an adapter is for; it may name no other's. */
-const FRAMEWORKS: { readonly [file: string]: readonly string[] } = {
-  "adapters/inbound/fastify.ts": ["fastify", "fastify-plugin"],
-  "adapters/inbound/hono.ts": ["hono"],
-};
+/** What is public, by the path of its source from the project's root. */
+const PUBLISHED: ReadonlyMap<string, Entry> = new Map(
+  Object.values(entries).map((entry) => [posix.normalize(entry.source), entry]),
+);
 
 interface Import {
   /** The file, from the project's root. */
@@ -145,15 +144,16 @@ describe("src", () => {
 describe("adapters", () => {
   const imports = importsUnder("adapters");
 
-  test("LAY-04 reach the core through its boundaries alone, and of their folder only what is no adapter itself", () => {
+  test("LAY-04 reach the core through its boundaries alone, and of the adapters only their own parts", () => {
     expect(imports.length).toBeGreaterThan(5);
-    const adapters: ReadonlySet<string> = new Set(Object.values(entries).map((file) => posix.normalize(file)));
     const ours = imports.filter(({ to }) => OURS.test(to));
     expect(
       breaches(ours, ({ from, to }) => {
         if (to === "src/adapter.ts") return true;
         if (from.startsWith("adapters/sdk/")) return to === "src/sdk-adapter.ts" || to.startsWith("adapters/sdk/");
-        return adapters.has(from) && !adapters.has(to) && dirname(to) === dirname(from);
+        return (
+          to.startsWith(`${from.replace(/\.ts$/, "")}/`) || (!PUBLISHED.has(from) && dirname(to) === dirname(from))
+        );
       }),
     ).toEqual([]);
   });
@@ -164,23 +164,24 @@ describe("adapters", () => {
       breaches(others, ({ from, to, typeOnly }) => {
         if (to.startsWith("node:") || TELEMETRY.has(to)) return true;
         // The one dependency. The framework itself may not be installed.
-        return (FRAMEWORKS[from] ?? []).includes(to) && (typeOnly || to === "fastify-plugin");
+        return (PUBLISHED.get(from)?.imports ?? []).includes(to) && (typeOnly || to === "fastify-plugin");
       }),
     ).toEqual([]);
   });
 });
 
-test("LAY-06 what is public is a file of src, adapters or testing", () => {
-  const files = globSync("{src,adapters,testing}/**/*.ts", { cwd: ROOT }).map((file) => `./${file}`);
-  for (const file of Object.values(entries)) expect(files).toContain(file);
+test("LAY-06 what is public is a file of src, adapters or testing, and each adapter is public", () => {
+  const files = globSync("{src,adapters,testing}/**/*.ts", { cwd: ROOT });
+  for (const file of PUBLISHED.keys()) expect(files).toContain(file);
+  const adapters = globSync("adapters/{*,inbound/*,outbound/*}.ts", { cwd: ROOT });
+  expect(adapters.filter((file) => !PUBLISHED.has(file))).toEqual([]);
 });
 
 test("LAY-07 uses what is public, and Node: whoever has an adapter of their own can run it with any runner", () => {
   const imports = importsUnder("testing");
   expect(imports.length).toBeGreaterThan(5);
-  const published: ReadonlySet<string> = new Set(Object.values(entries).map((file) => posix.normalize(file)));
   expect(
-    breaches(imports, ({ to }) => to.startsWith("testing/") || to.startsWith("node:") || published.has(to)),
+    breaches(imports, ({ to }) => to.startsWith("testing/") || to.startsWith("node:") || PUBLISHED.has(to)),
   ).toEqual([]);
 });
 

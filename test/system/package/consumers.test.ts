@@ -3,13 +3,13 @@ import { chmod, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { inboundContract, outboundContract } from "otel-experiments/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { entries } from "../../../package-entries.ts";
+import { entries, peers } from "../../../package-entries.ts";
 import { type PackedPackage, packPackage, ROOT, run } from "../../support/packed-package.ts";
 
 const PEERS = ["@opentelemetry/api", "@opentelemetry/core"];
 /** What npm installs with the package alone. */
 const INSTALLED = [...PEERS, "fastify-plugin"];
-const TYPES = ["@types/node", "@types/express", "@types/koa", "fastify", "express", "koa", "hono", "undici"];
+const TYPES = ["@types/node", "@types/express", "@types/koa", ...Object.keys(peers)];
 
 const SPECIFIERS = Object.keys(entries).map((subpath) => subpath.replace(".", "otel-experiments"));
 /** Its import is what does something. */
@@ -32,7 +32,7 @@ async function namesFrom(directory: string, script: string): Promise<Exported> {
 
 async function namesOfSources(): Promise<Exported> {
   const names = Object.values(entries).map(
-    async (source) => Object.keys((await import(join(ROOT, source))) as object).sort(), // why: a module is an object
+    async ({ source }) => Object.keys((await import(join(ROOT, source))) as object).sort(), // why: a module is an object
   );
   const all = await Promise.all(names);
   return Object.fromEntries(SPECIFIERS.map((specifier, i) => [specifier, all[i] ?? []]));
@@ -43,7 +43,7 @@ describe("the tarball", () => {
     const files = globSync("**/*", { cwd: packed.content, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(packed.content.length + 1));
-    for (const source of Object.values(entries)) {
+    for (const { source } of Object.values(entries)) {
       const built = source.replace("./", "dist/").replace(/\.ts$/, "");
       expect(files).toContain(`${built}.js`);
       expect(files).toContain(`${built}.d.ts`);

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { commands, entries } from "../../../package-entries.ts";
+import { comparedTexts, FILES } from "../../../scripts/entries.ts";
 import { SCOPE_NAME, VERSION } from "../../../src/version.ts";
 import { ROOT } from "../../support/packed-package.ts";
 
@@ -26,7 +27,7 @@ const compiler = JSON.parse(readFileSync(join(ROOT, "tsconfig.json"), "utf8")) a
 };
 
 test("PKG-01 exports are the entries that the build makes, each with its types, and package.json", () => {
-  const expected = Object.entries(entries).map(([subpath, source]) => {
+  const expected = Object.entries(entries).map(([subpath, { source }]) => {
     const built = source.replace("./", "./dist/").replace(/\.ts$/, "");
     return [subpath, { types: `${built}.d.ts`, default: `${built}.js` }] as const;
   });
@@ -38,7 +39,10 @@ test("PKG-01 exports are the entries that the build makes, each with its types, 
 });
 
 test("PKG-02 the compiler finds the same entries under the same names", () => {
-  const expected = Object.entries(entries).map(([subpath, source]) => [subpath.replace(".", manifest.name), [source]]);
+  const expected = Object.entries(entries).map(([subpath, { source }]) => [
+    subpath.replace(".", manifest.name),
+    [source],
+  ]);
   expect(compiler.compilerOptions.paths).toEqual(Object.fromEntries(expected));
 });
 
@@ -71,4 +75,9 @@ test("PKG-06 the commands are those that the build makes", () => {
     source.replace("./", "./dist/").replace(/\.ts$/, ".js"),
   ]);
   expect(manifest.bin).toEqual(Object.fromEntries(built));
+});
+
+test.each(FILES)("PKG-07 the facts of package-entries.ts stand in the files that cannot read it: %s", (file) => {
+  const { actual, expected } = comparedTexts(file);
+  expect(actual, `${file} differs from package-entries.ts: run npm run entries`).toBe(expected);
 });

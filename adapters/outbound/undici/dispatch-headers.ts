@@ -1,4 +1,4 @@
-import { type Departure, TICKET_HEADER } from "../../src/adapter.ts";
+import { type Departure, TICKET_HEADER } from "../../../src/adapter.ts";
 
 type Pair = readonly [name: unknown, value: unknown];
 

@@ -1,0 +1,37 @@
+import type { KnipConfig } from "knip";
+import { commands, entries } from "./package-entries.ts";
+
+const config: KnipConfig = {
+  entry: [
+    ...Object.values(entries).map(({ source }) => source),
+    ...Object.values(commands),
+    "test/system/cli/shop.ts",
+    "test/register/shop/{app,plain}.*",
+    "bench/run.ts",
+    "examples/shop/*.ts",
+    "scripts/*",
+    "test/system/docs/node-test.ts",
+    "test/system/signals/child/*.ts",
+    "test/system/matrix/vitest.config.ts",
+    "test/system/matrix/setup.ts",
+  ],
+  ignoreDependencies: [
+    "@opentelemetry/auto-instrumentations-node",
+    "@arethetypeswrong/cli",
+    "oxlint",
+    "oxlint-tsgolint",
+  ],
+  project: [
+    "src/**",
+    "adapters/**",
+    "cli/**",
+    "testing/**",
+    "test/**",
+    "bench/**",
+    "examples/**",
+    "scripts/**",
+    "*.ts",
+  ],
+};
+
+export default config;
