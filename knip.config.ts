@@ -1,10 +1,16 @@
 import type { KnipConfig } from "knip";
-import { commands, entries } from "./package-entries.ts";
+import { adaptersOf, commands, entries } from "./package-entries.ts";
+
+const harnesses = [
+  ...adaptersOf("inbound").map((adapter) => `test/support/frameworks/${adapter}.ts`),
+  ...adaptersOf("outbound").map((adapter) => `test/support/clients/${adapter}.ts`),
+];
 
 const config: KnipConfig = {
   entry: [
     ...Object.values(entries).map(({ source }) => source),
     ...Object.values(commands),
+    ...harnesses,
     "test/system/cli/shop.ts",
     "test/register/shop/{app,plain}.*",
     "bench/run.ts",

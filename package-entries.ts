@@ -2,6 +2,11 @@
 export interface Entry {
   /** The path from the project's root. A folder of the same name beside an adapter holds the parts of that adapter. */
   readonly source: `./${string}.ts`;
+  /**
+   * The contract that the adapter keeps. The file of the adapter's name in `test/support/frameworks` (inbound) or
+   * `test/support/clients` (outbound) exports its `harnesses`.
+   */
+  readonly contract?: "inbound" | "outbound";
   /** The package that the adapter is for, with the range of its supported versions: an optional peer. */
   readonly peer?: { readonly [name: string]: string };
   /** The packages that the adapter may import, beside OpenTelemetry's API and core. Of its peer it may import types only. */
@@ -18,26 +23,31 @@ export const entries: { readonly [subpath: string]: Entry } = {
   "./baggage": { source: "./src/baggage/index.ts" },
   "./express": {
     source: "./adapters/inbound/express.ts",
+    contract: "inbound",
     peer: { express: "^4.18.0 || ^5.0.0" },
   },
   "./koa": {
     source: "./adapters/inbound/koa.ts",
+    contract: "inbound",
     peer: { koa: "^2.13.0 || ^3.0.0" },
   },
   "./fastify": {
     source: "./adapters/inbound/fastify.ts",
+    contract: "inbound",
     peer: { fastify: "^5.0.0" },
     imports: ["fastify", "fastify-plugin"],
   },
-  "./node": { source: "./adapters/inbound/node.ts" },
+  "./node": { source: "./adapters/inbound/node.ts", contract: "inbound" },
   "./hono": {
     source: "./adapters/inbound/hono.ts",
+    contract: "inbound",
     peer: { hono: "^4.0.0" },
     imports: ["hono"],
   },
-  "./fetch": { source: "./adapters/outbound/fetch.ts" },
+  "./fetch": { source: "./adapters/outbound/fetch.ts", contract: "outbound" },
   "./undici": {
     source: "./adapters/outbound/undici.ts",
+    contract: "outbound",
     peer: { undici: "^6.19.0 || ^7.0.0 || ^8.0.0" },
   },
   "./sdk": { source: "./adapters/sdk/index.ts" },
@@ -60,3 +70,10 @@ export const commands: { readonly [name: string]: Entry["source"] } = {
 export const peers: { readonly [name: string]: string } = Object.fromEntries(
   Object.values(entries).flatMap(({ peer = {} }) => Object.entries(peer)),
 );
+
+/** The names of the adapters that keep a contract, such as `express` for the subpath `./express`. */
+export function adaptersOf(contract: NonNullable<Entry["contract"]>): readonly string[] {
+  return Object.keys(entries)
+    .filter((subpath) => entries[subpath]?.contract === contract)
+    .map((subpath) => subpath.slice("./".length));
+}

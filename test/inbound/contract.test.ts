@@ -1,8 +1,3 @@
-import express from "express";
-import express4 from "express-4";
-import { fastify } from "fastify";
-import Koa from "koa";
-import Koa2 from "koa-2";
 import {
   checkInboundCase,
   checkInboundLacks,
@@ -11,23 +6,10 @@ import {
   inboundContract,
 } from "otel-experiments/testing";
 import { describe, expect, test } from "vitest";
-import { expressHarness } from "../support/frameworks/express.ts";
-import { fastifyHarness } from "../support/frameworks/fastify.ts";
-import { honoHarness } from "../support/frameworks/hono.ts";
-import { koaHarness } from "../support/frameworks/koa.ts";
+import { inboundHarnesses } from "../support/frameworks/all.ts";
 import { nodeHarness } from "../support/frameworks/node.ts";
 
-const harnesses: readonly InboundHarness[] = [
-  nodeHarness,
-  expressHarness("Express 5", express),
-  expressHarness("Express 4", express4),
-  koaHarness("Koa 3", Koa),
-  koaHarness("Koa 2", Koa2),
-  fastifyHarness("Fastify 5", fastify),
-  honoHarness("Hono 4"),
-];
-
-describe.each(harnesses)("the inbound contract on $name", (harness) => {
+describe.each(inboundHarnesses())("the inbound contract on $name", (harness) => {
   test.each(inboundContract)("$id $title", async (inboundCase) => {
     await expect(checkInboundCase(inboundCase, harness)).resolves.toBeUndefined();
   });

@@ -2,12 +2,10 @@ import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { KoaInstrumentation } from "@opentelemetry/instrumentation-koa";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
-import { expressHarness } from "../../support/frameworks/express.ts";
+import { newestHarnesses } from "../../support/frameworks/all.ts";
 import { fastifyHarness } from "../../support/frameworks/fastify.ts";
 import { fastifyOtel } from "../../support/frameworks/fastify-otel.ts";
-import { koaHarness } from "../../support/frameworks/koa.ts";
-import { nodeHarness } from "../../support/frameworks/node.ts";
-import { requireExpress, requireFastify, requireKoa } from "../../support/frameworks/required.ts";
+import { requireFastify } from "../../support/frameworks/required.ts";
 import { startTracing } from "../../support/tracing.ts";
 import { describeInjected, describeStrangers } from "./stranger-cases.ts";
 
@@ -20,12 +18,7 @@ export function describeStrangersBesideOtel(): void {
     new UndiciInstrumentation(),
   ]);
   const fastify = requireFastify();
-  const harnesses = [
-    expressHarness("Express", requireExpress()),
-    koaHarness("Koa", requireKoa()),
-    fastifyHarness("Fastify", fastify),
-    { ...nodeHarness, name: "node:http" },
-  ];
+  const harnesses = newestHarnesses();
   const pluginBefore = fastifyHarness("Fastify, @fastify/otel before us", fastify, { before: fastifyOtel });
   const pluginBehind = fastifyHarness("Fastify, @fastify/otel behind us", fastify, { after: fastifyOtel });
   describeStrangers(tracing, [...harnesses, pluginBefore, pluginBehind]);

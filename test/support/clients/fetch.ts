@@ -1,12 +1,55 @@
+import http from "node:http";
+import nodeFetch from "node-fetch";
 import type { ClientOptions } from "otel-experiments/adapter";
 import { experimentFetch } from "otel-experiments/fetch";
-import type { OutboundHarness } from "otel-experiments/testing";
+import { type OutboundHarness, outboundContract } from "otel-experiments/testing";
+import { SHOWS_DESTINATION, SHOWS_NOTHING } from "./node-http.ts";
+import { undiciMajors } from "./undici-majors.ts";
+
+const SENDS_NOTHING: Readonly<Record<string, string>> = Object.fromEntries(
+  outboundContract
+    .filter(({ id }) => !["OUT-02", "OUT-03", "OUT-04", "OUT-07", "OUT-08", "OUT-10"].includes(id))
+    .filter(({ id }) => !["OUT-19", "OUT-26", "OUT-29", "OUT-31"].includes(id))
+    .map(({ id }) => [id, SHOWS_NOTHING]),
+);
+
+/** For all.ts, which finds it by the name of the file. */
+export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
+  return [
+    fetchHarness("the built-in fetch", () => [undefined, async () => undefined], {}, options),
+    ...undiciMajors.map(({ name, undici }) =>
+      fetchHarness(
+        `${name}'s fetch`,
+        () => {
+          const dispatcher = new undici.Agent();
+          // why: undici's types of fetch are its own, and nearly those of the built-in one
+          const inner = ((input: string, init: object) => undici.fetch(input, { ...init, dispatcher })) as typeof fetch;
+          return [inner, async () => dispatcher.close()];
+        },
+        {},
+        options,
+      ),
+    ),
+    fetchHarness(
+      "node-fetch",
+      () => {
+        const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+        // why: node-fetch's types are its own; it goes through node:http and takes an agent
+        const inner = ((input: string, init: object) =>
+          nodeFetch(input, { ...init, agent })) as unknown as typeof fetch;
+        return [inner, async () => agent.destroy()];
+      },
+      SHOWS_DESTINATION ? {} : SENDS_NOTHING,
+      options,
+    ),
+  ];
+}
 
 /** Closes what a fetch keeps open. */
-export type Close = () => Promise<void>;
+type Close = () => Promise<void>;
 
 /** The fetch adapter over one implementation of fetch. */
-export function fetchHarness(
+function fetchHarness(
   name: string,
   open: () => readonly [inner: typeof fetch | undefined, close: Close],
   lacks: Readonly<Record<string, string>> = {},

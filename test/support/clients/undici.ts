@@ -2,13 +2,13 @@ import type { ClientOptions } from "otel-experiments/adapter";
 import type { OutboundHarness } from "otel-experiments/testing";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
-import type { Undici, UndiciMajor } from "./undici-majors.ts";
+import { type Undici, type UndiciMajor, undiciMajors } from "./undici-majors.ts";
 
 /** undici's type of an interceptor. */
 export type Interceptor = Dispatcher.DispatcherComposeInterceptor;
 
 /** How a dispatcher of undici is made and composed. */
-export interface UndiciSetUp {
+interface UndiciSetUp {
   readonly name: string;
   readonly lacks?: Readonly<Record<string, string>>;
   /** One dispatcher for all origins, or for the one that it is given. */
@@ -17,12 +17,68 @@ export interface UndiciSetUp {
   compose(undici: Undici, ours: Interceptor): Interceptor[];
 }
 
+const NO_REDIRECTS: Readonly<Record<string, string>> = Object.fromEntries(
+  ["OUT-11", "OUT-12", "OUT-13", "OUT-14", "OUT-15", "OUT-16", "OUT-17", "OUT-21", "OUT-30"].map((id) => [
+    id,
+    "undici's request follows redirects only through an interceptor",
+  ]),
+);
+
+const NO_RETRIES: Readonly<Record<string, string>> = {
+  "OUT-22": "undici's request tries again only through an interceptor",
+};
+
+const redirecting = (undici: Undici) => undici.interceptors.redirect({ maxRedirections: 5 });
+const retrying = (undici: Undici) => undici.interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 2 });
+
+const setUps: readonly UndiciSetUp[] = [
+  {
+    name: "an Agent",
+    lacks: { ...NO_REDIRECTS, ...NO_RETRIES },
+    dispatcher: (undici) => new undici.Agent(),
+    compose: (_undici, ours) => [ours],
+  },
+  {
+    name: "a Pool of 2 connections",
+    lacks: { ...NO_REDIRECTS, ...NO_RETRIES },
+    dispatcher: (undici, origin) => new undici.Pool(origin, { connections: 2 }),
+    compose: (_undici, ours) => [ours],
+  },
+  {
+    name: "a Client that pipelines",
+    lacks: { ...NO_REDIRECTS, ...NO_RETRIES },
+    dispatcher: (undici, origin) => new undici.Client(origin, { pipelining: 8 }),
+    compose: (_undici, ours) => [ours],
+  },
+  {
+    name: "outside of redirect and retry",
+    dispatcher: (undici) => new undici.Agent({ connections: 2 }),
+    compose: (undici, ours) => [redirecting(undici), retrying(undici), ours],
+  },
+  {
+    name: "inside of redirect and retry",
+    dispatcher: (undici) => new undici.Agent({ connections: 2 }),
+    compose: (undici, ours) => [ours, redirecting(undici), retrying(undici)],
+  },
+  {
+    name: "inside of retry and redirect",
+    dispatcher: (undici) => new undici.Agent({ connections: 2 }),
+    compose: (undici, ours) => [ours, retrying(undici), redirecting(undici)],
+  },
+  {
+    name: "between redirect and retry",
+    dispatcher: (undici) => new undici.Agent(),
+    compose: (undici, ours) => [redirecting(undici), ours, retrying(undici)],
+  },
+];
+
+/** For all.ts, which finds it by the name of the file. */
+export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
+  return undiciMajors.flatMap((major) => setUps.map((setUp) => undiciHarness(major, setUp, options)));
+}
+
 /** `request` of one major of undici over a dispatcher that our interceptor is composed into. */
-export function undiciHarness(
-  { name, undici }: UndiciMajor,
-  setUp: UndiciSetUp,
-  options?: ClientOptions,
-): OutboundHarness {
+function undiciHarness({ name, undici }: UndiciMajor, setUp: UndiciSetUp, options?: ClientOptions): OutboundHarness {
   return {
     name: `${name}, ${setUp.name}`,
     ...(setUp.lacks === undefined ? {} : { lacks: setUp.lacks }),

@@ -6,9 +6,18 @@ import { expressExperiments } from "otel-experiments/express";
 import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { listen } from "../listening.ts";
 import { readForm } from "./form.ts";
+import { requireExpress } from "./required.ts";
 
 /** What a test adds to the app in front of our middleware. */
 export type BeforeMount = (app: Express) => void;
+
+/** For all.ts, which finds it by the name of the file. */
+export function harnesses(options?: InboundOptions<Request>): readonly InboundHarness[] {
+  return [
+    expressHarness("Express 5", requireExpress(), undefined, options),
+    expressHarness("Express 4", requireExpress("express-4"), undefined, options),
+  ];
+}
 
 /** Express, of the version that is given. */
 export function expressHarness(

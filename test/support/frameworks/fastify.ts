@@ -3,11 +3,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, fastify } from "fas
 import type { InboundOptions } from "otel-experiments/adapter";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import type { FormSize, InboundApp, InboundExchange, InboundHarness } from "otel-experiments/testing";
+import { requireFastify } from "./required.ts";
 
 /** What a test adds to the app, in front of our plugin and behind it. */
 export interface FastifyNeighbours {
   before?(app: FastifyInstance): PromiseLike<unknown>;
   after?(app: FastifyInstance): PromiseLike<unknown>;
+}
+
+/** For all.ts, which finds it by the name of the file. */
+export function harnesses(options?: InboundOptions<FastifyRequest>): readonly InboundHarness[] {
+  return [fastifyHarness("Fastify 5", requireFastify(), {}, options)];
 }
 
 /** Fastify, of the version that is given. */

@@ -10,6 +10,11 @@ import { readForm } from "./form.ts";
 /** What the middleware and the parsers of this harness put into a context. */
 type Env = { Bindings: HttpBindings; Variables: ExperimentsEnv["Variables"] & { body: unknown } };
 
+/** For all.ts, which finds it by the name of the file. */
+export function harnesses(options?: InboundOptions<Context>): readonly InboundHarness[] {
+  return [honoHarness("Hono 4", options)];
+}
+
 /** Hono on @hono/node-server. */
 export function honoHarness(name: string, options?: InboundOptions<Context>): InboundHarness {
   return {

@@ -7,6 +7,12 @@ import { koaExperiments } from "otel-experiments/koa";
 import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { listen } from "../listening.ts";
 import { readForm } from "./form.ts";
+import { requireKoa } from "./required.ts";
+
+/** For all.ts, which finds it by the name of the file. */
+export function harnesses(options?: InboundOptions<Context>): readonly InboundHarness[] {
+  return [koaHarness("Koa 3", requireKoa(), options), koaHarness("Koa 2", requireKoa("koa-2"), options)];
+}
 
 /** Koa, of the version that is given. */
 export function koaHarness(name: string, Framework: typeof Koa, options?: InboundOptions<Context>): InboundHarness {

@@ -9,6 +9,11 @@ import { readForm } from "./form.ts";
 /** node:http without a framework. Whoever calls the listener is told of its error, as a framework would be. */
 export const nodeHarness: InboundHarness = nodeHarnessWith("node:http");
 
+/** For all.ts, which finds it by the name of the file. */
+export function harnesses(options?: InboundOptions<IncomingMessage>): readonly InboundHarness[] {
+  return [nodeHarnessWith("node:http", options)];
+}
+
 /** The same, with options of the adapter. */
 export function nodeHarnessWith(name: string, options?: InboundOptions<IncomingMessage>): InboundHarness {
   return {

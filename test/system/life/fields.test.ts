@@ -7,7 +7,7 @@ import { boolean, type Fields, integer, list, oneOf, text } from "otel-experimen
 import { ExperimentLogRecordProcessor, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
-import { requireHarnesses } from "../../support/frameworks/all.ts";
+import { newestHarnesses } from "../../support/frameworks/all.ts";
 import { PointReader } from "../../support/points.ts";
 import { isServerSpan, startTracing } from "../../support/tracing.ts";
 import { type Checkout, startChain } from "./chain.ts";
@@ -30,7 +30,7 @@ const logger = new LoggerProvider({
 const tracing = startTracing([new HttpInstrumentation(), new UndiciInstrumentation()], undefined, [
   new ExperimentSpanProcessor(),
 ]);
-const harnesses = requireHarnesses();
+const harnesses = newestHarnesses();
 let reader: PointReader;
 
 beforeEach(() => {

@@ -9,7 +9,7 @@ import { flow } from "otel-experiments/flow";
 import type { InboundHarness } from "otel-experiments/testing";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
-import { requireHarnesses } from "../../support/frameworks/all.ts";
+import { newestHarnesses } from "../../support/frameworks/all.ts";
 import { startMeasuring } from "../../support/measuring.ts";
 import { isServerSpan, startTracing } from "../../support/tracing.ts";
 import { EXPRESS, exceptionsIn, REGISTRY, turns } from "../../unit/flow/stage.ts";
@@ -22,7 +22,7 @@ const tracing = startTracing([
   new KoaInstrumentation(),
   new UndiciInstrumentation(),
 ]);
-const harnesses = requireHarnesses();
+const harnesses = newestHarnesses();
 
 afterEach(() => tracing.clear());
 afterAll(() => tracing.stop());

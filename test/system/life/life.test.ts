@@ -9,7 +9,7 @@ import { acceptOverrides, signOverride } from "otel-experiments/override";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { pseudonymOf } from "../../../src/assignment/subject.ts";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
-import { requireHarnesses } from "../../support/frameworks/all.ts";
+import { newestHarnesses } from "../../support/frameworks/all.ts";
 import { logs } from "../../support/logs-api.ts";
 import { PointReader } from "../../support/points.ts";
 import { startTracing } from "../../support/tracing.ts";
@@ -22,7 +22,7 @@ metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 const records = new InMemoryLogRecordExporter();
 logs.setGlobalLoggerProvider(new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter: records })] }));
 const tracing = startTracing([new HttpInstrumentation()]);
-const harnesses = requireHarnesses();
+const harnesses = newestHarnesses();
 
 beforeEach(() => {
   tracing.clear();
