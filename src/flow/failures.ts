@@ -1,102 +1,98 @@
-/** What is known of one error. */
-interface KnownError {
-  /** The flow in which it was noted last, and that flow's innermost step which failed with it. */
-  readonly flow: object;
-  readonly step: string | undefined;
-  /** When it was noted, as a place in the order of all notes. */
-  readonly place: number;
+import { show } from "../checks/show.ts";
+import { errorMessage, errorType } from "../http-spans/http-attributes.ts";
+
+/**
+ * How a flow or a step ended. `success`: its function gave a result. `timeout`: it failed with a `TimeoutError`, or with an
+ * `AbortError` whose cause is one. `aborted`: it failed with another `AbortError`. `failure`: it failed with any other error.
+ */
+export type FlowStatus = "success" | "timeout" | "aborted" | "failure";
+
+/** Errors are known by name, as Node, browsers and clients such as undici and got name them. */
+export function statusOf(error: unknown): Exclude<FlowStatus, "success"> {
+  const name = propertyOf(error, "name");
+  if (name === "TimeoutError") return "timeout";
+  if (name !== "AbortError") return "failure";
+  // Node's own functions reject with an AbortError for every abort; its cause is the signal's reason.
+  return propertyOf(propertyOf(error, "cause"), "name") === "TimeoutError" ? "timeout" : "aborted";
 }
 
-/** Who failed: a flow, or a step of it. */
-export interface Failed {
-  readonly flow: object;
-  /** The step's name; undefined for the flow itself. */
-  readonly step: string | undefined;
-  /** What `begin` gave when it began. */
-  readonly since: number;
+/** An error as OpenTelemetry takes it, with `error.type` as its name. */
+export function exceptionOf(error: unknown): { name: string; message: string; stack?: string } {
+  const message = typeof error === "string" ? error : (errorMessage(error) ?? show(error));
+  const stack = propertyOf(error, "stack");
+  return { name: errorType(error), message, ...(typeof stack === "string" ? { stack } : {}) };
 }
 
-/** What a failure says about its error. */
-export interface Blame {
-  /** The innermost step that failed; undefined where it was none. */
-  readonly step: string | undefined;
-  /** Whether nobody has recorded this error as an exception yet. */
+/** Anything can be thrown. A getter that throws is no property. */
+function propertyOf(error: unknown, name: string): unknown {
+  if (typeof error !== "object" || error === null) return undefined;
+  try {
+    return Reflect.get(error, name);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The failure of a flow or of a step. */
+export interface Failure {
+  readonly error: unknown;
+  /** The innermost step of the flow that failed with it; undefined where it was none. */
+  readonly blamed: string | undefined;
+  /** Whether the error is not recorded as an exception yet. */
   readonly isNew: boolean;
 }
 
-/** A retry in a long flow fails any number of times. What comes out of it is one of the last errors. */
+/** The last note of one error. */
+interface Note {
+  readonly run: object;
+  readonly blamed: string | undefined;
+  /** The number of the note. */
+  readonly place: number;
+}
+
+/** A retry in a long flow fails any number of times. The error that comes out of the flow is one of the last. */
 const MAX_KNOWN = 64;
 
 /** `cause` of `cause`; a longer chain, or a circle, ends here. */
 const MAX_CAUSES = 8;
 
 /**
- * The errors of a flow and of the flows within its steps. An error passes through parent steps and flows by identity, and
- * anything can be thrown, so the innermost step notes it, and those around it find it noted. An error that was noted
- * before a step began has been thrown anew: some code throws one object again and again.
+ * The errors of a flow and of the flows within its steps. An error passes through steps and flows by identity, so the
+ * innermost step notes it, and those around that step find it. An error that was noted before a step began has been thrown
+ * anew: some code throws one object again and again.
  */
 export class Failures {
-  readonly #known = new Map<unknown, KnownError>();
-  readonly #ours = new WeakSet<object>();
-  /** A signal can be aborted with anything. */
-  readonly #ourPrimitives = new Set<unknown>();
-  #place = 0;
+  readonly #notes = new Map<unknown, Note>();
+  /** How many errors were noted. */
+  place = 0;
 
-  begin(): number {
-    return this.#place;
-  }
-
-  note(error: unknown, { flow, step, since }: Failed): Blame {
+  /**
+   * Notes that a step of a run failed, or the run itself.
+   *
+   * @param since `place` when it began
+   */
+  note(error: unknown, run: object, step: string | undefined, since: number): Failure {
     const known = this.#find(error, since);
-    const blamed = known ?? this.#findCause(error, since);
-    const innermost = blamed?.flow === flow ? blamed.step : step;
-    this.#known.delete(error);
-    this.#known.set(error, { flow, step: innermost, place: ++this.#place });
-    if (this.#known.size > MAX_KNOWN) this.#forgetOldest();
-    return { step: innermost, isNew: known === undefined };
+    const origin = known ?? this.#findCause(error, since);
+    const blamed = origin?.run === run ? origin.blamed : step;
+    this.#notes.delete(error);
+    this.#notes.set(error, { run, blamed, place: ++this.place });
+    if (this.#notes.size > MAX_KNOWN) this.#notes.delete(this.#notes.keys().next().value);
+    return { error, blamed, isNew: known === undefined };
   }
 
-  #find(error: unknown, since: number): KnownError | undefined {
-    const known = this.#known.get(error);
+  #find(error: unknown, since: number): Note | undefined {
+    const known = this.#notes.get(error);
     return known !== undefined && known.place > since ? known : undefined;
   }
 
-  #findCause(error: unknown, since: number): KnownError | undefined {
-    let cause = causeOf(error);
+  #findCause(error: unknown, since: number): Note | undefined {
+    let cause = propertyOf(error, "cause");
     for (let depth = 0; depth < MAX_CAUSES && cause !== undefined; depth++) {
       const known = this.#find(cause, since);
       if (known !== undefined) return known;
-      cause = causeOf(cause);
+      cause = propertyOf(cause, "cause");
     }
     return undefined;
-  }
-
-  #forgetOldest(): void {
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      return;
-    }
-  }
-
-  /** An abort's reason or our own time-out: nobody's code threw it, so nobody may have been ready to catch it. */
-  own(reason: unknown): void {
-    if (isObject(reason)) this.#ours.add(reason);
-    else this.#ourPrimitives.add(reason);
-  }
-
-  isOurs(error: unknown): boolean {
-    return isObject(error) ? this.#ours.has(error) : this.#ourPrimitives.has(error);
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
-
-function causeOf(error: unknown): unknown {
-  try {
-    return isObject(error) && "cause" in error ? error.cause : undefined;
-  } catch {
-    return undefined; // A getter of somebody's threw: there is no cause that we can see.
   }
 }

@@ -1,14 +1,12 @@
 import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
+import { checkOptions } from "../checks/option-checks.ts";
 import { show } from "../checks/show.ts";
 import { type ExperimentsHandle, instanceOf } from "../instance/handle.ts";
+import type { Instance } from "../instance/instance.ts";
 import type { Attribution } from "../telemetry/meter.ts";
-import { type FlowPlan, FlowRun } from "./flow-run.ts";
-import { FlowTelemetry } from "./flow-telemetry.ts";
-import { Interruption } from "./interruption.ts";
-import { FLOW_NAME_RULE, isFlowName } from "./names.ts";
-import { quiet } from "./quiet.ts";
-import { type Step, stepOf } from "./step.ts";
+import { FlowTelemetry, OTHER_STEP } from "./flow-telemetry.ts";
+import { Part } from "./part.ts";
 
 /** How a flow is made. */
 export interface FlowOptions {
@@ -18,27 +16,36 @@ export interface FlowOptions {
   readonly attribution?: Attribution;
 }
 
-/** How a flow runs this time. */
-export interface RunOptions {
-  /** Aborts the flow: the steps that run, and those that would begin. */
-  readonly signal?: AbortSignal | undefined;
-}
-
 /** Steps that lead to an outcome, such as a checkout. */
 export interface Flow {
   readonly name: string;
   /**
    * Runs a function as this flow.
    *
-   * @returns what the function gives; rejects with what it throws
+   * @returns the function's result; rejects with its error
    */
-  readonly run: <T>(fn: (step: Step) => T, options?: RunOptions) => Promise<Awaited<T>>;
+  readonly run: <T>(fn: (step: Step) => T) => Promise<Awaited<T>>;
 }
 
 /**
- * A flow of steps with a span, counter and histograms under its name. Made once, at set-up; each `run` stands for itself.
+ * Runs a function as a step of a flow. A wrong name rejects with an ExperimentUsageError in strict mode; elsewhere the
+ * step is called `other`.
  *
- * @throws ExperimentConfigError for a name or an option that is wrong; nothing throws after that, unless `strict`
+ * @returns the function's result; rejects with its error
+ */
+export type Step = <T>(name: string, fn: (context: StepContext) => T) => Promise<Awaited<T>>;
+
+/** The argument of a step's function. */
+export interface StepContext {
+  /** Makes steps of this step. */
+  readonly step: Step;
+}
+
+/**
+ * A flow of steps with a span, a counter and histograms under its name. It is made once, at set-up, and run any number of
+ * times.
+ *
+ * @throws ExperimentConfigError for a wrong name or option
  */
 export function flow(experiments: ExperimentsHandle, name: string, options: FlowOptions = {}): Flow {
   const instance = instanceOf(experiments);
@@ -48,51 +55,7 @@ export function flow(experiments: ExperimentsHandle, name: string, options: Flow
       `the flow ${show(name)} is not ${FLOW_NAME_RULE}; choose another name, such as "checkout"`,
     );
   }
-  const { converts, attribution } = compileFlowOptions(name, options);
-  const plan: FlowPlan = { instance, telemetry: new FlowTelemetry(instance, name, attribution), converts };
-  return Object.freeze({ name, run: (fn, runOptions) => run(plan, fn, runOptions ?? {}) } satisfies Flow);
-}
-
-function run<T>(plan: FlowPlan, fn: (step: Step) => T, { signal }: RunOptions): Promise<Awaited<T>> {
-  const flowRun = new FlowRun(plan, new Interruption([signal]));
-  const { part, failures } = flowRun;
-  const { promise, resolve, reject } = Promise.withResolvers<Awaited<T>>();
-  part
-    .call(() => fn(stepOf(part)))
-    .then(
-      (value) => {
-        flowRun.end({ kind: "result" });
-        resolve(value);
-      },
-      (error: unknown) => {
-        flowRun.end({ kind: "error", error });
-        if (failures.isOurs(error)) quiet(promise);
-        reject(error);
-      },
-    );
-  return promise;
-}
-
-interface CompiledFlowOptions {
-  readonly converts: string | undefined;
-  readonly attribution: Attribution;
-}
-
-function compileFlowOptions(name: string, options: unknown): CompiledFlowOptions {
-  if (typeof options !== "object" || options === null) {
-    throw new ExperimentConfigError(
-      "ERR_OPTIONS",
-      `the options of the flow ${name} are ${show(options)}; write { converts: "order_placed" }`,
-    );
-  }
-  const { converts, attribution = "primary", ...others }: { converts?: unknown; attribution?: unknown } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) {
-    throw new ExperimentConfigError(
-      "ERR_UNKNOWN_OPTION",
-      `the option ${show(unknown)} of a flow is unknown; there are converts and attribution`,
-    );
-  }
+  const { converts, attribution = "primary" } = checkOptions(`the flow ${name}`, options, ["converts", "attribution"]);
   if (converts !== undefined && !isExperimentName(converts)) {
     throw new ExperimentConfigError("ERR_OPTION_VALUE", `converts is ${show(converts)}; write ${NAME_RULE}`);
   }
@@ -102,5 +65,52 @@ function compileFlowOptions(name: string, options: unknown): CompiledFlowOptions
       `attribution is ${show(attribution)}; write "primary" or "each"`,
     );
   }
-  return { converts, attribution };
+  const telemetry = new FlowTelemetry(instance, name, attribution, converts);
+  return Object.freeze({
+    name,
+    run<T>(fn: (step: Step) => T, given?: unknown): Promise<Awaited<T>> {
+      const part = Part.beginFlow(telemetry);
+      return part.run(given === undefined ? fn : refusing(`the flow ${name}`, instance, fn), stepOf(part, instance));
+    },
+  });
+}
+
+/** The function that makes steps of a part. */
+function stepOf(part: Part, instance: Instance): Step {
+  return function step<T>(name: string, fn: (context: StepContext) => T, options?: unknown): Promise<Awaited<T>> {
+    const isName = isExperimentName(name);
+    const begun = part.beginStep(isName ? name : OTHER_STEP);
+    const context = { step: stepOf(begun, instance) };
+    if (isName) return begun.run(options === undefined ? fn : refusing(`the step ${name}`, instance, fn), context);
+    return begun.run((given: StepContext) => {
+      instance.report("ERR_BAD_NAME", `the step ${show(name)} is not ${NAME_RULE}`);
+      return fn(given);
+    }, context);
+  };
+}
+
+/**
+ * The function, which first says that nothing takes options here: one that does nothing, such as a time limit, is not to be
+ * passed over in silence. It throws that in strict mode.
+ */
+function refusing<Given, T>(what: string, instance: Instance, fn: (given: Given) => T): (given: Given) => T {
+  return (given) => {
+    const mend = "AbortSignal.timeout, AbortSignal.any and .catch do what options would, as docs/flow.md shows";
+    instance.report("ERR_UNKNOWN_OPTION", `${what} takes no options when it runs; ${mend}`);
+    return fn(given);
+  };
+}
+
+const FLOW_NAME = /^(?!experiment(?:\.|$))(?!.*\.step$)[a-z][a-z0-9_]{0,31}(?:\.[a-z][a-z0-9_]{0,31})*$/;
+const MAX_FLOW_NAME = 64;
+
+/**
+ * Names of attributes and instruments begin with a flow's name, so its parts have the form of keys. Names under
+ * `experiment` are ours, and `checkout.step.duration` belongs to the steps of `checkout`.
+ */
+const FLOW_NAME_RULE =
+  "a lower-case letter, then up to 31 of a-z, 0-9 and _, or several of these with dots between them, up to 64 in all, that do not begin with experiment and do not end with .step";
+
+function isFlowName(name: unknown): name is string {
+  return typeof name === "string" && name.length <= MAX_FLOW_NAME && FLOW_NAME.test(name);
 }

@@ -1,4 +1,3 @@
 /** Flows of steps, such as a checkout: spans of the flow and of each step, how they end and how long they take, per variant. */
-export { type Flow, type FlowOptions, flow, type RunOptions } from "./flow.ts";
-export type { FlowStatus } from "./status.ts";
-export type { Step, StepContext, StepOptions } from "./step.ts";
+export type { FlowStatus } from "./failures.ts";
+export { type Flow, type FlowOptions, flow, type Step, type StepContext } from "./flow.ts";

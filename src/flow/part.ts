@@ -1,83 +1,117 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-import { type Context, context, createContextKey } from "@opentelemetry/api";
-import { isTracingSuppressed } from "@opentelemetry/core";
-import type { Failures } from "./failures.ts";
-import type { Interruption } from "./interruption.ts";
-import type { Operation } from "./operation.ts";
+import { type Context, context, createContextKey, type Span, trace } from "@opentelemetry/api";
+import { scopeStorage } from "../scope/current.ts";
+import { latestScope } from "../scope/finding.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+import { type Failure, Failures, type FlowStatus, statusOf } from "./failures.ts";
+import type { FlowTelemetry } from "./flow-telemetry.ts";
 
-/** The flow that a part belongs to. */
-interface RunningFlow {
+/** One run of a flow, which its parts share. */
+interface Run {
+  readonly telemetry: FlowTelemetry;
   readonly failures: Failures;
+  /** The names of the steps that run, in the order in which they began. */
+  readonly running: string[];
+  /** The flow's own span, once it has begun. */
+  process: Span | undefined;
 }
 
-/** A part of a flow that runs: the flow itself, or one of its steps. */
-export class Part<Run extends RunningFlow = RunningFlow> {
-  readonly run: Run;
+/** In OpenTelemetry's context: the part in whose function the code runs. */
+const PART = createContextKey("otel-experiments flow part");
+
+/**
+ * A part of a flow that runs: the flow itself, or a step. It has a span, which is active while its function runs, and the
+ * scope in which it began. It begins, runs its function once, and ends then.
+ */
+export class Part {
+  readonly #run: Run;
   /** The step's name; undefined for the flow itself. */
-  readonly name: string | undefined;
-  /** What it is a part of: a part of the same flow, or for a flow itself the step of another one. */
-  readonly around: Part | undefined;
-  readonly operation: Operation;
-  readonly interruption: Interruption;
-  /** What the flow's failures call the moment when it began. */
-  readonly since: number;
+  readonly #step: string | undefined;
+  /** The scopes of the code that began it, of whichever instances. */
+  readonly #scopes: RequestScope | undefined;
+  readonly #span: Span | undefined;
+  /** With the span, and with this part. */
   readonly #context: Context;
+  readonly #since: number;
+  readonly #startedAt: number = performance.now();
 
-  constructor(
-    run: Run,
-    name: string | undefined,
-    around: Part | undefined,
-    operation: Operation,
-    interruption: Interruption,
-  ) {
-    this.run = run;
-    this.name = name;
-    this.around = around;
-    this.operation = operation;
-    this.interruption = interruption;
-    this.since = run.failures.begin();
-    this.#context = operation.context.setValue(PART, this);
-  }
-
-  /** Runs a function in this part. What it throws at once is a rejection too. */
-  call<T>(fn: () => T): Promise<Awaited<T>> {
-    // An async function calls then() of any thenable, within this part.
-    const settle = async (): Promise<Awaited<T>> => await fn();
-    return parts.run(this, () => this.operation.call(this.#context, settle));
-  }
-
-  isWithin(other: Part): boolean {
-    let part: Part | undefined = this;
-    while (part !== undefined && part !== other) part = part.around;
-    return part !== undefined;
+  /** Begins a run of a flow. */
+  static beginFlow(telemetry: FlowTelemetry): Part {
+    const active = context.active();
+    const around = partOf(active);
+    const failures = around === undefined ? new Failures() : around.#run.failures;
+    const run: Run = { telemetry, failures, running: [], process: undefined };
+    const flow = new Part(run, undefined, around, active);
+    run.process = flow.#span;
+    return flow;
   }
 
   /**
-   * Where a step belongs that this part's `step` makes: to the innermost step of the flow in whose function it is called.
-   * Where async context is lost, to this part.
+   * Begins a step of the part in whose function the code runs, as the active context says. Where that context knows none of
+   * this flow, because it is lost or another request's, the step is one of this part.
    */
-  innermost(): Part<Run> {
-    let part = parts.getStore();
-    while (part !== undefined && part.run !== this.run) part = part.around;
-    return part?.isWithin(this) === true ? (part as Part<Run>) : this; // why: the loop left only a part of this run
+  beginStep(name: string): Part {
+    const active = context.active();
+    const here = partOf(active);
+    const isOurs = here !== undefined && here.#run.failures === this.#run.failures;
+    const step = new Part(this.#run, name, isOurs ? here : this, isOurs ? active : this.#context);
+    const { telemetry, running, process } = this.#run;
+    running.push(name);
+    telemetry.showStep(process, name);
+    return step;
   }
 
-  /** The parent of what begins in this part: the user's own active span within it counts. */
-  parentContext(): Context {
-    const active = context.active();
-    const part = active.getValue(PART);
-    const isHere = part instanceof Part && part.isWithin(this);
-    return isHere || isTracingSuppressed(active) ? active : this.#context;
+  private constructor(run: Run, step: string | undefined, around: Part | undefined, parent: Context) {
+    this.#run = run;
+    this.#step = step;
+    this.#since = run.failures.place;
+    this.#scopes = latestScope(parent) ?? (around === undefined ? undefined : around.#scopes);
+    const found = underServerSpan(parent, this.#scopes);
+    this.#span = run.telemetry.startSpan(step, found);
+    this.#context = (this.#span === undefined ? found : trace.setSpan(found, this.#span)).setValue(PART, this);
+  }
+
+  /** Runs the part's function, and ends the part. @returns the function's result; rejects with its error */
+  run<Given, T>(fn: (given: Given) => T, given: Given): Promise<Awaited<T>> {
+    const scopes = scopeStorage();
+    const settle = (): Promise<Awaited<T>> => this.#settle(fn, given);
+    const isCurrent = this.#scopes === undefined || this.#scopes === scopes.getStore();
+    if (isCurrent) return context.with(this.#context, settle);
+    return scopes.run(this.#scopes, () => context.with(this.#context, settle));
+  }
+
+  /** An error that is thrown at once is a rejection too. */
+  async #settle<Given, T>(fn: (given: Given) => T, given: Given): Promise<Awaited<T>> {
+    let result: Awaited<T>;
+    try {
+      result = await fn(given);
+    } catch (error) {
+      this.#end(statusOf(error), this.#run.failures.note(error, this.#run, this.#step, this.#since));
+      throw error;
+    }
+    this.#end("success", undefined);
+    return result;
+  }
+
+  #end(status: FlowStatus, failure: Failure | undefined): void {
+    const { telemetry, running, process } = this.#run;
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    if (this.#span !== undefined) telemetry.endSpan(this.#span, this.#step, status, failure);
+    telemetry.measure(this.#step, seconds, status);
+    if (this.#step === undefined) return;
+    // The flow shows the step that began last among those that run. When none runs, the last one stays.
+    running.splice(running.lastIndexOf(this.#step), 1);
+    const shown = running.at(-1);
+    if (shown !== undefined) telemetry.showStep(process, shown);
   }
 }
 
-/** Beside OpenTelemetry's context, which without an SDK there is none of. */
-const parts = new AsyncLocalStorage<Part | undefined>();
+function partOf(active: Context): Part | undefined {
+  const part = active.getValue(PART);
+  return part instanceof Part ? part : undefined;
+}
 
-/** The span that is active may be another request's, where instrumentations bring their own context back. */
-const PART = createContextKey("otel-experiments flow part");
-
-/** The part of whichever flow in whose function the code runs. */
-export function currentPart(): Part | undefined {
-  return parts.getStore();
+/** Where OpenTelemetry's context is lost, the request's scope still knows its span. */
+function underServerSpan(parent: Context, scope: RequestScope | undefined): Context {
+  const serverSpan = scope?.serverSpan;
+  return serverSpan === undefined || trace.getSpan(parent) !== undefined ? parent : trace.setSpan(parent, serverSpan);
 }

@@ -176,7 +176,7 @@ function withFields(attributes: Attributes | undefined, scope: MeasuredScope | u
 }
 
 /** Who names an experiment in the call means that one. Ours is not mixed with it. */
-function namesExperiment(attributes: Attributes | undefined): boolean {
+export function namesExperiment(attributes: Attributes | undefined): boolean {
   return attributes !== undefined && (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes);
 }
 

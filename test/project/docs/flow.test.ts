@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import { openRequest } from "../../support/opened-request.ts";
 import { startStage } from "../../unit/flow/stage.ts";
 import { placeOrder } from "./checkout-flow.ts";
+import { orAborted } from "./or-aborted.ts";
 import { done, experiments, instead } from "./shop.ts";
 
 const stage = startStage();
@@ -36,8 +37,9 @@ async function conversions(): Promise<readonly number[]> {
 
 test("DOC-F1 the code of docs/flow.md is the code that runs here", () => {
   const page = readFileSync(join(import.meta.dirname, "../../../docs/flow.md"), "utf8");
-  const [block] = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) => code);
-  expect(readFileSync(join(import.meta.dirname, "checkout-flow.ts"), "utf8")).toBe(block);
+  const blocks = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) => code);
+  const files = ["checkout-flow.ts", "or-aborted.ts"];
+  expect(blocks).toEqual(files.map((file) => readFileSync(join(import.meta.dirname, file), "utf8")));
 });
 
 test("DOC-F2 the checkout of docs/flow.md succeeds, converts, and shows five steps with the variant", async () => {
@@ -69,9 +71,9 @@ test("DOC-F4 the checkout of docs/flow.md releases its stock where the payment f
   stage.clear();
   done.splice(0);
   const gone = new AbortController();
-  instead.set("charge", () => {
+  instead.set("charge", (signal) => {
     gone.abort();
-    return new Promise(() => {});
+    return Promise.reject(signal?.reason);
   });
   await expect(order(BASKET, gone.signal)).rejects.toThrow("aborted");
   expect(done).toEqual(["reserve", "quote", "charge", "release"]);
@@ -86,4 +88,19 @@ test("DOC-F4 the checkout of docs/flow.md releases its stock where the payment f
 test("DOC-F5 the checkout of docs/flow.md fails where the basket is empty", async () => {
   await expect(order({ items: [] })).rejects.toThrow(RangeError);
   expect(stage.span("checkout.process").attributes["checkout.failure_step"]).toBe("validating_cart");
+});
+
+test("DOC-F6 orAborted of docs/flow.md rejects at once where the work does not listen, gives its result otherwise, and lets go of the signal", async () => {
+  const removed = vi.spyOn(AbortSignal.prototype, "removeEventListener");
+  const late = Promise.withResolvers<string>();
+  const stop = new AbortController();
+  const aborted = orAborted(late.promise, stop.signal);
+  stop.abort();
+  await expect(aborted).rejects.toBe(stop.signal.reason);
+  await expect(orAborted(late.promise, stop.signal)).rejects.toBe(stop.signal.reason);
+  late.resolve("paid");
+  await expect(orAborted(late.promise, NEVER)).resolves.toBe("paid");
+  await expect(orAborted(Promise.reject(new RangeError("no")), NEVER)).rejects.toThrow(RangeError);
+  expect(removed).toHaveBeenCalledTimes(4);
+  removed.mockRestore();
 });

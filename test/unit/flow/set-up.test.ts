@@ -16,6 +16,8 @@ function untyped(value: unknown): never {
   return value as never;
 }
 
+type Untyped = (...given: readonly unknown[]) => Promise<unknown>;
+
 afterEach(() => {
   vi.restoreAllMocks();
   stage.clear();
@@ -71,6 +73,8 @@ describe("a flow", () => {
 
   test.each<[unknown, string, string]>([
     [{ convert: "order_placed" }, "ERR_UNKNOWN_OPTION", '"convert"'],
+    [{ attributions: "each" }, "ERR_UNKNOWN_OPTION", " attribution"],
+    [{ signal: null }, "ERR_UNKNOWN_OPTION", '"signal"'],
     [{ converts: "order placed" }, "ERR_OPTION_VALUE", "converts"],
     [{ converts: true }, "ERR_OPTION_VALUE", "converts"],
     [{ attribution: "all" }, "ERR_OPTION_VALUE", '"each"'],
@@ -96,21 +100,23 @@ describe("a flow", () => {
 
 describe("a mistake in a step", () => {
   const names: readonly unknown[] = ["", "paying now", "-paying", "a".repeat(65), undefined, 7, {}];
-  const limits: readonly unknown[] = [0, -1, Number.NaN, "5s", null];
+  const options: readonly unknown[] = [{ timeLimitMs: 5_000 }, { optional: true }, {}, 5_000, null];
 
-  test("FLO-110 rejects in strict mode with its code, without calling the function, optional or not", async () => {
+  test("FLO-110 rejects in strict mode with its code, without calling the function", async () => {
     for (const name of names) {
-      const wrong = strictly.run((step) => step(untyped(name), () => expect.unreachable(), { optional: true }));
+      const wrong = strictly.run((step) => step(untyped(name), () => expect.unreachable()));
       await expect(wrong).rejects.toThrow(ExperimentUsageError);
       await expect(wrong).rejects.toMatchObject({ code: "ERR_BAD_NAME" });
     }
-    for (const limit of limits) {
-      const wrong = strictly.run((step) => step("paying", () => expect.unreachable(), { timeLimitMs: untyped(limit) }));
-      await expect(wrong).rejects.toMatchObject({ code: "ERR_OPTION_VALUE" });
+    for (const given of options) {
+      // why: what a caller without types may give
+      const wrong = strictly.run((step) => (step as Untyped)("paying", () => expect.unreachable(), given));
+      await expect(wrong).rejects.toMatchObject({ code: "ERR_UNKNOWN_OPTION" });
+      await expect(wrong).rejects.toThrow("the step paying takes no options when it runs; AbortSignal.timeout");
     }
   });
 
-  test("FLO-111 elsewhere is said once a minute, and the step runs, measured as other", async () => {
+  test("FLO-111 elsewhere is said once a minute, and the step runs; one with a wrong name is measured as other", async () => {
     let now = 1e9;
     vi.spyOn(performance, "now").mockImplementation(() => now);
     const log: DiagLog = recordDiag();
@@ -124,11 +130,23 @@ describe("a mistake in a step", () => {
     expect(new Set(stage.tracing.spans().map(({ name }) => name))).toEqual(
       new Set(["leniently.step.other", "leniently.process"]),
     );
-    for (const limit of limits) {
+    for (const given of options) {
       now += 61_000;
-      expect(await leniently.run((step) => step("paying", () => "paid", { timeLimitMs: untyped(limit) }))).toBe("paid");
+      // why: what a caller without types may give
+      expect(await leniently.run((step) => (step as Untyped)("paying", () => "paid", given))).toBe("paid");
     }
-    expect(log.take()).toHaveLength(limits.length);
+    expect(log.take()).toHaveLength(options.length);
+  });
+
+  test("FLO-113 options of a run are a mistake of the same kind", async () => {
+    // why: what a caller without types may give
+    const [rejecting, going] = [strictly.run as Untyped, leniently.run as Untyped];
+    const given = { signal: AbortSignal.abort() };
+    await expect(rejecting(() => expect.unreachable(), given)).rejects.toMatchObject({ code: "ERR_UNKNOWN_OPTION" });
+    vi.spyOn(performance, "now").mockReturnValue(2e9);
+    const log = recordDiag();
+    expect(await going(() => "done", given)).toBe("done");
+    expect(log.take()).toEqual([expect.stringContaining("the flow leniently takes no options when it runs")]);
   });
 
   test("FLO-112 what is no function fails as calling it does", async () => {
@@ -155,7 +173,7 @@ describe("a flow that converts", () => {
       await converting.run(() => "not exposed");
       stage.experiments.expose("checkout");
       await converting.run(() => Promise.reject(new Error("no"))).catch(() => undefined);
-      await converting.run((step) => step("mailing", () => Promise.reject(new Error("no")), { optional: true }));
+      await converting.run((step) => step("mailing", () => Promise.reject(new Error("no"))).catch(() => undefined));
     });
     expect((await stage.points("experiment.conversions")).map(({ value }) => value)).toEqual([1]);
   });
