@@ -1,5 +1,5 @@
 import { AsyncResource } from "node:async_hooks";
-import { context, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import { context, createContextKey, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { RPCType, setRPCMetadata, suppressTracing } from "@opentelemetry/core";
 import { createExperiments } from "otel-experiments";
 import { flow, type Step } from "otel-experiments/flow";
@@ -169,6 +169,32 @@ describe("the spans of a flow", () => {
     );
     expect([result, partly]).toEqual(["paid", "paid"]);
     expect(stage.tracing.spans().map(({ name }) => name)).toEqual(["checkout.process"]);
+  });
+
+  test("FLO-10 belong to the flow whose step function was called, also within a flow that has nothing to do with it", async () => {
+    const other = flow(stage.experiments, "returns");
+    const gate = Promise.withResolvers<Step>();
+    const end = Promise.withResolvers<void>();
+    const first = checkout.run((step) => {
+      gate.resolve(step);
+      return end.promise;
+    });
+    const checkoutStep = await gate.promise;
+    await other.run((step) => step("picking", () => checkoutStep("paying", () => 1)));
+    end.resolve();
+    await first;
+    expect(stage.span("checkout.step.paying").parentSpanContext?.spanId).toBe(
+      stage.span("checkout.process").spanContext().spanId,
+    );
+  });
+
+  test("FLO-11 pass over what another copy of this package keeps in the context", async () => {
+    const key = createContextKey("otel-experiments flow part");
+    const foreign = context.active().setValue(key, { of: "another copy" });
+    expect(await context.with(foreign, () => checkout.run((step) => step("paying", () => "paid")))).toBe("paid");
+    expect(stage.span("checkout.step.paying").parentSpanContext?.spanId).toBe(
+      stage.span("checkout.process").spanContext().spanId,
+    );
   });
 
   test("FLO-09 of two interleaved flows and of a flow within a flow are each their own", async () => {
