@@ -1,13 +1,10 @@
 import { ExperimentConfigError } from "../checks/errors.ts";
+import { checkOptions } from "../checks/option-checks.ts";
 import { show } from "../checks/show.ts";
-import { closedFieldOf, fieldOf } from "./declaring.ts";
+import { declare } from "./declaring.ts";
 import type { ClosedField, Field } from "./field.ts";
 import { decodeItems, encodeItems } from "./item-list.ts";
-import { looksSensitive } from "./sensitive-values.ts";
-import { checkFieldOptions, compileTextRules, countOf, isPlainText, type TextOptions } from "./text-rules.ts";
-
-/** A field that nobody has named yet goes to the wire alone, and may not be changed on the way. */
-const WIRE_ALONE = { signals: [], mutable: false } as const;
+import { compileTextRules, isPlainText, type TextOptions, wholeNumberOf } from "./text-rules.ts";
 
 /** Each makes metric series where the field goes there. */
 const MAX_CHOICES = 64;
@@ -16,8 +13,7 @@ const MAX_CHOICE_LENGTH = 64;
 /** One of some texts. @throws ExperimentConfigError */
 export function oneOf<const T extends string>(...choices: readonly [T, ...T[]]): ClosedField<T> {
   const where = "oneOf";
-  const known: ReadonlySet<unknown> = new Set(choices);
-  if (choices.length === 0 || choices.length > MAX_CHOICES || known.size < choices.length) {
+  if (choices.length === 0 || choices.length > MAX_CHOICES || new Set(choices).size < choices.length) {
     throw new ExperimentConfigError("ERR_FIELD", `${where}: write 1 to ${MAX_CHOICES} texts, each once`);
   }
   for (const choice of choices) {
@@ -27,40 +23,26 @@ export function oneOf<const T extends string>(...choices: readonly [T, ...T[]]):
         `${where}: ${show(choice)} is no text of 1 to ${MAX_CHOICE_LENGTH} characters without control characters`,
       );
     }
-    if (looksSensitive(choice)) {
-      throw new ExperimentConfigError(
-        "ERR_FIELD_SENSITIVE",
-        `${where}: one of the texts looks like a secret or personal data, which baggage is no place for; leave it out`,
-      );
-    }
   }
-  const accepts = (value: unknown): value is T => known.has(value);
-  return closedFieldOf<T>({
-    ...WIRE_ALONE,
-    type: choices.map((choice) => JSON.stringify(choice)).join(" | "),
-    wire: `<${choices.join(" or ")}>`,
-    closed: true,
-    codec: {
-      accepts,
-      encode: (value) => value,
-      decode: (given) => (accepts(given) ? given : undefined),
-      texts: () => [],
-    },
-  });
+  return declareChoices(choices.map((choice) => JSON.stringify(choice)).join(" | "), choices);
 }
 
 /** `true` or `false`. */
 export function boolean(): ClosedField<boolean> {
-  return closedFieldOf<boolean>({
-    ...WIRE_ALONE,
-    type: "boolean",
-    wire: "<true or false>",
-    closed: true,
+  return declareChoices("boolean", [true, false]);
+}
+
+function declareChoices<T extends string | boolean>(type: string, choices: readonly T[]): ClosedField<T> {
+  const byText = new Map(choices.map((choice) => [String(choice), choice]));
+  const known: ReadonlySet<unknown> = new Set(choices);
+  return declare<T>({
+    type,
+    wire: `<${choices.join(" or ")}>`,
+    choices: Object.freeze([...choices]),
     codec: {
-      accepts: (value) => typeof value === "boolean",
+      accepts: (value): value is T => known.has(value),
       encode: String,
-      decode: (given) => (given === "true" ? true : given === "false" ? false : undefined),
-      texts: () => [],
+      decode: (given) => byText.get(given),
     },
   });
 }
@@ -71,24 +53,23 @@ export interface IntegerOptions {
   readonly max?: number;
 }
 
+const { MIN_SAFE_INTEGER: LEAST, MAX_SAFE_INTEGER: MOST } = Number;
+
 /** As `String` writes it. */
 const DECIMAL = /^(?:0|-?[1-9][0-9]{0,15})$/;
 
 /** A whole number. @throws ExperimentConfigError */
 export function integer(options: IntegerOptions = {}): Field<number> {
   const where = "integer";
-  const given = checkFieldOptions(where, options, ["min", "max"]);
-  const min = boundOf(where, "min", given.min, Number.MIN_SAFE_INTEGER);
-  const max = boundOf(where, "max", given.max, Number.MAX_SAFE_INTEGER);
-  if (min > max)
-    throw new ExperimentConfigError("ERR_FIELD", `${where}: min is ${min}, more than max, which is ${max}`);
+  const { min: least = LEAST, max: most = MOST } = checkOptions(where, options, ["min", "max"]);
+  const min = wholeNumberOf(where, "min", least, LEAST, MOST);
+  const max = wholeNumberOf(where, "max", most, min, MOST);
   const accepts = (value: unknown): value is number =>
     typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max;
-  return fieldOf<number>({
-    ...WIRE_ALONE,
+  return declare<number>({
     type: `integer${rangeOf(min, max)}`,
     wire: "<decimal>",
-    closed: false,
+    choices: undefined,
     codec: {
       accepts,
       // Also of -0.
@@ -97,37 +78,26 @@ export function integer(options: IntegerOptions = {}): Field<number> {
         const value = DECIMAL.test(digits) ? Number(digits) : undefined;
         return accepts(value) ? value : undefined;
       },
-      texts: (value) => [String(value)],
     },
   });
 }
 
 function rangeOf(min: number, max: number): string {
-  const isOpen = [min === Number.MIN_SAFE_INTEGER, max === Number.MAX_SAFE_INTEGER] as const;
-  if (isOpen[0] && isOpen[1]) return "";
-  if (isOpen[0]) return `, at most ${max}`;
-  return isOpen[1] ? `, at least ${min}` : ` from ${min} to ${max}`;
-}
-
-function boundOf(where: string, name: string, value: unknown, byDefault: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value === "number" && Number.isSafeInteger(value)) return value;
-  throw new ExperimentConfigError("ERR_FIELD", `${where}: ${name} is ${show(value)}; write a whole number`);
+  if (min === LEAST) return max === MOST ? "" : `, at most ${max}`;
+  return max === MOST ? `, at least ${min}` : ` from ${min} to ${max}`;
 }
 
 /** A text that is not empty, without control characters. @throws ExperimentConfigError */
 export function text(options: TextOptions = {}): Field<string> {
-  const rules = compileTextRules("text", checkFieldOptions("text", options, ["maxLength", "pattern"]));
-  return fieldOf<string>({
-    ...WIRE_ALONE,
+  const rules = compileTextRules("text", checkOptions("text", options, ["maxLength", "pattern"]));
+  return declare<string>({
     type: `text, ${rules.type}`,
     wire: "<text>",
-    closed: false,
+    choices: undefined,
     codec: {
       accepts: (value): value is string => typeof value === "string" && rules.accepts(value),
       encode: (value) => value,
       decode: (value) => (rules.accepts(value) ? value : undefined),
-      texts: (value) => [value],
     },
   });
 }
@@ -143,18 +113,17 @@ const MAX_ITEMS = 64;
 
 /** A list of texts, in their order; it may be empty, its items may not. @throws ExperimentConfigError */
 export function list(options: ListOptions = {}): Field<readonly string[]> {
-  const given = checkFieldOptions("list", options, ["maxItems", "maxLength", "pattern"]);
-  const most = countOf("list", "maxItems", given.maxItems, DEFAULT_ITEMS, MAX_ITEMS);
-  const rules = compileTextRules("list", given);
+  const { maxItems = DEFAULT_ITEMS, ...ofItems } = checkOptions("list", options, ["maxItems", "maxLength", "pattern"]);
+  const most = wholeNumberOf("list", "maxItems", maxItems, 1, MAX_ITEMS);
+  const rules = compileTextRules("list", ofItems);
   const accepts = (value: unknown): value is readonly string[] =>
     Array.isArray(value) &&
     value.length <= most &&
     value.every((item) => typeof item === "string" && rules.accepts(item));
-  return fieldOf<readonly string[]>({
-    ...WIRE_ALONE,
+  return declare<readonly string[]>({
     type: `list of up to ${most} texts, each ${rules.type}`,
     wire: "<item>|<item>…",
-    closed: false,
+    choices: undefined,
     codec: {
       accepts,
       encode: encodeItems,
@@ -162,7 +131,6 @@ export function list(options: ListOptions = {}): Field<readonly string[]> {
         const items = decodeItems(encoded, most);
         return accepts(items) ? Object.freeze(items) : undefined;
       },
-      texts: (items) => items,
     },
   });
 }

@@ -1,13 +1,12 @@
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { show } from "../checks/show.ts";
-import { FIELD, type Field, type FieldPlan, type Fields, isField } from "./field.ts";
+import { FIELD, type FieldPlan, type Fields, isField } from "./field.ts";
 import { sensitivePartOf } from "./sensitive-names.ts";
+import { looksSensitive } from "./sensitive-values.ts";
 
 /** A declared field as requests read it. */
 export interface CompiledField extends FieldPlan {
   readonly name: string;
-  /** As it was declared. */
-  readonly field: Field;
 }
 
 /** In the order of declaration. */
@@ -54,14 +53,15 @@ export function compileFields(fields: unknown, prefix: string): CompiledFields {
   }
   const compiled = new Map<string, CompiledField>();
   for (const [name, field] of Object.entries(fields)) {
-    checkName(name, prefix);
     if (!isField(field)) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
         `fields.${name} is ${show(field)}; write oneOf(…), boolean(), integer(), text() or list() of otel-experiments/fields`,
       );
     }
-    compiled.set(name, Object.freeze({ ...field[FIELD], name, field }));
+    const plan = field[FIELD];
+    checkName(name, prefix, plan);
+    compiled.set(name, Object.freeze({ ...plan, name }));
   }
   if (compiled.size > MAX_FIELDS) {
     throw new ExperimentConfigError("ERR_FIELD", `fields are ${compiled.size}; declare at most ${MAX_FIELDS}`);
@@ -69,7 +69,7 @@ export function compileFields(fields: unknown, prefix: string): CompiledFields {
   return compiled;
 }
 
-function checkName(name: string, prefix: string): void {
+function checkName(name: string, prefix: string, plan: FieldPlan): void {
   const refuse = (why: string): ExperimentConfigError =>
     new ExperimentConfigError("ERR_FIELD_NAME", `fields: the name ${show(name)} ${why}`);
   if (!NAME.test(name)) throw refuse(`is not ${NAME_RULE}`);
@@ -77,15 +77,25 @@ function checkName(name: string, prefix: string): void {
   if (name.startsWith(prefix) || namespace === EXPERIMENTS) {
     throw refuse("is one of experiments; choose another, such as user_tier");
   }
-  const sensitive = sensitivePartOf(name);
-  if (sensitive !== undefined) {
-    throw new ExperimentConfigError(
-      "ERR_FIELD_SENSITIVE",
-      `fields: the name ${show(name)} speaks of a secret or of personal data (${sensitive}), which baggage is no place for, since every service on the way sees it; share something that says less`,
-    );
-  }
+  if (!plan.notSensitive) checkSensitive(name, plan);
   if (HEADERS.has(name)) throw refuse("is that of a header; choose another");
   if (NAMESPACES.has(namespace) && namespace !== name) {
     throw refuse(`is within OpenTelemetry's namespace ${namespace}; choose another`);
   }
+}
+
+/** No message shows a value. */
+function checkSensitive(name: string, { choices = [] }: FieldPlan): void {
+  const part = sensitivePartOf(name);
+  const what =
+    part !== undefined
+      ? `the name ${show(name)} speaks of a secret or of personal data (${part})`
+      : choices.some(looksSensitive)
+        ? `one of the texts of ${name} looks like a secret or personal data`
+        : undefined;
+  if (what === undefined) return;
+  throw new ExperimentConfigError(
+    "ERR_FIELD_SENSITIVE",
+    `fields: ${what}, which every service on the way sees; share something that says less, or add .notSensitive() if it is neither`,
+  );
 }

@@ -1,21 +1,24 @@
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { show } from "../checks/show.ts";
-import { type ClosedField, FIELD, type Field, type FieldPlan, type FieldSignal, type FieldValue } from "./field.ts";
+import { type ClosedField, FIELD, type FieldPlan, type FieldSignal, type FieldValue } from "./field.ts";
 
 const SIGNALS: readonly FieldSignal[] = ["span", "log", "metric"];
 
-/** A field of this plan. */
-export function fieldOf<T extends FieldValue>(plan: FieldPlan<T>): Field<T> {
-  return closedFieldOf(plan);
+/** The declaration that a builder makes, before a service says more of it. */
+export function declare<T extends FieldValue>(
+  plan: Pick<FieldPlan<T>, "type" | "wire" | "choices" | "codec">,
+): ClosedField<T> {
+  return fieldOf({ ...plan, signals: [], mutable: false, notSensitive: false });
 }
 
-/** The types keep measurements from what is not closed; so does the check. */
-export function closedFieldOf<T extends FieldValue>(plan: FieldPlan<T>): ClosedField<T> {
+/** The types keep measurements from fields without choices; so does the check. */
+function fieldOf<T extends FieldValue>(plan: FieldPlan<T>): ClosedField<T> {
   const frozen = Object.freeze({ ...plan, signals: Object.freeze([...plan.signals]) });
   return Object.freeze({
     [FIELD]: frozen,
-    on: (...signals: readonly FieldSignal[]) => closedFieldOf({ ...frozen, signals: withSignals(frozen, signals) }),
-    mutable: () => closedFieldOf({ ...frozen, mutable: true }),
+    on: (...signals: readonly FieldSignal[]) => fieldOf({ ...frozen, signals: withSignals(frozen, signals) }),
+    mutable: () => fieldOf({ ...frozen, mutable: true }),
+    notSensitive: () => fieldOf({ ...frozen, notSensitive: true }),
   });
 }
 
@@ -28,7 +31,7 @@ function withSignals(plan: FieldPlan, added: readonly unknown[]): readonly Field
         `a field of ${plan.type} goes on ${show(signal)}; write "span", "log" or "metric"`,
       );
     }
-    if (signal === "metric" && !plan.closed) {
+    if (signal === "metric" && plan.choices === undefined) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
         `a field of ${plan.type} goes on "metric", where each value makes a series; only oneOf and boolean can do that`,

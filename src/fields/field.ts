@@ -12,8 +12,6 @@ interface FieldCodec<T extends FieldValue = FieldValue> {
   encode(value: T): string;
   /** Undefined for a text that breaks the declaration, or that `encode` would not have written. */
   decode(text: string): T | undefined;
-  /** The parts of a value in which secrets may stand. */
-  texts(value: T): readonly string[];
 }
 
 /** A field as it is declared. */
@@ -22,29 +20,37 @@ export interface FieldPlan<T extends FieldValue = FieldValue> {
   readonly type: string;
   /** For people: the form of the text on the wire, `<decimal>`. */
   readonly wire: string;
-  /** Whether its values are few and known, so that measurements can bear them. */
-  readonly closed: boolean;
+  /** All its values, where they are few and known, so that measurements can bear them. */
+  readonly choices: readonly T[] | undefined;
   readonly signals: readonly FieldSignal[];
   readonly mutable: boolean;
+  /** Whether neither its name nor its values are checked for secrets and personal data. */
+  readonly notSensitive: boolean;
   readonly codec: FieldCodec<T>;
 }
 
 /** Where a field keeps what it is; the same in all copies of this package. */
 export const FIELD: unique symbol = Symbol.for("otel-experiments.field.v1");
 
-/** One declared field. Never changed: `on` and `mutable` give another one. */
+/** One declared field. Never changed: each method gives another one. */
 export interface Field<T extends FieldValue = FieldValue> {
   readonly [FIELD]: FieldPlan<T>;
   /** The field, with these signals too. @throws ExperimentConfigError */
   on(...signals: readonly ("span" | "log")[]): Field<T>;
   /** The field, which services may change on the way. */
   mutable(): Field<T>;
+  /**
+   * The field, declared to be neither a secret nor personal data, though its name or its values look like it: neither is
+   * checked.
+   */
+  notSensitive(): Field<T>;
 }
 
 /** A field whose values are few and known: measurements can bear it. */
 export interface ClosedField<T extends FieldValue = FieldValue> extends Field<T> {
   on(...signals: readonly FieldSignal[]): ClosedField<T>;
   mutable(): ClosedField<T>;
+  notSensitive(): ClosedField<T>;
 }
 
 /** The fields that services share, by name. */

@@ -10,21 +10,27 @@ export interface StandingField {
   readonly text: string;
 }
 
-/** What a text on the wire means for a field, or why it does not count. */
+/** Why a member does not count. */
+type FieldRejection = "malformed" | "sensitive" | "duplicate";
+
+/** The value that a text on the wire has for a field, or why it does not count. */
 export function readField(field: CompiledField, text: string): StandingField | "malformed" | "sensitive" {
   const value = field.codec.decode(text);
   if (value === undefined) return "malformed";
-  return field.codec.texts(value).some(looksSensitive) ? "sensitive" : { field, value, text };
+  // Choices were checked where the field was declared.
+  const isFree = field.notSensitive || field.choices !== undefined;
+  return !isFree && looksSensitive(value) ? "sensitive" : { field, value, text };
 }
 
 /**
- * The fields that a trusted caller sent, each once: the first valid one counts. The others are counted by reason.
+ * The fields that a trusted caller sent, each once: the first valid one counts.
  *
+ * @param reject is called for each member that does not count
  * @param members names and decoded values by turns
  */
 export function readFields(
   declared: CompiledFields,
-  reject: (reason: "malformed" | "sensitive" | "duplicate") => void,
+  reject: (reason: FieldRejection) => void,
   members: readonly string[],
 ): readonly StandingField[] {
   const fields = new Map<string, StandingField>();

@@ -1,4 +1,5 @@
 import { ExperimentConfigError } from "../checks/errors.ts";
+import type { GivenOptions } from "../checks/option-checks.ts";
 import { show } from "../checks/show.ts";
 import { compilePattern, type WholeMatch } from "./pattern.ts";
 
@@ -6,7 +7,10 @@ import { compilePattern, type WholeMatch } from "./pattern.ts";
 export interface TextOptions {
   /** In UTF-16 code units, as JavaScript counts them. Default: 64, at most 1024. */
   readonly maxLength?: number;
-  /** What the whole text has to match. Matched in bounded time; what cannot be is refused at set-up. */
+  /**
+   * Has to match the whole text. A sequence of characters, escapes and classes, each with a count where needed:
+   * `/[a-z]{2}-[a-z]+-\d/`. Any other expression is refused at set-up.
+   */
   readonly pattern?: RegExp;
 }
 
@@ -30,8 +34,9 @@ export function isPlainText(text: string, maxLength: number): boolean {
 }
 
 /** @throws ExperimentConfigError */
-export function compileTextRules(where: string, { maxLength, pattern }: GivenTextOptions): TextRules {
-  const longest = countOf(where, "maxLength", maxLength, DEFAULT_LENGTH, MAX_LENGTH);
+export function compileTextRules(where: string, options: GivenOptions<"maxLength" | "pattern">): TextRules {
+  const { maxLength = DEFAULT_LENGTH, pattern } = options;
+  const longest = wholeNumberOf(where, "maxLength", maxLength, 1, MAX_LENGTH);
   if (pattern !== undefined && !(pattern instanceof RegExp)) {
     throw new ExperimentConfigError("ERR_FIELD", `${where}: pattern is ${show(pattern)}; write a regular expression`);
   }
@@ -42,32 +47,11 @@ export function compileTextRules(where: string, { maxLength, pattern }: GivenTex
   };
 }
 
-/** Options whose values are not known yet. */
-export interface GivenTextOptions {
-  readonly maxLength?: unknown;
-  readonly pattern?: unknown;
-}
-
-/** @throws ExperimentConfigError for what is no whole number from 1 to `most` */
-export function countOf(where: string, name: string, value: unknown, byDefault: number, most: number): number {
-  if (value === undefined) return byDefault;
-  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new ExperimentConfigError("ERR_FIELD", `${where}: ${name} is ${show(value)}; write 1 to ${most}`);
-}
-
-/** @throws ExperimentConfigError for what is no object with known names only */
-export function checkFieldOptions<const Name extends string>(
-  where: string,
-  options: unknown,
-  names: readonly Name[],
-): { readonly [N in Name]?: unknown } {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ExperimentConfigError("ERR_FIELD", `${where}: the options are ${show(options)}; write { ${names[0]} }`);
-  }
-  const unknown = Object.keys(options).find((name) => !names.some((known) => known === name));
-  if (unknown === undefined) return options;
+/** @throws ExperimentConfigError for a value that is no whole number from `min` to `max` */
+export function wholeNumberOf(where: string, name: string, value: unknown, min: number, max: number): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max) return value;
   throw new ExperimentConfigError(
-    "ERR_UNKNOWN_OPTION",
-    `${where}: the option ${show(unknown)} is unknown; there is ${names.join(", ")}`,
+    "ERR_FIELD",
+    `${where}: ${name} is ${show(value)}; write a whole number from ${min} to ${max}`,
   );
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createExperiments } from "otel-experiments";
+import { text } from "otel-experiments/fields";
 import { afterAll, expect, test } from "vitest";
 import { openRequest } from "../../support/opened-request.ts";
 import { experiments, fields } from "./shared-fields.ts";
@@ -44,5 +45,16 @@ test("DOC-G3 what docs/fields.md says of the wire is what leaves", () => {
       passing.inject({}, { to: "queue:orders" }),
     );
     expect(leaves).toEqual({ baggage: member });
+  }
+});
+
+test("DOC-G4 a pattern that docs/fields.md advises is allowed, and the one that it replaces is not", () => {
+  const [, table = ""] = page.split("| instead of | write |");
+  const rows = [...table.matchAll(/^\| `\/(.*?)\/([a-z]*)` \| `(?:\/(.*?)\/)?/gm)];
+  expect(rows).toHaveLength(6);
+  for (const [, instead = "", flags = "", advised = "a"] of rows) {
+    const patternOf = (source: string, given = ""): RegExp => new RegExp(source.replaceAll("\\|", "|"), given);
+    expect(() => text({ pattern: patternOf(instead, flags) })).toThrow("a pattern is a sequence of");
+    expect(() => text({ pattern: patternOf(advised) })).not.toThrow();
   }
 });

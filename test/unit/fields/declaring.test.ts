@@ -156,10 +156,11 @@ describe("a declaration", () => {
     ["a bound that no double holds exactly", () => integer({ max: 2 ** 53 })],
     ["bounds the wrong way round", () => integer({ min: 2, max: 1 })],
     ["a text as a bound", () => built(integer, { min: "1" })],
+    ["null as a bound", () => built(integer, { max: null })],
     ["no length", () => text({ maxLength: 0 })],
     ["too much length", () => text({ maxLength: 1025 })],
+    ["null as a length", () => built(text, { maxLength: null })],
     ["a text as a pattern", () => built(text, { pattern: "a" })],
-    ["options that are none", () => built(text, null)],
     ["no items", () => list({ maxItems: 0 })],
     ["too many items", () => list({ maxItems: 65 })],
   ])("FLD-11 with %s is refused", (_what, declare) => {
@@ -167,23 +168,43 @@ describe("a declaration", () => {
   });
 
   test("FLD-12 with an unknown option is refused, and names the known ones", () => {
-    expect(errorOf(() => built(integer, { maximum: 3 }))).toMatchObject({
-      code: "ERR_UNKNOWN_OPTION",
-      message: 'integer: the option "maximum" is unknown; there is min, max',
-    });
+    const { code, message } = errorOf(() => built(integer, { maximum: 3 }));
+    expect(code).toBe("ERR_UNKNOWN_OPTION");
+    for (const part of ["integer", '"maximum"', "min, max"]) expect(message).toContain(part);
+  });
+
+  test("FLD-16 with something else than options is refused", () => {
+    for (const options of [null, 64, []]) {
+      expect(errorOf(() => built(text, options))).toMatchObject({ code: "ERR_OPTIONS" });
+    }
   });
 
   test("FLD-13 whose texts look like secrets is refused, without showing them", () => {
-    const { code, message } = errorOf(() => oneOf("free", "ada@example.org"));
+    const { code, message } = errorOf(() => define({ contact: oneOf("free", "ada@example.org") }));
     expect(code).toBe("ERR_FIELD_SENSITIVE");
+    expect(message).toContain("contact");
+    expect(message).toContain(".notSensitive()");
     expect(message).not.toContain("ada");
+  });
+
+  test("FLD-17 that says .notSensitive() may have such a name and such texts, and no other name that is refused", () => {
+    const allowed = {
+      card_layout: oneOf("ada@example.org").notSensitive().on("metric"),
+      token_count: integer().notSensitive(),
+    };
+    expect(define(allowed)).toBe(allowed);
+    expect(errorOf(() => define({ card_layout: oneOf("wide") })).message).toContain(".notSensitive()");
+    for (const name of ["Token", "experiment.token", "http.route", "traceparent"]) {
+      const declared = Object.fromEntries([[name, boolean().notSensitive()]]);
+      expect(errorOf(() => define(declared))).toMatchObject({ code: "ERR_FIELD_NAME" });
+    }
   });
 
   test("FLD-14 is not changed by its options: each gives another field", () => {
     const plain = oneOf("a", "b");
-    const shown = plain.on("metric", "span").mutable().on("log");
-    expect(plain[FIELD]).toMatchObject({ signals: [], mutable: false });
-    expect(shown[FIELD]).toMatchObject({ signals: ["span", "log", "metric"], mutable: true });
+    const shown = plain.on("metric", "span").mutable().notSensitive().on("log");
+    expect(plain[FIELD]).toMatchObject({ signals: [], mutable: false, notSensitive: false });
+    expect(shown[FIELD]).toMatchObject({ signals: ["span", "log", "metric"], mutable: true, notSensitive: true });
     expect(shown.on("span")[FIELD].signals).toEqual(["span", "log", "metric"]);
     expect(Object.isFrozen(plain) && Object.isFrozen(plain[FIELD]) && Object.isFrozen(shown[FIELD].signals)).toBe(true);
   });

@@ -120,7 +120,7 @@ describe("what a trusted caller sent", () => {
     "note=ada%40example.org",
     "note=Bearer%20abc",
     "note=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x",
-    "note=4111-1111-1111-1111",
+    "note=glpat-0123456789abcdef",
     "features=a|ada%40e.org",
   ])("FLV-04 and looks like a secret is dropped and counted: %s", async (member) => {
     const experiments = create();
@@ -250,6 +250,18 @@ describe("a field", () => {
     expect(diag.take()).toEqual([
       "warn: otel-experiments: a value given to note looks like a secret or personal data, and was dropped",
     ]);
+  });
+
+  test("FLV-23 that is declared not to be sensitive is set to what looks like a secret, and read from a trusted caller", async () => {
+    const fields: Fields = { card_layout: text().notSensitive(), token_names: list().mutable().notSensitive() };
+    const experiments = create({ fields, strict: true });
+    openRequest(experiments, { header: "card_layout=a%40example.org" }).run(() => {
+      expect(experiments.fields.get("card_layout")).toBe("a@example.org");
+      expect(experiments.fields.set("token_names", ["sk_live_abc"])).toBe(true);
+      expect(sent(experiments)).toBe("card_layout=a@example.org,token_names=sk_live_abc");
+    });
+    expect(await rejections()).toEqual({});
+    expect(diag.take()).toEqual([]);
   });
 
   test("FLV-14 that is not declared is a mistake to read and to set", () => {
@@ -427,7 +439,7 @@ describe("whatever is given", () => {
     const secret = fc.oneof(
       fc.emailAddress(),
       fc.constantFrom(
-        "4111 1111 1111 1111",
+        "glpat-0123456789abcdef",
         "Bearer abc",
         "-----BEGIN PRIVATE KEY-----",
         "eyJhbGciOiJub25lIn0.eyJhIjoxfQ.",

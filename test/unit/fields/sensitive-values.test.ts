@@ -8,6 +8,7 @@ test.each([
   ["a JSON Web Token", JWT],
   ["an unsigned one", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."],
   ["one within a text", `token=${JWT};`],
+  ["one in a list", ["free", JWT]],
   ["a bearer token", "Bearer abc123"],
   ["one in small letters", "bearer  abc123"],
   ["a private key", "-----BEGIN RSA PRIVATE KEY-----"],
@@ -15,18 +16,15 @@ test.each([
   ["an e-mail address", "ada@example.org"],
   ["one with a sub-domain", "mail to ada.l+shop@mail.example.co.uk!"],
   ["one that is percent-encoded", "ada%40example.org"],
-  ["a Visa number", "4111111111111111"],
-  ["one in groups", "4111 1111 1111 1111"],
-  ["one with hyphens, behind something", "card 4111-1111-1111-1111"],
-  ["one with other groups behind it", "4111-1111-1111-1111-2026"],
-  ["a MasterCard number", "5555555555554444"],
-  ["an American Express number", "378282246310005"],
-  ["a Visa number of 13 digits", "4222222222222"],
-  ["a number of 19 digits", "6304000000000000000"],
+  ["one with more dots than one in a row", "ada@example..org"],
   ["an access key of AWS", "AKIAIOSFODNN7EXAMPLE"],
   ["a token of GitHub", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"],
+  ["a fine-grained token of GitHub", "github_pat_"],
+  ["a token of GitLab", "glpat-0123456789abcdef"],
   ["a key of Stripe", "sk_live_abc"],
-  ["a social security number", "078-05-1120"],
+  ["a token of Slack", "xoxb-0"],
+  ["a key of Google", `AIza${"0".repeat(30)}`],
+  ["a token of npm", `npm_${"0".repeat(30)}`],
 ])("FLS-01 %s is not passed on", (_what, given) => {
   expect(looksSensitive(given)).toBe(true);
 });
@@ -37,7 +35,9 @@ test.each([
   "asiapacificregionwest",
   "1763633107123",
   "2026-11-20 10:05:07.123",
-  "4111111111111112",
+  "4111111111111111",
+  "4111 1111 1111 1111",
+  "078-05-1120",
   "550e8400-e29b-41d4-a716-446655440000",
   "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
   "user@host",
@@ -56,24 +56,6 @@ test.each([
 
 describe("whatever stands around it", () => {
   const around = fc.string({ unit: fc.constantFrom(" ", ";", "x", "é", "(", ":"), maxLength: 8 });
-
-  test("FLS-03 a card's number with its check digit, in groups or not, is seen", () => {
-    const digits = fc.array(fc.nat({ max: 9 }), { minLength: 11, maxLength: 17 });
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 2, max: 9 }),
-        digits,
-        fc.constantFrom("", " ", "-"),
-        around,
-        (first, rest, gap, near) => {
-          const body = [first, ...rest];
-          const number = [...body, checkDigit(body)].join("");
-          const grouped = number.replaceAll(/(\d{4})(?=\d)/g, `$1${gap}`);
-          expect(looksSensitive(`${near}${grouped}${near}`)).toBe(true);
-        },
-      ),
-    );
-  });
 
   test("FLS-04 an e-mail address is seen", () => {
     fc.assert(
@@ -112,11 +94,11 @@ describe("whatever stands around it", () => {
   });
 });
 
-/** By the rule as ISO/IEC 7812-1 tells it: every second digit from the right, before the check digit, counts twice. */
-function checkDigit(digits: readonly number[]): number {
-  const sum = digits.toReversed().reduce((total, digit, i) => {
-    const weighted = i % 2 === 0 ? digit * 2 : digit;
-    return total + Math.floor(weighted / 10) + (weighted % 10);
-  }, 0);
-  return (10 - (sum % 10)) % 10;
-}
+test("FLS-03 of 1,000 order numbers of sixteen digits each is passed on, as a text, in groups and in a list", () => {
+  const digits = fc.array(fc.nat({ max: 9 }), { minLength: 16, maxLength: 16 });
+  const numbers = fc.sample(digits, { seed: 1, numRuns: 1000 }).map((number) => number.join(""));
+  expect(new Set(numbers).size).toBe(1000);
+  const grouped = numbers.map((number) => number.replaceAll(/(\d{4})(?=\d)/g, "$1-"));
+  expect([...numbers, ...grouped].filter((number) => looksSensitive(number))).toEqual([]);
+  expect(looksSensitive(numbers)).toBe(false);
+});

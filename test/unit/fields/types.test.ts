@@ -75,7 +75,8 @@ describe("declared fields", () => {
   test("FLT-04 only what is closed goes on measurements, before and after other options", () => {
     expectTypeOf(oneOf("a", "b")).toEqualTypeOf<ClosedField<"a" | "b">>();
     expectTypeOf(boolean().on("span").mutable().on("metric")).toEqualTypeOf<ClosedField<boolean>>();
-    expectTypeOf(integer().on("span", "log").mutable()).toEqualTypeOf<Field<number>>();
+    expectTypeOf(oneOf("a").notSensitive().on("metric")).toEqualTypeOf<ClosedField<"a">>();
+    expectTypeOf(integer().on("span", "log").mutable().notSensitive()).toEqualTypeOf<Field<number>>();
     // @ts-expect-error -- as many series as numbers
     expect(() => integer().on("metric")).toThrow("metric");
     // @ts-expect-error -- as many series as texts
