@@ -8,6 +8,7 @@ import { followRequests } from "./http-spans/client-span-channels.ts";
 import type { Arrival, OpenRequest } from "./inbound/arrival.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound/inbound-options.ts";
 import { openRequest } from "./inbound/open-request.ts";
+import { testToken as tokenOf } from "./inbound/test-request.ts";
 import { recordEvaluation } from "./instance/assigning.ts";
 import { type ExperimentsHandle, instanceOf } from "./instance/handle.ts";
 import type { Instance } from "./instance/instance.ts";
@@ -28,6 +29,7 @@ export type { Emitter } from "./inbound/emitters.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
 export { type ArrivalDetails, arrivalOf, withCookie } from "./inbound/node-arrival.ts";
 export type { SpanFinder } from "./inbound/server-span.ts";
+export { TEST_HEADER } from "./inbound/test-request.ts";
 export type { ExperimentsHandle } from "./instance/handle.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-call.ts";
 export type { ClientOptions } from "./outbound/client-options.ts";
@@ -58,6 +60,17 @@ export function evaluations(
 ): (key: string, variant: string, reason: EvaluationReason) => boolean {
   const instance = instanceOf(experiments);
   return (key, variant, reason) => recordEvaluation(instance, instance.current(), key, variant, reason);
+}
+
+/**
+ * Keeps variants and fields for requests of a test to a server of this process, until 1,024 others are kept.
+ *
+ * @returns the token by which a request brings them, in the header `TEST_HEADER`, any number of times
+ * @throws ExperimentConfigError for what `createExperiments` did not give, and if the experiments are not strict
+ * @throws ExperimentUsageError for an unknown experiment, variant or field, and for a value that a field does not take
+ */
+export function testToken(experiments: ExperimentsHandle, variants: object, fields: object): string {
+  return tokenOf(instanceOf(experiments), variants, fields);
 }
 
 /** Puts a request's scope where the framework keeps what belongs to a request. A place that takes nothing is left alone. */

@@ -1,6 +1,7 @@
 /**
- * The contracts of adapters, as data, for adapters of this package and of others. Any test runner will do: the cases
- * assert with `node:assert` and need no globals. docs/adapters.md shows how.
+ * For tests of services: the header with which a request brings variants to a server of the same process. For adapters,
+ * of this package and of others: their contracts, as data. Any test runner will do: the cases assert with `node:assert`
+ * and need no globals. docs/adapters.md shows how.
  */
 export type { ContractCase, Harness } from "./case.ts";
 export { checkInboundCase, checkInboundLacks, inboundContract } from "./inbound/contract.ts";
@@ -20,6 +21,7 @@ export type {
   OutboundHarness,
   OutboundRequest,
 } from "./outbound/harness.ts";
+export { type TestFields, type TestVariants, testHeaders } from "./test-headers.ts";
 export { send, WireConnection, type WireRequest, type WireResponse } from "./wire/client.ts";
 export type { WireMessage } from "./wire/http-bytes.ts";
 export { startWireServer, type WireAnswer, type WireServer } from "./wire/server.ts";

@@ -122,7 +122,7 @@ const NOBODY: EgressPolicy = {
   reader: new OwnMemberReader(DEFAULT_PREFIX),
   destinations: compileDestinations([]),
   foreignBaggage: "everywhere",
-  takesSelfCalls: false,
+  strict: false,
 };
 
 function judges(): Iterable<EgressPolicy> {

@@ -33,6 +33,7 @@ export type Cause =
   | "untrusted"
   | "no-destination"
   | "taken-off"
+  | "test-request"
   | "register"
   | "log"
   | "inbound"

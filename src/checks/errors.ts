@@ -23,7 +23,10 @@ export type ExperimentConfigErrorCode =
   | "ERR_PROPAGATE_TO"
   | "ERR_OPTION_VALUE";
 
-/** Thrown at set-up, by `createExperiments`, `defineExperiments` and `meter`; never while a request is served. */
+/**
+ * Thrown at set-up, by `createExperiments`, `defineExperiments` and `meter`, and by `testHeaders`; never while a request is
+ * served.
+ */
 export class ExperimentConfigError extends Error {
   override readonly name = "ExperimentConfigError";
   readonly code: ExperimentConfigErrorCode;

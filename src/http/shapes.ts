@@ -17,17 +17,6 @@ export interface ArrivedRequest {
   readonly url?: string | undefined;
   /** The whole URL, in frameworks that strip a mount path from `url`. */
   readonly originalUrl?: string | undefined;
-  readonly httpVersionMajor?: number | undefined;
-}
-
-/** The properties of node:http's and undici's requests that are read on the client. */
-export interface ClientSide {
-  readonly socket?: Socket | null;
-  readonly destroyed?: boolean;
-  readonly method?: string;
-  readonly path?: string;
-  readonly completed?: boolean;
-  readonly aborted?: boolean;
 }
 
 /** The request of a scope and its response, as far as a cookie store needs them. */

@@ -5,7 +5,6 @@ import { missServerSpan } from "../http-spans/missing-server-span.ts";
 import type { Instance } from "../instance/instance.ts";
 import { faceOf } from "../instance/scope-face.ts";
 import { readReceived, receive } from "../propagation/received.ts";
-import { takeSelfCall } from "../propagation/self-calls.ts";
 import { scopeStorage } from "../scope/current.ts";
 import { attachedScope, attachScope, scopeOwnedBy } from "../scope/finding.ts";
 import { RequestScope } from "../scope/request-scope.ts";
@@ -15,6 +14,7 @@ import { bindEmitter } from "./emitters.ts";
 import { forcedAssignments } from "./forced-assignments.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import { serveRequest } from "./serve-request.ts";
+import { testMembersOf } from "./test-request.ts";
 
 /**
  * Opens the scope of a request: reads what a trusted caller sent, finds the server span, binds the emitters. Again on
@@ -51,10 +51,11 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
   return scope;
 }
 
-function baggageOf(instance: Instance, { header, request }: Arrival): string | undefined {
+/** The request's own, and behind it what a test adds to it. */
+function baggageOf({ options }: Instance, { header }: Arrival): string | undefined {
   const received = header("baggage");
   const line = typeof received === "object" ? received.join(",") : received;
-  const members = instance.policy.takesSelfCalls ? takeSelfCall(request) : undefined;
+  const members = options.strict ? testMembersOf(header) : undefined;
   if (members === undefined) return line;
   return line === undefined ? members : `${line},${members}`;
 }

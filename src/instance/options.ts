@@ -119,7 +119,7 @@ export function compileOptions(options: unknown): CompiledOptions {
       reader,
       destinations: compileDestinations(propagateTo),
       foreignBaggage,
-      takesSelfCalls: isDevelopment(),
+      strict,
     }),
     overrides: compileOverrides(given.overrides),
     store: compileStore(given.store),

@@ -24,19 +24,19 @@ function guardHeaders(request: ClientRequest): void {
   const owner = new RequestOwner(tickets, callingScope);
   if (tickets.length > 0) request.removeHeader(TICKET_HEADER);
   if (existing.length + tickets.length + owner.writers.length > 0) {
-    const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
+    const baggage = outgoingLine(existing, owner, destinationOf(request));
     baggage.recordSize();
     if (baggage.text !== "") request.setHeader("baggage", baggage.text);
     else if (existing.length > 0) request.removeHeader("baggage");
   }
-  guardLaterHeaders(request, tickets, owner);
+  guardLaterHeaders(request, owner);
 }
 
 /** What is set before the headers are sent goes through the same door. `setHeaders` calls `setHeader`. */
-function guardLaterHeaders(request: ClientRequest, tickets: readonly string[], owner: RequestOwner): void {
+function guardLaterHeaders(request: ClientRequest, owner: RequestOwner): void {
   const { setHeader, appendHeader } = request;
   const rewrite = (lines: readonly string[]): ClientRequest => {
-    const { text } = outgoingLine(request, lines, tickets, owner, destinationOf(request));
+    const { text } = outgoingLine(lines, owner, destinationOf(request));
     if (text === "") request.removeHeader("baggage");
     else Reflect.apply(setHeader, request, ["baggage", text]);
     return request;
@@ -68,7 +68,7 @@ function guardMadeBlock(request: ClientRequest): void {
   const { rest, baggage: existing, tickets } = takeFromBlock(before);
   const owner = new RequestOwner(tickets, callingScope);
   if (existing.length + tickets.length + owner.writers.length === 0) return;
-  const baggage = outgoingLine(request, existing, tickets, owner, destinationOf(request));
+  const baggage = outgoingLine(existing, owner, destinationOf(request));
   baggage.recordSize();
   const after = putIntoBlock(rest, baggage.text);
   made._header = after;

@@ -23,8 +23,6 @@ interface UndiciRequest {
   /** Alternating names and values, or `Name: value` lines. */
   headers: HeaderPart[] | string;
   addHeader(name: string, value: HeaderPart): unknown;
-  readonly completed?: boolean;
-  readonly aborted?: boolean;
 }
 
 /** Puts the one `baggage` line on a request, and keeps it one when more is added. */
@@ -36,7 +34,7 @@ export function stopUndiciRequest(message: unknown): void {
   const destination = destinationOf(request);
   const call = callOf(tickets);
   const owner = new RequestOwner(tickets, () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope));
-  const baggage = outgoingLine(request, lines, tickets, owner, destination);
+  const baggage = outgoingLine(lines, owner, destination);
   put(request, baggage.text);
   baggage.recordSize();
 

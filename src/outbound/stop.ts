@@ -3,7 +3,6 @@ import { attempt } from "../checks/diagnostics.ts";
 import type { EgressPolicy, StopHold } from "../policy/egress-policy.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { processWide } from "../process-wide.ts";
-import { noteUndiciSocket, UNDICI_SEND_HEADERS } from "../propagation/self-calls.ts";
 import { HTTP_CREATED, stopHttpRequest } from "./stop-http.ts";
 import { stopUndiciRequest, UNDICI_CREATE } from "./stop-undici.ts";
 
@@ -46,7 +45,6 @@ function subscribe(): () => void {
   const guards = [
     [UNDICI_CREATE, guarded(stopUndiciRequest)],
     [HTTP_CREATED, guarded(stopHttpRequest)],
-    [UNDICI_SEND_HEADERS, guarded(noteUndiciSocket)],
   ] as const;
   for (const [channel, guard] of guards) diagnosticsChannel.subscribe(channel, guard);
   return () => {

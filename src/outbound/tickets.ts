@@ -67,12 +67,6 @@ export function callOf(values: readonly string[]): OutgoingCall | undefined {
   return undefined;
 }
 
-/** Whether the tickets say nothing of a scope, not even falsely. */
-export function standForCallsAlone(values: readonly string[]): boolean {
-  const calls = ticketedCalls();
-  return values.every((value) => value.split(",").every((ticket) => calls.has(ticket.trim())));
-}
-
 const NOBODY: readonly RequestScope[] = Object.freeze([]);
 
 /** The scopes that the tickets stand for; unknown ones stand for none. Wrapped twice, a request has two tickets. */

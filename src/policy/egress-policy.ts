@@ -6,8 +6,8 @@ export interface EgressPolicy {
   /** What it takes for own leaves only if a scope of this instance writes it. */
   readonly reader: OwnMemberReader;
   readonly destinations: Destinations;
-  /** Whether what a test writes by hand reaches a server of its own process. */
-  readonly takesSelfCalls: boolean;
+  /** Whether it is a warning, and not just information, that own members were taken off a request. */
+  readonly strict: boolean;
   /** Whether the others' members go to every destination, or only where own ones may go. */
   readonly foreignBaggage: "everywhere" | "allowed-only";
 }

@@ -9,7 +9,7 @@ export interface DiagLog {
 }
 
 /** Makes itself the process's diag logger. */
-export function recordDiag(): DiagLog {
+export function recordDiag(logLevel = DiagLogLevel.WARN): DiagLog {
   const lines: string[] = [];
   const at = (level: string) => (message: string) => void lines.push(`${level}: ${message}`);
   const logger: DiagLogger = {
@@ -19,6 +19,6 @@ export function recordDiag(): DiagLog {
     debug: at("debug"),
     verbose: at("verbose"),
   };
-  diag.setLogger(logger, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  diag.setLogger(logger, { logLevel, suppressOverrideMessage: true });
   return { lines, take: () => lines.splice(0) };
 }

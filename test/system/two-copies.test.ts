@@ -8,6 +8,7 @@ import type * as Core from "otel-experiments";
 import type { Experiments, ExperimentsOptions } from "otel-experiments";
 import type * as FetchAdapter from "otel-experiments/fetch";
 import type * as NodeAdapter from "otel-experiments/node";
+import type * as Testing from "otel-experiments/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
@@ -20,6 +21,7 @@ interface Copy {
   readonly createExperiments: typeof Core.createExperiments;
   readonly nodeExperiments: typeof NodeAdapter.nodeExperiments;
   readonly experimentFetch: typeof FetchAdapter.experimentFetch;
+  readonly testHeaders: typeof Testing.testHeaders;
 }
 
 const CHANNELS = ["undici:request:create", "http.client.request.created"];
@@ -49,12 +51,12 @@ beforeAll(async () => {
 });
 
 async function load(directory: string): Promise<Copy> {
-  const [core, node, fetching] = await Promise.all(
-    ["src/index.js", "adapters/inbound/node.js", "adapters/outbound/fetch.js"].map(
+  const [core, node, fetching, testing] = await Promise.all(
+    ["src/index.js", "adapters/inbound/node.js", "adapters/outbound/fetch.js", "testing/index.js"].map(
       (file) => import(join(directory, "dist", file)) as Promise<object>, // why: a module is an object
     ),
   );
-  return { ...core, ...node, ...fetching } as Copy; // why: the three modules export these
+  return { ...core, ...node, ...fetching, ...testing } as Copy; // why: the four modules export these
 }
 
 beforeEach(() => downstream.clear());
@@ -79,6 +81,7 @@ async function serve<T>(
   listen: (handler: () => Promise<T>) => (request: http.IncomingMessage, response: http.ServerResponse) => unknown,
   handler: () => T | Promise<T>,
   baggage?: string,
+  lines: readonly string[] = baggage === undefined ? [] : [`baggage: ${baggage}`],
 ): Promise<T> {
   let result: Promise<T> | undefined;
   const listener = listen(() => (result = (async () => handler())()));
@@ -90,7 +93,7 @@ async function serve<T>(
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo; // why: a server on a TCP port has an address of this form
-  await send(port, baggage === undefined ? {} : { lines: [`baggage: ${baggage}`] });
+  await send(port, { lines });
   server.close();
   if (result === undefined) throw new Error("the handler was not called");
   return result;
@@ -213,6 +216,27 @@ describe("two copies of the package", () => {
     expect(await pairOf(first, one, "run8")).toEqual({ "experiment.variant": "other" });
     expect(await pairOf(second, other, "run8")).toEqual({ "experiment.variant": "other" });
     expect(await pairOf(second, other, "run7")).toEqual({ "experiment.id": "run7", "experiment.variant": "a" });
+  });
+
+  test("TWO-09 share the tokens of tests: one's testHeaders brings a variant to the other's experiments", async () => {
+    const [mine, theirs] = [
+      create(first, { experiments: CHECKOUT, trustInbound: true }),
+      create(second, { experiments: CHECKOUT, trustInbound: true }),
+    ];
+    for (const copy of [first, second]) {
+      for (const experiments of [mine, theirs]) {
+        const lines = Object.entries(copy.testHeaders(mine, { checkout: "express" })).map((header) =>
+          header.join(": "),
+        );
+        const variant = await serve(
+          (handler) => copy.nodeExperiments(experiments, handler),
+          () => experiments.variant("checkout"),
+          undefined,
+          lines,
+        );
+        expect(variant).toBe("express");
+      }
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createExperiments } from "../../src/index.ts";
+import { testHeaders } from "../test-headers.ts";
 import { send } from "../wire/client.ts";
 import type { InboundCase, InboundExchange } from "./harness.ts";
 import { CHECKOUT, type Checkout, REGISTRY, serving } from "./serving.ts";
@@ -52,6 +53,24 @@ export const trustCases: readonly InboundCase[] = [
         seen,
         names.map(() => undefined),
       );
+    },
+  },
+  {
+    id: "IN-33",
+    title: "shows strict experiments the header of a test, and judges by trustInbound the variant that it stands for",
+    async run(harness) {
+      const judged = async (trustInbound: readonly string[], strict: boolean) => {
+        const experiments = createExperiments({ experiments: REGISTRY, trustInbound, strict });
+        const tested = createExperiments({ experiments: REGISTRY, strict: true });
+        const handler = ({ reply }: InboundExchange): void => reply(200, variantsOf(experiments));
+        return serving(harness, { mount: [experiments], handler }, [experiments, tested], async (port) => {
+          const lines = Object.entries(testHeaders(tested, { checkout: "express" })).map((header) => header.join(": "));
+          return (await send(port, { lines: [...lines, "baggage: user=1"] })).body;
+        });
+      };
+      assert.equal(await judged(LOOPBACK, true), "express");
+      assert.equal(await judged(ELSEWHERE, true), "none");
+      assert.equal(await judged(LOOPBACK, false), "none");
     },
   },
 ];

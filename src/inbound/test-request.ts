@@ -1,0 +1,84 @@
+import { randomUUID } from "node:crypto";
+import { mention } from "../checks/diagnostics.ts";
+import { ExperimentConfigError, ExperimentUsageError } from "../checks/errors.ts";
+import { show } from "../checks/show.ts";
+import type { HeaderGetter } from "../http/shapes.ts";
+import { setField } from "../instance/field-setting.ts";
+import type { Instance } from "../instance/instance.ts";
+import { processWide } from "../process-wide.ts";
+import { RequestScope } from "../scope/request-scope.ts";
+
+/**
+ * The header by which a request of a test brings own members, since the process-wide stop takes them off its `baggage`.
+ * Its value is a random token, which means something only in the process that made it, and only to strict instances.
+ */
+export const TEST_HEADER = "otel-experiments-test";
+
+/** With more tokens than these, the oldest ones are dropped. */
+const MAX_TOKENS = 1024;
+
+/** The own members that each token stands for, as they stand in a `baggage` header; the oldest token first. */
+const membersByToken = processWide("test-requests.v1", () => new Map<string, string>());
+
+/**
+ * Keeps own members for requests that bring the token in `TEST_HEADER`. It can be sent any number of times.
+ *
+ * @param variants by experiment key; undefined means none
+ * @param fields values of declared fields, by name; undefined means none
+ * @returns the token
+ * @throws ExperimentConfigError if the instance is not strict
+ * @throws ExperimentUsageError for an unknown experiment, variant or field, and for a value that a field does not take
+ */
+export function testToken(instance: Instance, variants: unknown, fields: unknown): string {
+  if (!instance.options.strict) {
+    throw new ExperimentConfigError(
+      "ERR_OPTION_VALUE",
+      'testHeaders is for strict experiments alone; set NODE_ENV to "test" before createExperiments, or write strict: true',
+    );
+  }
+  const members = [...variantMembers(instance, variants), ...fieldMembers(instance, fields)].join(",");
+  const token = randomUUID();
+  const kept = membersByToken();
+  kept.set(token, members);
+  for (const oldest of kept.keys()) {
+    if (kept.size <= MAX_TOKENS) break;
+    kept.delete(oldest);
+  }
+  return token;
+}
+
+/** The own members that a request's `TEST_HEADER` stands for; undefined without any. */
+export function testMembersOf(header: HeaderGetter): string | undefined {
+  const received = header(TEST_HEADER);
+  if (received === undefined) return undefined;
+  const members = membersByToken().get(String(received));
+  if (members === undefined) {
+    mention("test-request", `the ${TEST_HEADER} header of a request is not from this process, so it was ignored`);
+  }
+  return members === "" ? undefined : members;
+}
+
+function variantMembers({ catalog, report }: Instance, variants: unknown): readonly string[] {
+  return givenEntries("variants", variants).flatMap(([key, variant]) => {
+    if (!catalog.checkKey(key, report) || !catalog.checkVariant(key, variant, report)) return [];
+    if (typeof variant !== "string") return [];
+    return [catalog.compile({ key, id: catalog.declared.get(key)?.id, variant, forced: false }).members];
+  });
+}
+
+/** In a scope that is nobody's, where values are checked and written as they are in a request. */
+function fieldMembers(instance: Instance, fields: unknown): readonly string[] {
+  const scope = new RequestScope(instance, undefined);
+  for (const [name, value] of givenEntries("fields", fields)) {
+    if (setField(instance, scope, name, value)) continue;
+    throw new ExperimentUsageError("ERR_FIELD_VALUE", `the value given to ${name} looks like a secret; write another`);
+  }
+  return scope.fields.members;
+}
+
+function givenEntries(what: string, given: unknown): readonly (readonly [string, unknown])[] {
+  if (typeof given === "object" && given !== null) {
+    return Object.entries(given).filter(([, value]) => value !== undefined);
+  }
+  throw new ExperimentUsageError("ERR_OPTION_VALUE", `the ${what} of testHeaders are ${show(given)}; write an object`);
+}
