@@ -8,7 +8,7 @@ import { createExperiments, type ExperimentsOptions } from "otel-experiments";
 import { inbound, TEST_HEADER } from "otel-experiments/adapter";
 import { expressExperiments } from "otel-experiments/express";
 import { fastifyExperiments } from "otel-experiments/fastify";
-import { integer, oneOf } from "otel-experiments/fields";
+import { integer, oneOf, text } from "otel-experiments/fields";
 import { honoExperiments } from "otel-experiments/hono";
 import { nodeExperiments } from "otel-experiments/node";
 import { testHeaders } from "otel-experiments/testing";
@@ -126,7 +126,7 @@ describe("a request of a test with testHeaders", () => {
     const app = express().use("/shop", router);
     const get = () => supertest(app).get("/shop/cart").query({ item: "1" });
     const answers = [await get().set(testHeaders(experiments, { checkout: "express" })), await get()];
-    expect(answers.map(({ text }) => text)).toEqual(["express", ""]);
+    expect(answers.map((answer) => answer.text)).toEqual(["express", ""]);
   });
 
   test("TSH-04 works with Fastify's inject", async () => {
@@ -332,6 +332,15 @@ describe("testHeaders", () => {
     expect(() => testHeaders({}, {})).toThrow(/the experiments are missing/);
   });
 
+  test("TSH-36 refuses a value that looks like a secret, and does not show it", () => {
+    const experiments = createExperiments({ fields: { note: text({ maxLength: 200 }) } });
+    closers.push(() => experiments.close());
+    const token = `Bearer ${"Zm9vYmFy".repeat(4)}`;
+    expect(() => testHeaders(experiments, {}, { note: token })).toThrow(
+      /^the value given to note looks like a secret; write another$/,
+    );
+  });
+
   test("TSH-33 takes any key and variant where nothing is declared, if they can stand in baggage", () => {
     const experiments = createExperiments({ trustInbound: true });
     closers.push(() => experiments.close());
@@ -372,7 +381,7 @@ describe("baggage that is written by hand, to a server of the same process", () 
       nodeExperiments(edge, (request, response) => {
         void fetch(innerOrigin, { headers })
           .then((answer) => answer.text())
-          .then((text) => response.end(text));
+          .then((body) => response.end(body));
         request.resume();
       }),
     );
