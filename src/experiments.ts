@@ -78,7 +78,11 @@ export interface Experiments<R extends Registry = Registry, F extends Fields = F
   of(request: object): Scope<R, F>;
   /** The declared fields of the current request. */
   readonly fields: FieldAccess<F>;
-  /** An OpenTelemetry meter whose instruments add the scope's flat pair. May be made before the SDK is started. */
+  /**
+   * An OpenTelemetry meter whose synchronous instruments add the scope's flat pair. The meter and these instruments may
+   * be made before the SDK is started. An observable instrument gets no pair, and measures nothing if it is made before
+   * the SDK is started: take it from `metrics.getMeter` of `@opentelemetry/api` after that.
+   */
   meter(name: string, options?: ExperimentMeterOptions): Meter;
   /**
    * Puts the current scope's own members into the headers of a message, if `propagateTo` names where it goes; own members

@@ -9,7 +9,6 @@ import {
   selectsClientDuration,
 } from "./instruments.ts";
 import { attributesWithPair } from "./measurement.ts";
-import { SecondViewSearch } from "./second-view.ts";
 
 /** What the Views are made for. */
 export interface ExperimentViewsOptions {
@@ -36,19 +35,15 @@ export interface ViewLike extends InstrumentSelector {
 
 /**
  * Views for `new MeterProvider({ views })` of SDK 2.x and 3.x, which put the flat pair on `http.server.request.duration`
- * and on the instruments that are named. An instrument for which there is a View already needs `withExperiments(view)`
- * instead: two Views on one instrument count everything twice.
+ * and on the instruments that are named. An instrument that another View selects needs `withExperiments(view)` instead:
+ * two Views that give one instrument the same stream name double its counts, and `diag` says nothing.
  *
  * @throws ExperimentConfigError
  */
 export function experimentViews(options: ExperimentViewsOptions = {}): ExperimentView[] {
   const { instruments } = checkOptions("experimentViews", options, ["instruments"]);
   const names = [...instrumentNames(instruments)].filter((name) => name !== SERVER_DURATION);
-  const search = new SecondViewSearch([
-    { name: SERVER_DURATION, meter: HTTP_METER, unit: "s" },
-    ...names.map((name) => ({ name })),
-  ]);
-  const processor = new PairProcessor(search);
+  const processor = new PairProcessor();
   return [
     // Of this meter alone: the server spans of our own are measured by ours, with their pair.
     { instrumentName: SERVER_DURATION, meterName: HTTP_METER, attributesProcessors: [processor] },
@@ -91,20 +86,11 @@ export function viewWithExperiments<V extends ViewLike>(view: V): V {
     );
   }
   if (attributesProcessors.some((processor) => processor instanceof PairProcessor)) return view;
-  const search = new SecondViewSearch([{ name: SERVER_DURATION, meter: HTTP_METER, unit: "s" }]);
-  return { ...view, attributesProcessors: [...attributesProcessors, new PairProcessor(search)] };
+  return { ...view, attributesProcessors: [...attributesProcessors, new PairProcessor()] };
 }
 
 class PairProcessor implements AttributesProcessor {
-  readonly #search: SecondViewSearch;
-
-  constructor(search: SecondViewSearch) {
-    this.#search = search;
-    search.begin(this);
-  }
-
   process(incoming: Attributes, active?: Context): Attributes {
-    this.#search.look(this);
     // Observable instruments are observed outside any request, and have no context.
     return active === undefined ? incoming : (attributesWithPair(incoming, active) ?? incoming);
   }

@@ -136,7 +136,6 @@ export function readCarried(
 ): RequestScope {
   const scope = new CarriedScope(instance, outer);
   try {
-    instance.meters.refresh();
     const line = baggage();
     if (line !== "") receive(scope, readReceived(instance, line, { header, peer: undefined }, trust));
   } catch (error) {

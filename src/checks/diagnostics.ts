@@ -27,7 +27,6 @@ export type Cause =
   | "client-span"
   | "client-span-twice"
   | "meter"
-  | "views"
   | "event"
   | "egress"
   | "untrusted"

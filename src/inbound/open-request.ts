@@ -38,7 +38,6 @@ function newScope(instance: Instance, arrival: Arrival, outer: RequestScope | un
     attachScope(arrival.request, scope);
     if (arrival.native !== undefined) attachScope(arrival.native, scope);
     scope.exchange = arrival;
-    instance.meters.refresh();
     const baggage = baggageOf(instance, arrival);
     if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(arrival)));
     if (instance.options.overrides !== undefined) {

@@ -1,14 +1,16 @@
-import type {
-  Attributes,
-  BatchObservableCallback,
-  Context,
-  Counter,
-  Gauge,
-  Histogram,
-  Meter,
-  MetricOptions,
-  Observable,
-  UpDownCounter,
+import {
+  type Attributes,
+  type BatchObservableCallback,
+  type Context,
+  type Counter,
+  createNoopMeter,
+  type Gauge,
+  type Histogram,
+  type Meter,
+  type MetricOptions,
+  metrics,
+  type Observable,
+  type UpDownCounter,
 } from "@opentelemetry/api";
 import {
   ATTR_EXPERIMENT_ID,
@@ -16,9 +18,8 @@ import {
   type CompiledAssignment,
   NO_ASSIGNMENT_PAIR,
 } from "../assignment/assignment.ts";
-import { advise } from "../checks/diagnostics.ts";
+import { advise, attempt } from "../checks/diagnostics.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
-import { LateObservables } from "./late-observables.ts";
 
 /**
  * Which experiments a measurement shows. `"primary"`: one point with the scope's flat pair. `"each"`: one point per
@@ -41,22 +42,22 @@ export type ScopeFinder = (active: Context | undefined) => MeasuredScope | undef
 type Measure = (value: number, attributes?: Attributes, active?: Context) => void;
 
 /**
- * A meter whose synchronous instruments add the scope's flat pair to what the caller gives. Observable instruments
- * are observed outside any request, so theirs stay as they are. An instrument is made once per name, unit and
- * description, so it costs little to ask for it in a handler. Nothing throws once the instrument is there.
+ * A meter whose synchronous instruments add the scope's flat pair to what the caller gives. Such an instrument is made
+ * once per name, unit and description, so it costs little to ask for it in a handler. Nothing throws once it is there.
+ *
+ * An observable instrument is observed outside any request, so it gets no pair: its methods call the same methods of the
+ * global MeterProvider's meter at once. An observable instrument that is made before the SDK is started measures nothing.
  */
 export class AttributedMeter implements Meter {
   readonly #identity: MeterIdentity;
   readonly #attribution: Attribution;
   readonly #scopeOf: ScopeFinder;
   readonly #instruments = new Map<string, Measure>();
-  readonly #observables: LateObservables;
 
   constructor(identity: MeterIdentity, attribution: Attribution, scopeOf: ScopeFinder) {
     this.#identity = identity;
     this.#attribution = attribution;
     this.#scopeOf = scopeOf;
-    this.#observables = new LateObservables(identity);
   }
 
   createCounter(name: string, options?: MetricOptions): Counter {
@@ -78,34 +79,35 @@ export class AttributedMeter implements Meter {
   }
 
   createObservableGauge(name: string, options?: MetricOptions): Observable {
-    return this.#observables.create(idOf("observable gauge", name, options), (meter) =>
-      meter.createObservableGauge(name, options),
-    );
+    return this.#observable((meter) => meter.createObservableGauge(name, options));
   }
 
   createObservableCounter(name: string, options?: MetricOptions): Observable {
-    return this.#observables.create(idOf("observable counter", name, options), (meter) =>
-      meter.createObservableCounter(name, options),
-    );
+    return this.#observable((meter) => meter.createObservableCounter(name, options));
   }
 
   createObservableUpDownCounter(name: string, options?: MetricOptions): Observable {
-    return this.#observables.create(idOf("observable updowncounter", name, options), (meter) =>
-      meter.createObservableUpDownCounter(name, options),
-    );
+    return this.#observable((meter) => meter.createObservableUpDownCounter(name, options));
   }
 
   addBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
-    this.#observables.addBatch(callback, observables);
+    this.#direct((meter) => meter.addBatchObservableCallback(callback, observables));
   }
 
   removeBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
-    this.#observables.removeBatch(callback, observables);
+    this.#direct((meter) => meter.removeBatchObservableCallback(callback, observables));
   }
 
-  /** Makes the observable instruments anew where the MeterProvider came late. Costs one comparison otherwise. */
-  refresh(): void {
-    this.#observables.refresh();
+  /** The provider's own instrument, or one that measures nothing where the provider throws. */
+  #observable(create: (meter: Meter) => Observable): Observable {
+    return this.#direct(create) ?? create(createNoopMeter());
+  }
+
+  #direct<T>(act: (meter: Meter) => T): T | undefined {
+    const { name, version, options } = this.#identity;
+    return attempt("meter", `an observable instrument of the meter ${name} threw`, () =>
+      act(metrics.getMeterProvider().getMeter(name, version, options)),
+    );
   }
 
   #instrument(

@@ -20,9 +20,4 @@ export class Meters {
     }
     return meter;
   }
-
-  /** Observable instruments have no call of their own by which they could notice a late MeterProvider. */
-  refresh(): void {
-    for (const meter of this.#meters.values()) meter.refresh();
-  }
 }

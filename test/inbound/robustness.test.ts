@@ -148,7 +148,8 @@ async function outcomeOf(harness: InboundHarness, experiments?: Experiments): Pr
 function useOf(experiments: Experiments): (request: object) => void {
   const meter = experiments.meter("shop");
   const observable = meter.createObservableGauge("shop.queue");
-  observable.addCallback((result) => result.observe(1));
+  // The instrument itself is the MeterProvider's own.
+  meter.addBatchObservableCallback((result) => result.observe(observable, 1), [observable]);
   return (request) => {
     experiments.record("search", "semantic");
     experiments.variant("checkout");

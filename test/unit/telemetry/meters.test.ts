@@ -7,6 +7,7 @@ import {
   type Meter,
   type MeterProvider as MeterProviderApi,
   metrics,
+  type Observable,
   type ObservableCallback,
   type Span,
   trace,
@@ -379,20 +380,15 @@ function give(value: number): ObservableCallback {
 }
 
 describe("an observable instrument", () => {
-  test("MET-39 is made once for each MeterProvider, however often it is asked for", () => {
-    const experiments = create();
-    const [early, late] = [countingProvider(), countingProvider()];
-    setProvider(early.provider);
-    for (let i = 0; i < 3; i++) {
-      experiments.meter("shop").createObservableGauge("gauge");
-      experiments.meter("shop").createObservableCounter("counter");
-    }
-    openRequest(experiments);
-    setProvider(late.provider);
-    openRequest(experiments);
-    openRequest(experiments);
-    const once = ["shop createObservableGauge gauge", "shop createObservableCounter counter"];
-    expect([early.made, late.made]).toEqual([once, once]);
+  test("MET-39 is the MeterProvider's own, of a meter with the same name, version and schema", () => {
+    const own: { readonly [name: string]: Observable } = {
+      gauge: { addCallback: () => undefined, removeCallback: () => undefined },
+    };
+    const asked = vi.fn<MeterProviderApi["getMeter"]>(() => brokenMeter((name) => own[name] ?? refuse()));
+    setProvider({ getMeter: asked });
+    const meter = create().meter("shop", { version: "1", schemaUrl: "https://schemas.test/1" });
+    expect(meter.createObservableGauge("gauge")).toBe(own["gauge"]);
+    expect(asked).toHaveBeenCalledWith("shop", "1", { schemaUrl: "https://schemas.test/1" });
   });
 
   test("MET-40 is observed as it is, without a pair, since no request observes it", async () => {
@@ -409,87 +405,50 @@ describe("an observable instrument", () => {
     expect(await measured(reader, "updown")).toEqual([[{ pool: "a" }, 3]]);
   });
 
-  test("MET-41 that was made before the SDK is observed from the first request after it", async () => {
+  test("MET-41 that is made before the SDK measures nothing, and throws nothing", async () => {
     const experiments = create();
     const meter = experiments.meter("shop");
     const gauge = meter.createObservableGauge("gauge");
-    const [kept, taken] = [vi.fn<ObservableCallback>(give(1)), vi.fn<ObservableCallback>(give(2))];
-    gauge.addCallback(kept);
-    gauge.addCallback(taken);
-    gauge.removeCallback(taken);
-    const batch = vi.fn<BatchObservableCallback>((result) => result.observe(gauge, 5, { pool: "batch" }));
+    const [own, batch] = [vi.fn<ObservableCallback>(give(1)), vi.fn<BatchObservableCallback>()];
+    gauge.addCallback(own);
     meter.addBatchObservableCallback(batch, [gauge]);
-
     const reader = startSdk();
     openRequest(experiments);
+    expect(await measured(reader, "gauge")).toEqual([]);
+    gauge.removeCallback(own);
+    meter.removeBatchObservableCallback(batch, [gauge]);
+    expect([own, batch].map(({ mock }) => mock.calls.length)).toEqual([0, 0]);
+    expect(log.lines).toEqual([]);
+  });
+
+  test("MET-42 that is made after the SDK is observed, though its meter was made before", async () => {
+    const meter = create().meter("shop");
+    const reader = startSdk();
+    meter.createObservableGauge("gauge").addCallback(give(1));
+    expect(await measured(reader, "gauge")).toEqual([[{ pool: "a" }, 1]]);
+  });
+
+  test("MET-44 is not observed any more once its callbacks are removed", async () => {
+    const reader = startSdk();
+    const meter = create().meter("shop");
+    const [gauge, other] = [meter.createObservableGauge("gauge"), meter.createObservableGauge("other")];
+    const own = vi.fn<ObservableCallback>(give(1));
+    const batch = vi.fn<BatchObservableCallback>((result) => result.observe(gauge, 5, { pool: "batch" }));
+    gauge.addCallback(own);
+    meter.addBatchObservableCallback(batch, [gauge, other]);
     expect(await measured(reader, "gauge")).toEqual([
       [{ pool: "a" }, 1],
       [{ pool: "batch" }, 5],
     ]);
-    expect(kept).toHaveBeenCalledTimes(1);
-    expect(taken).not.toHaveBeenCalled();
-    expect(batch).toHaveBeenCalledTimes(1);
-  });
-
-  test("MET-42 that was made before the SDK is observed from the next one that is made after it", async () => {
-    const experiments = create();
-    const meter = experiments.meter("shop");
-    meter.createObservableGauge("early").addCallback(give(1));
-    const reader = startSdk();
-    meter.createObservableGauge("late").addCallback(give(2));
-    expect(await measured(reader, "early")).toEqual([[{ pool: "a" }, 1]]);
-    expect(await measured(reader, "late")).toEqual([[{ pool: "a" }, 2]]);
-  });
-
-  test("MET-43 follows a MeterProvider that takes another one's place, and is observed once", async () => {
-    const experiments = create();
-    const meter = experiments.meter("shop");
-    const first = startSdk();
-    const gauge = meter.createObservableGauge("gauge");
-    const own = vi.fn<ObservableCallback>(give(1));
-    const batch = vi.fn<BatchObservableCallback>((result) => result.observe(gauge, 5, { pool: "batch" }));
-    gauge.addCallback(own);
-    meter.addBatchObservableCallback(batch, [gauge]);
-    expect(await measured(first, "gauge")).toHaveLength(2);
-
-    const second = startSdk();
-    openRequest(experiments);
-    expect(await measured(second, "gauge")).toEqual([
-      [{ pool: "a" }, 1],
-      [{ pool: "batch" }, 5],
-    ]);
-    expect(own).toHaveBeenCalledTimes(2);
+    gauge.removeCallback(own);
+    meter.removeBatchObservableCallback(batch, [gauge]);
+    await reader.collect();
     expect(batch).toHaveBeenCalledTimes(2);
-    // The one before has nothing to observe any more.
-    await first.collect();
-    expect(own).toHaveBeenCalledTimes(2);
+    meter.removeBatchObservableCallback(batch, [other, gauge]);
+    await reader.collect();
+    expect(own).toHaveBeenCalledTimes(1);
     expect(batch).toHaveBeenCalledTimes(2);
   });
-
-  test.each([{ sdk: "early" }, { sdk: "late" }])(
-    "MET-44 is not observed any more once its callbacks are removed (SDK $sdk)",
-    async ({ sdk }) => {
-      const early = sdk === "early" ? startSdk() : undefined;
-      const experiments = create();
-      const meter = experiments.meter("shop");
-      const [gauge, other] = [meter.createObservableGauge("gauge"), meter.createObservableGauge("other")];
-      const own = vi.fn<ObservableCallback>(give(1));
-      const batch = vi.fn<BatchObservableCallback>();
-      gauge.addCallback(own);
-      meter.addBatchObservableCallback(batch, [gauge, other]);
-      const reader = early ?? startSdk();
-      openRequest(experiments);
-      await reader.collect();
-      gauge.removeCallback(own);
-      meter.removeBatchObservableCallback(batch, [gauge]);
-      await reader.collect();
-      expect(batch).toHaveBeenCalledTimes(2);
-      meter.removeBatchObservableCallback(batch, [other, gauge]);
-      await reader.collect();
-      expect(own).toHaveBeenCalledTimes(1);
-      expect(batch).toHaveBeenCalledTimes(2);
-    },
-  );
 });
 
 function refuse(): never {
@@ -524,7 +483,7 @@ describe("a broken SDK", () => {
     });
     expect(result).toBe("semantic");
     expect(log.lines).toHaveLength(1);
-    expect(log.lines[0]).toMatch(/^warn: otel-experiments: (the meter|the instrument|a counter|the observable)/);
+    expect(log.lines[0]).toMatch(/^warn: otel-experiments: (the meter|the instrument|a counter|an observable)/);
   });
 
   test("MET-51 does not keep the other instruments from measuring", () => {
@@ -539,33 +498,17 @@ describe("a broken SDK", () => {
     expect(added).toEqual([1, 1]);
   });
 
-  test("MET-54 that cannot make one observable when it comes late does not keep the others from being observed", async () => {
-    const experiments = create();
-    for (const name of ["first", "broken", "last"]) {
-      experiments.meter("shop").createObservableGauge(name).addCallback(give(1));
-    }
-    const reader = new PointReader();
-    setProvider(refusing(new MeterProvider({ readers: [reader] }), "broken"));
-    openRequest(experiments);
-    expect([...(await reader.metrics()).keys()]).toEqual(["first", "last"]);
-  });
-
-  test.each([
-    ["one instrument's", { addCallback: refuse, removeCallback: refuse }, "nothing"],
-    ["several instruments'", { addCallback: () => undefined, removeCallback: () => undefined }, "BatchObservable"],
-  ])("MET-53 that takes and gives back no callback of %s throws nothing", (_whose, instrument, refused) => {
-    const make = (method: string): object => (method.includes(refused) ? refuse() : instrument);
+  test("MET-53 that takes and gives back no batch callback throws nothing", () => {
+    const instrument: Observable = { addCallback: () => undefined, removeCallback: () => undefined };
+    const make = (method: string): object => (method.includes("BatchObservable") ? refuse() : instrument);
     // why: a meter of which only the methods that are called count
     const broken = new Proxy(Object.create(null) as Meter, { get: (_, method) => () => make(String(method)) });
     setProvider({ getMeter: () => broken });
     const meter = create().meter("shop");
-    const gauge = meter.createObservableGauge("gauge");
-    const [one, several]: [ObservableCallback, BatchObservableCallback] = [give(1), () => undefined];
+    const several: BatchObservableCallback = () => undefined;
     expect(() => {
-      gauge.addCallback(one);
-      gauge.removeCallback(one);
-      meter.addBatchObservableCallback(several, [gauge]);
-      meter.removeBatchObservableCallback(several, [gauge]);
+      meter.addBatchObservableCallback(several, [instrument]);
+      meter.removeBatchObservableCallback(several, [instrument]);
     }).not.toThrow();
   });
 
@@ -573,26 +516,12 @@ describe("a broken SDK", () => {
     setProvider({ getMeter: refuse });
     const experiments = create();
     const counter = experiments.meter("shop").createCounter("orders");
-    const gauge = experiments.meter("shop").createObservableGauge("gauge");
-    gauge.addCallback((result) => result.observe(1));
     counter.add(1);
     const reader = startSdk();
     openRequest(experiments, { header: CHECKOUT_MEMBERS }).run(() => counter.add(10));
     expect(await measured(reader)).toEqual([[EXPRESS, 10]]);
-    expect(await measured(reader, "gauge")).toEqual([[{}, 1]]);
   });
 });
-
-/** A MeterProvider that stops at one name, and else gives what another one does. */
-function refusing(provider: MeterProviderApi, broken: string): MeterProviderApi {
-  return {
-    getMeter: (...args) =>
-      new Proxy(provider.getMeter(...args), {
-        get: (meter, method) => (name: string) =>
-          name === broken ? refuse() : Reflect.apply(Reflect.get(meter, method), meter, [name]),
-      }),
-  };
-}
 
 /** A meter that makes whatever it is told to. */
 function brokenMeter(make: (name: string) => object): Meter {
