@@ -1,7 +1,4 @@
-import { defineEgress } from "./matrix.ts";
+import { setUps } from "./set-ups.ts";
+import { defineStop } from "./stop.ts";
 
-await defineEgress({
-  name: "both instrumentations, before us and after us",
-  before: ["undici", "http"],
-  after: ["undici", "http"],
-});
+await defineStop(setUps.bothTwice);

@@ -19,6 +19,8 @@ import { type Shape, shapes } from "./header-forms.ts";
 /** One way of making a request. */
 export interface Client {
   readonly name: string;
+  /** The software that makes the request. */
+  readonly library: string;
   /** Whether it passes variants on. */
   readonly wrapped: boolean;
   /** What it goes through, and so which of OpenTelemetry's instrumentations sees it. */
@@ -75,7 +77,13 @@ const UNDICI_SHAPES: readonly Shape[] = [...PLAIN_SHAPES, shapes.iterable, shape
 /** All clients, unwrapped and wrapped. */
 export function openClients(experiments: ExperimentsHandle, network: Network, modules: HttpModules): OpenClients {
   const closing: (() => Promise<void> | void)[] = [];
-  const fetching = { ...COMMON, follows: true, credentials: false, shapes: FETCH_SHAPES } as const;
+  const fetching = {
+    ...COMMON,
+    library: "the built-in fetch",
+    follows: true,
+    credentials: false,
+    shapes: FETCH_SHAPES,
+  } as const;
   const wrappedFetch = experimentFetch(experiments);
   const builtIn: readonly Client[] = [
     {
@@ -153,7 +161,7 @@ function undiciClients(
     () => tunnel.close(),
     () => forward.close(),
   );
-  const common = { ...COMMON, over: "undici", shapes: UNDICI_SHAPES } as const;
+  const common = { ...COMMON, library: name, over: "undici", shapes: UNDICI_SHAPES } as const;
   // undici 6 loses the headers of an iterable on the second hop, with us and without us.
   const following = { ...common, follows: true, shapes: major === 6 ? PLAIN_SHAPES : UNDICI_SHAPES } as const;
 
@@ -304,6 +312,7 @@ function httpClients(
 
   const common = {
     ...COMMON,
+    library: "node:http",
     over: "http",
     blind: !SHOWS_DESTINATION,
     shapes: [shapes.object, shapes.capital, shapes.lists],
@@ -333,6 +342,7 @@ function httpClients(
     {
       ...common,
       name: "node-fetch",
+      library: "node-fetch",
       follows: true,
       credentials: false,
       shapes: [shapes.object, shapes.headers, shapes.pairs],
@@ -341,6 +351,7 @@ function httpClients(
     {
       ...common,
       name: "axios",
+      library: "axios",
       follows: true,
       shapes: [shapes.object, shapes.capital],
       send: (url, headers) => axios.get(url, { ...agents, proxy: false, headers: asHeaders(headers) }),
@@ -348,12 +359,14 @@ function httpClients(
     {
       ...common,
       name: "got",
+      library: "got",
       follows: true,
       send: (url, headers) => got(url, { agent: { http: plain, https: secure }, headers: asHeaders(headers) }).text(),
     },
     {
       ...common,
       name: "follow-redirects",
+      library: "follow-redirects",
       follows: true,
       send: (url, headers) =>
         answered(
@@ -408,6 +421,7 @@ function httpClients(
     {
       ...fetching,
       name: "node-fetch, wrapped",
+      library: "node-fetch",
       follows: true,
       credentials: false,
       send: fetchWith(experimentFetch(experiments, overAgent)),

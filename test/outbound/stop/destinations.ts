@@ -5,7 +5,10 @@ import type { Client } from "./clients.ts";
 /** Where a request goes, hop by hop, and whether own members may go with it. */
 export interface Destination {
   readonly name: string;
+  readonly kind: "addresses" | "hosts" | "credentials" | "TLS" | "redirects";
   readonly url: string;
+  /** False for IPv6 on a machine that has none. */
+  readonly isReachable: boolean;
   /** For each hop whether it is named. */
   readonly hops: readonly boolean[];
   /** Whether it can be asked for by a client. */
@@ -105,21 +108,29 @@ function singleOnes({ port, otherPort, port6 }: Network): readonly Destination[]
     ["another port by TLS", "https://secure.shop.internal:8443/x", false],
     ["TLS where it is not named", `https://api.shop.internal:${port}/x`, false],
   ];
-  const six = port6 === undefined ? [] : ([["an IPv6 address", `http://[::1]:${port6}/x`, true]] as const);
+  const six = single("addresses", ["an IPv6 address", `http://[::1]:${port6 ?? 1}/x`, true], () => true);
   return [
-    ...[...loopback, ...six].map((entry) => single(entry, () => true)),
-    ...named.map((entry) => single(entry, ({ reach }) => reach === "any")),
-    single(["no TLS where it is named", "http://secure.shop.internal/x", false], ({ reach }) => reach === "any"),
-    ...credentials.map((entry) => single(entry, (client) => client.reach === "any" && client.credentials)),
-    ...secure.map((entry) => single(entry, (client) => client.reach === "any" && client.secure)),
+    ...loopback.map((entry) => single("addresses", entry, () => true)),
+    { ...six, isReachable: port6 !== undefined },
+    ...named.map((entry) => single("hosts", entry, ({ reach }) => reach === "any")),
+    single(
+      "hosts",
+      ["no TLS where it is named", "http://secure.shop.internal/x", false],
+      ({ reach }) => reach === "any",
+    ),
+    ...credentials.map((entry) =>
+      single("credentials", entry, (client) => client.reach === "any" && client.credentials),
+    ),
+    ...secure.map((entry) => single("TLS", entry, (client) => client.reach === "any" && client.secure)),
   ];
 }
 
 function single(
+  kind: Destination["kind"],
   [name, url, allowed]: readonly [name: string, url: string, allowed: boolean],
   suits: Destination["suits"],
 ): Destination {
-  return { name, url, hops: [allowed], suits };
+  return { name, kind, url, isReachable: true, hops: [allowed], suits };
 }
 
 function follows(client: Client): boolean {
@@ -168,5 +179,5 @@ function chain(
     (next, origin) => `${origin}${next === "" ? "/x" : `/go/${status}/${encodeURIComponent(next)}`}`,
     "",
   );
-  return { name, url, hops, suits };
+  return { name, kind: "redirects", url, isReachable: true, hops, suits };
 }

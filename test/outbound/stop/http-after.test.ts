@@ -1,3 +1,4 @@
-import { defineEgress } from "./matrix.ts";
+import { setUps } from "./set-ups.ts";
+import { defineStop } from "./stop.ts";
 
-await defineEgress({ name: "instrumentation-http after us", before: [], after: ["http"] });
+await defineStop(setUps.httpAfter);

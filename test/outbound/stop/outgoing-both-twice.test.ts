@@ -1,8 +1,4 @@
-import { defineEgress } from "./matrix.ts";
+import { outgoingSetUps } from "./set-ups.ts";
+import { defineStop } from "./stop.ts";
 
-await defineEgress({
-  name: "both instrumentations, before us and after us, and every client writes",
-  before: ["undici", "http"],
-  after: ["undici", "http"],
-  outgoing: true,
-});
+await defineStop(outgoingSetUps.bothTwice);

@@ -1,8 +1,4 @@
-import { defineEgress } from "./matrix.ts";
+import { outgoingSetUps } from "./set-ups.ts";
+import { defineStop } from "./stop.ts";
 
-await defineEgress({
-  name: "instrumentation-http after us, and every client writes",
-  before: [],
-  after: ["http"],
-  outgoing: true,
-});
+await defineStop(outgoingSetUps.httpAfter);

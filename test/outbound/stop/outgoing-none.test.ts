@@ -1,8 +1,4 @@
-import { defineEgress } from "./matrix.ts";
+import { outgoingSetUps } from "./set-ups.ts";
+import { defineStop } from "./stop.ts";
 
-await defineEgress({
-  name: "no instrumentation, and every client writes",
-  before: [],
-  after: [],
-  outgoing: true,
-});
+await defineStop(outgoingSetUps.none);

@@ -1,3 +1,4 @@
-import { defineEgress } from "./matrix.ts";
+import { setUps } from "./set-ups.ts";
+import { defineStop } from "./stop.ts";
 
-await defineEgress({ name: "instrumentation-undici before us", before: ["undici"], after: [] });
+await defineStop(setUps.undiciBefore);

@@ -8,20 +8,12 @@ import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../../testing/outbound/scoped-service.ts";
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
-import { enable, type InstrumentationName, startTelemetry } from "../../support/client-instrumentations.ts";
+import { enable, startTelemetry } from "../../support/client-instrumentations.ts";
 import { type Network, startNetwork } from "../../support/network.ts";
 import { type Client, type HttpModules, openClients } from "./clients.ts";
 import { type Destination, destinationsOf, namedDestinations, someDestinationsOf } from "./destinations.ts";
 import { type Content, contents, formOf, formsOf, type HeaderForm, shapes } from "./header-forms.ts";
-
-/** Which of OpenTelemetry's instrumentations are on, and whether they were before we were. */
-export interface EgressSetUp {
-  readonly name: string;
-  readonly before: readonly InstrumentationName[];
-  readonly after: readonly InstrumentationName[];
-  /** Whether every client writes, and not the wrapped ones alone. */
-  readonly outgoing?: boolean;
-}
+import type { SetUp } from "./set-ups.ts";
 
 const OWN = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
 const FOREIGN = "tenant=7;ttl=3";
@@ -47,7 +39,7 @@ interface World {
   close(): Promise<void>;
 }
 
-async function startWorld({ before, after, outgoing = false }: EgressSetUp): Promise<World> {
+async function startWorld({ before, after, outgoing }: SetUp): Promise<World> {
   const exporter = before.length + after.length === 0 ? undefined : startTelemetry();
   const network = await startNetwork();
   before.forEach(enable);
@@ -114,38 +106,52 @@ function tunnelFaults({ tunnels }: Network): readonly string[] {
   return tunnels.filter((head) => /baggage|experiment/i.test(head)).map((head) => `the tunnel shows ${head}`);
 }
 
-/** Makes the request in each form, and says what is wrong with what arrived. */
-async function check(
-  world: World,
-  setUp: EgressSetUp,
-  side: Side,
-  client: Client,
-  destination: Destination,
-  forms: readonly HeaderForm[],
-): Promise<readonly string[]> {
-  const instrumented = [...setUp.before, ...setUp.after].includes(client.over);
+/** One client and one destination, and the forms of headers in which the request is made. */
+interface Case {
+  readonly client: Client;
+  readonly destination: Destination;
+  readonly forms: readonly HeaderForm[];
+}
+
+/** Makes the requests of a case. For each fault it names the client, the destination and the form. */
+async function check(world: World, setUp: SetUp, side: Side, one: Case): Promise<readonly string[]> {
+  const { client, destination } = one;
   const faults: string[] = [];
-  for (const form of forms) {
-    const hops = await observe(world, side, () => client.send(destination.url, form.headers));
-    const inForm = (fault: string): string => `${form.name}: ${fault}`;
-    if (hops.length !== destination.hops.length) faults.push(inForm(`${hops.length} requests arrived`));
-    for (const [i, hop] of hops.entries()) {
-      // instrumentation-http overwrites the caller's baggage, before anybody can see it, or is overwritten.
-      const replaces = instrumented && client.over === "http";
-      const callers = replaces && !client.late ? "" : form.kept;
-      const added = instrumented && !(replaces && client.late && form.writes) ? FOREIGN : "";
-      const writes = side === world.trusting && passesOn(setUp, client, i) && isAllowed(client, destination, i);
-      // What the caller and OpenTelemetry both have stands there once.
-      const parts = new Set([callers, added, writes ? OWN : ""]);
-      faults.push(...faultsOf(hop, [...parts].filter((part) => part !== "").join(",")).map(inForm));
-    }
-    faults.push(...tunnelFaults(world.network).map(inForm));
+  for (const form of one.forms) {
+    const found = await faultsOfForm(world, setUp, side, one, form);
+    faults.push(...found.map((fault) => `${client.name} → ${destination.name}, ${form.name}: ${fault}`));
   }
   return faults;
 }
 
+async function faultsOfForm(
+  world: World,
+  setUp: SetUp,
+  side: Side,
+  { client, destination }: Case,
+  form: HeaderForm,
+): Promise<readonly string[]> {
+  const instrumented = [...setUp.before, ...setUp.after].includes(client.over);
+  const faults: string[] = [];
+  const send = (): Promise<unknown> =>
+    client.send(destination.url, form.headers).catch((error) => faults.push(`the request failed: ${String(error)}`));
+  const hops = await observe(world, side, send);
+  if (hops.length !== destination.hops.length) faults.push(`${hops.length} requests arrived`);
+  for (const [i, hop] of hops.entries()) {
+    // instrumentation-http overwrites the caller's baggage, before anybody can see it, or is overwritten.
+    const replaces = instrumented && client.over === "http";
+    const callers = replaces && !client.late ? "" : form.kept;
+    const added = instrumented && !(replaces && client.late && form.writes) ? FOREIGN : "";
+    const writes = side === world.trusting && passesOn(setUp, client, i) && isAllowed(client, destination, i);
+    // What the caller and OpenTelemetry both have stands there once.
+    const parts = new Set([callers, added, writes ? OWN : ""]);
+    faults.push(...faultsOf(hop, [...parts].filter((part) => part !== "").join(",")));
+  }
+  return [...faults, ...tunnelFaults(world.network)];
+}
+
 /** Whether a client passes variants on with its n-th hop, where they may go. */
-function passesOn({ outgoing = false }: EgressSetUp, client: Client, hop: number): boolean {
+function passesOn({ outgoing }: SetUp, client: Client, hop: number): boolean {
   return !client.blind && (client.wrapped || (outgoing && !(client.hidesHops && hop > 0)));
 }
 
@@ -159,45 +165,62 @@ const FORWARDED: Content = { name: "a stranger's header", lines: [STRANGERS], ke
 
 /**
  * Defines the tests of one set-up: each client against each destination that it can ask for, and the first two
- * destinations, one that is named and one that is not, in each form of headers.
+ * destinations, one that is named and one that is not, in each form of headers. The clients of one library and the
+ * destinations of one kind are one test, which reports every fault of them.
  */
-export async function defineEgress(setUp: EgressSetUp): Promise<void> {
+export async function defineStop(setUp: SetUp): Promise<void> {
   const world = await startWorld(setUp);
   const { trusting, wary, network } = world;
   const instrumented = [...setUp.before, ...setUp.after];
   const mangles = instrumented.includes("http");
   // What goes past the instrumentations is as it is without them, and a wrapped client as it is among others.
   const concerns = ({ over, wrapped }: Client): boolean =>
-    (instrumented.length === 0 || instrumented.includes(over)) && !(wrapped && setUp.outgoing === true);
-  const suitable = ({ arrays }: Client): boolean => !(arrays && mangles);
+    (instrumented.length === 0 || instrumented.includes(over)) && !(wrapped && setUp.outgoing);
   const destinations = instrumented.length === 0 ? destinationsOf(network) : someDestinationsOf(network);
-  const plan = (clients: readonly Client[], some: readonly Destination[]) =>
+  const plan = (
+    clients: readonly Client[],
+    some: readonly Destination[],
+    forms: (client: Client, turn: number) => readonly HeaderForm[],
+  ): readonly Case[] =>
     clients
-      .filter(suitable)
+      .filter(({ arrays }) => !(arrays && mangles))
       .flatMap((client) =>
-        some
-          .filter(({ suits }, i) => suits(client) && (i < 2 || concerns(client)))
-          .map((destination) => ({ client, destination, name: client.name })),
+        [...some.entries()]
+          .filter(([turn, { suits }]) => suits(client) && (turn < 2 || concerns(client)))
+          .map(([turn, destination]) => ({ client, destination, forms: forms(client, turn) })),
       );
+  const trustingCases = plan(trusting.clients, destinations, (client, turn) => {
+    const shape = client.shapes[turn % client.shapes.length] ?? client.shapes[0];
+    return turn < 2 || shape === undefined ? formsOf(client.shapes) : [formOf(shape, contents.mixed)];
+  });
+  const waryCases = plan(wary.clients, destinations.slice(0, 2), (client) =>
+    client.shapes.map((shape) => formOf(shape, FORWARDED)),
+  );
+  const faultsOfAll = async (side: Side, cases: readonly Case[]): Promise<readonly string[]> => {
+    const faults: string[] = [];
+    for (const one of cases) if (one.destination.isReachable) faults.push(...(await check(world, setUp, side, one)));
+    return faults;
+  };
 
   afterAll(() => world.close());
 
   describe(`what leaves with ${setUp.name}`, () => {
-    test.each(plan(trusting.clients, destinations))(
-      "OUT-E1 $name to $destination.name: own members only where they may go",
-      async ({ client, destination }) => {
-        const turn = destinations.indexOf(destination);
-        const shape = client.shapes[turn % client.shapes.length] ?? client.shapes[0];
-        const forms = turn < 2 || shape === undefined ? formsOf(client.shapes) : [formOf(shape, contents.mixed)];
-        expect(await check(world, setUp, trusting, client, destination, forms)).toEqual([]);
+    test("OUT-E5 each client and each destination is tested: as many pairs as the set-up says", () => {
+      expect({ trusting: trustingCases.length, wary: waryCases.length }).toEqual(setUp.cases);
+      expect([...trustingCases, ...waryCases].filter(({ forms }) => forms.length === 0)).toEqual([]);
+    });
+
+    test.each(grouped(trustingCases, ({ client, destination }) => `${client.library} to ${destination.kind}`))(
+      "OUT-E1 $group: own members only where they may go, pairs of client and destination: $cases.length",
+      async ({ cases }) => {
+        expect(await faultsOfAll(trusting, cases)).toEqual([]);
       },
     );
 
-    test.each(plan(wary.clients, destinations.slice(0, 2)))(
-      "OUT-E2 $name to $destination.name: nothing of a stranger's own members",
-      async ({ client, destination }) => {
-        const forms = client.shapes.map((shape) => formOf(shape, FORWARDED));
-        expect(await check(world, setUp, wary, client, destination, forms)).toEqual([]);
+    test.each(grouped(waryCases, ({ client }) => client.library))(
+      "OUT-E2 $group: nothing of a stranger's own members, pairs of client and destination: $cases.length",
+      async ({ cases }) => {
+        expect(await faultsOfAll(wary, cases)).toEqual([]);
       },
     );
 
@@ -224,4 +247,12 @@ export async function defineEgress(setUp: EgressSetUp): Promise<void> {
       expect(seen).toEqual([[], { "experiment.variant": "none" }]);
     });
   });
+}
+
+/** Each case is in one group, so that none is lost. */
+function grouped(
+  cases: readonly Case[],
+  groupOf: (one: Case) => string,
+): readonly { readonly group: string; readonly cases: readonly Case[] }[] {
+  return [...Map.groupBy(cases, groupOf)].map(([group, members]) => ({ group, cases: members }));
 }
