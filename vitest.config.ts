@@ -7,10 +7,16 @@ const alias = Object.entries(entries).map(([name, { source }]) => ({
   replacement: fileURLToPath(new URL(source, import.meta.url)),
 }));
 
+/** Files that open no socket and start no process. `npm test -- quick` runs them. */
+const WITHOUT_SOCKETS = ["test/unit/**/*.test.ts", "test/project/**/*.test.ts"];
+
 export default defineConfig({
   resolve: { alias },
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      { extends: true, test: { name: "unit", include: WITHOUT_SOCKETS, setupFiles: ["test/support/no-sockets.ts"] } },
+      { extends: true, test: { name: "wire", include: ["test/**/*.test.ts"], exclude: WITHOUT_SOCKETS } },
+    ],
     // OpenTelemetry's globals, its patches and the diagnostics channels belong to a process, so each file has its own.
     pool: "forks",
     isolate: true,

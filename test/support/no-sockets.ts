@@ -1,0 +1,12 @@
+import { ChildProcess } from "node:child_process";
+import net from "node:net";
+
+// Set up before each file of `test/unit` and `test/project`: what they test needs neither a network nor a process.
+
+function refuse(): never {
+  throw new Error("test/unit and test/project open no socket and start no process; such a test is another room's");
+}
+
+net.Server.prototype.listen = refuse;
+net.Socket.prototype.connect = refuse;
+Reflect.set(ChildProcess.prototype, "spawn", refuse);
