@@ -15,7 +15,15 @@ export default defineConfig({
   test: {
     projects: [
       { extends: true, test: { name: "unit", include: WITHOUT_SOCKETS, setupFiles: ["test/support/no-sockets.ts"] } },
-      { extends: true, test: { name: "wire", include: ["test/**/*.test.ts"], exclude: WITHOUT_SOCKETS } },
+      {
+        extends: true,
+        test: {
+          name: "wire",
+          include: ["test/**/*.test.ts"],
+          exclude: WITHOUT_SOCKETS,
+          globalSetup: ["test/support/packing-folder.ts"],
+        },
+      },
     ],
     // OpenTelemetry's globals, its patches and the diagnostics channels belong to a process, so each file has its own.
     pool: "forks",

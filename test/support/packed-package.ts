@@ -1,9 +1,11 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
+import { PACKING_FOLDER } from "./packing-folder.ts";
 
 export const ROOT: string = join(import.meta.dirname, "../..");
 
@@ -22,9 +24,9 @@ export async function run(directory: string, command: string, ...args: readonly 
   }
 }
 
-/** The package as it would be published, in a temporary directory. */
+/** The package as it would be published, and projects that use it. */
 export interface PackedPackage extends AsyncDisposable {
-  /** Where it was built. */
+  /** Where it was built. Other test files read it too. */
   readonly scratch: string;
   readonly tarball: string;
   /** The tarball's content. */
@@ -48,37 +50,67 @@ const SOURCES = [
 /** What npm adds of itself where it is there. */
 const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 
-/** Builds and packs a copy of the working tree, without the network and without touching the project's own `dist`. */
+/**
+ * The working tree's package, built and packed once for all test files of a run, without the network and without
+ * touching the project's own `dist`. The consumers are in a directory of the caller's, which disposing removes.
+ */
 export async function packPackage(): Promise<PackedPackage> {
-  const scratch = await mkdtemp(join(tmpdir(), "otel-experiments-package-"));
-  const dispose = (): Promise<void> => rm(scratch, { recursive: true, force: true });
-  try {
-    const tarball = await pack(scratch, join(scratch, "source"));
-    await run(scratch, "tar", "-xzf", tarball);
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
-  const content = join(scratch, "package");
+  const built = await builtOnce();
+  const directory = await mkdtemp(join(tmpdir(), "otel-experiments-consumers-"));
   return {
-    scratch,
-    tarball: join(scratch, "package.tgz"),
-    content,
-    consumer: (name, dependencies, files) => install(join(scratch, name), content, dependencies, files),
-    [Symbol.asyncDispose]: dispose,
+    scratch: built,
+    tarball: join(built, TARBALL),
+    content: join(built, CONTENT),
+    consumer: (name, dependencies, files) => install(join(directory, name), join(built, CONTENT), dependencies, files),
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }),
   };
 }
 
-async function pack(scratch: string, source: string): Promise<string> {
+const TARBALL = "package.tgz";
+/** npm's name for what is in a tarball. */
+const CONTENT = "package";
+
+/** The folder with the tarball and its content. The first process that asks builds it, and the others wait. */
+async function builtOnce(): Promise<string> {
+  const folder = process.env[PACKING_FOLDER];
+  if (folder === undefined) throw new Error(`${PACKING_FOLDER} is not set: vitest.config.ts sets it up`);
+  const [done, failed] = [join(folder, "done"), join(folder, "failed")];
+  if (await isFirst(join(folder, "begun"))) {
+    try {
+      await pack(folder, join(folder, "source"));
+      await run(folder, "tar", "-xzf", join(folder, TARBALL));
+      await writeFile(done, "");
+    } catch (error) {
+      await writeFile(failed, String(error));
+      throw error;
+    }
+  }
+  while (!existsSync(done)) {
+    if (existsSync(failed)) throw new Error(`the package could not be packed: ${readFileSync(failed, "utf8")}`);
+    await pause(20);
+  }
+  return folder;
+}
+
+/** A directory is made by one process alone. */
+async function isFirst(directory: string): Promise<boolean> {
+  try {
+    await mkdir(directory);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false; // why: mkdir rejects with a system error
+    throw error;
+  }
+}
+
+async function pack(scratch: string, source: string): Promise<void> {
   for (const file of [...SOURCES, ...TEXTS.filter((text) => existsSync(join(ROOT, text)))]) {
     await cp(join(ROOT, file), join(source, file), { recursive: true });
   }
   await symlink(join(ROOT, "node_modules"), join(source, "node_modules"));
   await run(source, "tsdown");
   const npm = ["pack", "--ignore-scripts", "--offline", "--silent", `--cache=${join(scratch, "cache")}`];
-  const tarball = join(scratch, "package.tgz");
-  await rename(join(source, (await run(source, "npm", ...npm)).trim()), tarball);
-  return tarball;
+  await rename(join(source, (await run(source, "npm", ...npm)).trim()), join(scratch, TARBALL));
 }
 
 async function install(
