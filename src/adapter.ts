@@ -3,19 +3,19 @@
  * rest of it. Outbound: depart with a request, and let the process-wide stop write it.
  */
 import type { EvaluationReason } from "./assignment/reason.ts";
-import { advise } from "./checks/diagnostics.ts";
+import { warnOnce } from "./checks/diagnostics.ts";
 import { followRequests } from "./http-spans/client-span-channels.ts";
-import type { Arrival, OpenRequest } from "./inbound/arrival.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound/inbound-options.ts";
+import type { InboundRequest, OpenRequest } from "./inbound/inbound-request.ts";
 import { openRequest } from "./inbound/open-request.ts";
 import { testToken as tokenOf } from "./inbound/test-request.ts";
 import { recordEvaluation } from "./instance/assigning.ts";
 import { type ExperimentsHandle, instanceOf } from "./instance/handle.ts";
 import type { Instance } from "./instance/instance.ts";
+import { writeForAllClients } from "./outbound/all-clients.ts";
 import type { CalledRequest } from "./outbound/client-call.ts";
 import { type ClientOptions, compileClientOptions } from "./outbound/client-options.ts";
-import { type Departure, depart } from "./outbound/departure.ts";
-import { writeEverywhere } from "./outbound/everywhere.ts";
+import { type OutboundRequest, startOutbound } from "./outbound/outbound-request.ts";
 import type { Scope } from "./scope/public-scope.ts";
 
 export type { Assigner } from "./assignment/definition.ts";
@@ -24,16 +24,16 @@ export { attempt } from "./checks/diagnostics.ts";
 export { ExperimentConfigError } from "./checks/errors.ts";
 export type { ArrivedRequest, HeaderGetter } from "./http/shapes.ts";
 export type { DescribedRequest } from "./http-spans/server-attributes.ts";
-export type { AnsweringResponse, Arrival, OpenRequest } from "./inbound/arrival.ts";
 export type { Emitter } from "./inbound/emitters.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
-export { type ArrivalDetails, arrivalOf, withCookie } from "./inbound/node-arrival.ts";
+export type { AnsweringResponse, InboundRequest, OpenRequest } from "./inbound/inbound-request.ts";
+export { fromNodeRequest, type NodeRequestDetails, withCookie } from "./inbound/node-request.ts";
 export type { SpanFinder } from "./inbound/server-span.ts";
 export { TEST_HEADER } from "./inbound/test-request.ts";
 export type { ExperimentsHandle } from "./instance/handle.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-call.ts";
 export type { ClientOptions } from "./outbound/client-options.ts";
-export type { Departure } from "./outbound/departure.ts";
+export type { OutboundRequest } from "./outbound/outbound-request.ts";
 export { TICKET_HEADER } from "./outbound/tickets.ts";
 export type { Scope } from "./scope/public-scope.ts";
 export { rememberScope } from "./scope/running.ts";
@@ -43,7 +43,10 @@ export { rememberScope } from "./scope/running.ts";
  *
  * @throws ExperimentConfigError for what `createExperiments` did not give, and for options that are wrong
  */
-export function inbound(experiments: ExperimentsHandle, options?: InboundOptions): (arrival: Arrival) => OpenRequest {
+export function inbound(
+  experiments: ExperimentsHandle,
+  options?: InboundOptions,
+): (arrival: InboundRequest) => OpenRequest {
   const instance = instanceOf(experiments);
   const compiled = compileInboundOptions(options);
   return (arrival) => openRequest(instance, arrival, compiled);
@@ -87,12 +90,12 @@ export function placeScope(place: object | null | undefined, name: string, scope
 export function outbound(
   experiments: ExperimentsHandle,
   options: ClientOptions = {},
-): (called?: CalledRequest) => Departure | undefined {
+): (called?: CalledRequest) => OutboundRequest | undefined {
   const instance = instanceOf(experiments);
   const { spans } = compileClientOptions(options);
   if (spans) instance.beforeClose(followRequests());
   else adviseOfNobody(instance, "a client was wrapped");
-  return (called = { header: () => [] }) => depart(instance, spans, called);
+  return (called = { header: () => [] }) => startOutbound(instance, spans, called);
 }
 
 /**
@@ -102,13 +105,13 @@ export function outbound(
  *
  * @throws ExperimentConfigError for what `createExperiments` did not give
  */
-export function outboundEverywhere(experiments: ExperimentsHandle): () => void {
+export function outboundForAllClients(experiments: ExperimentsHandle): () => void {
   const instance = instanceOf(experiments);
   adviseOfNobody(instance, "every client is to pass variants on");
-  return instance.beforeClose(writeEverywhere(instance.policy));
+  return instance.beforeClose(writeForAllClients(instance.policy));
 }
 
 function adviseOfNobody({ policy }: Instance, what: string): void {
   if (!policy.destinations.namesNobody) return;
-  advise("no-destination", `${what} for experiments whose propagateTo names no destination; nothing is passed on`);
+  warnOnce("no-destination", `${what} for experiments whose propagateTo names no destination; nothing is passed on`);
 }

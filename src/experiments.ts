@@ -9,21 +9,21 @@ import {
 } from "./carriers/carried-scope.ts";
 import { type InjectOptions, injectBaggage } from "./carriers/carrier-baggage.ts";
 import { type CarrierOpener, carrierOpeners } from "./carriers/extracted-carrier.ts";
-import { advise } from "./checks/diagnostics.ts";
+import { describeValue } from "./checks/describe-value.ts";
+import { warnOnce } from "./checks/diagnostics.ts";
 import { ExperimentConfigError } from "./checks/errors.ts";
 import { checkOptions } from "./checks/option-checks.ts";
-import { show } from "./checks/show.ts";
 import type { FieldAccess, Fields } from "./fields/field.ts";
 import { fieldOf, setField } from "./instance/field-setting.ts";
 import { type ExperimentsHandle, INSTANCE } from "./instance/handle.ts";
 import { Instance } from "./instance/instance.ts";
 import { compileOptions, type ExperimentsOptions } from "./instance/options.ts";
 import { faceOf } from "./instance/scope-face.ts";
-import { writeEverywhere, writesEverywhereByDefault } from "./outbound/everywhere.ts";
+import { writeForAllClients, writesForAllClientsByDefault } from "./outbound/all-clients.ts";
 import { installStop } from "./outbound/stop.ts";
 import type { Verdict } from "./policy/destinations.ts";
 import type { ConversionOptions } from "./scope/conversion-options.ts";
-import { attachedScope, scopeOwnedBy } from "./scope/finding.ts";
+import { getScope, scopeOwnedBy } from "./scope/finding.ts";
 import type { AssignOptions, Scope } from "./scope/public-scope.ts";
 import type { RequestScope } from "./scope/request-scope.ts";
 import type { Attribution } from "./telemetry/meter.ts";
@@ -123,7 +123,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
 ): Experiments<R, F> {
   const compiled = compileOptions(options);
   const instance = new Instance(compiled, installStop(compiled.policy));
-  if (writesEverywhereByDefault()) instance.beforeClose(writeEverywhere(compiled.policy));
+  if (writesForAllClientsByDefault()) instance.beforeClose(writeForAllClients(compiled.policy));
   const opener: CarrierOpener = (baggage, header, outer) => readCarried(instance, () => baggage, header, outer);
   carrierOpeners().add(opener);
   const current = (): Scope => faceOf(instance, instance.current());
@@ -160,12 +160,12 @@ export function createExperiments<const R extends Registry = Registry, const F e
 function scopeOf(instance: Instance, request: object): RequestScope {
   try {
     for (const candidate of [request, Reflect.get(request, "raw"), Reflect.get(request, "req")] as readonly unknown[]) {
-      const scope = typeof candidate === "object" && candidate !== null ? attachedScope(candidate) : undefined;
+      const scope = typeof candidate === "object" && candidate !== null ? getScope(candidate) : undefined;
       const owned = scopeOwnedBy(instance, scope);
       if (owned !== undefined) return owned;
     }
   } catch (error) {
-    advise("no-request", `of(${show(request)}) was called with what is no request`, error);
+    warnOnce("no-request", `of(${describeValue(request)}) was called with what is no request`, error);
   }
   return instance.emptyScope;
 }
@@ -176,7 +176,7 @@ function createMeter(instance: Instance, name: string, options: ExperimentMeterO
   if (attribution !== "primary" && attribution !== "each") {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
-      `attribution is ${show(attribution)}; write "primary" or "each"`,
+      `attribution is ${describeValue(attribution)}; write "primary" or "each"`,
     );
   }
   return instance.meters.get(
@@ -187,6 +187,6 @@ function createMeter(instance: Instance, name: string, options: ExperimentMeterO
 
 function explain(instance: Instance, url: string | URL): Verdict {
   const parsed = url instanceof URL ? url : URL.parse(url);
-  if (parsed === null) return { allowed: false, reason: `${show(url)} is no absolute URL` };
+  if (parsed === null) return { allowed: false, reason: `${describeValue(url)} is no absolute URL` };
   return instance.policy.destinations.explain(parsed);
 }

@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { arrivalOf, type ExperimentsHandle, type InboundOptions, inbound, placeScope } from "../../src/adapter.ts";
+import {
+  type ExperimentsHandle,
+  fromNodeRequest,
+  type InboundOptions,
+  inbound,
+  placeScope,
+} from "../../src/adapter.ts";
 import { expressRoute, type RoutedRequest } from "./express/express-route.ts";
 
 /** What we use of Express's request, in versions 4 and 5. */
@@ -29,7 +35,7 @@ export function expressExperiments<Request extends IncomingMessage = IncomingMes
 ): ExperimentsMiddleware {
   const open = inbound(experiments, options);
   return function experimentsMiddleware(request: ExpressRequest, response, next) {
-    const { scope, run } = open(arrivalOf(request, response, { route: () => expressRoute(request) }));
+    const { scope, run } = open(fromNodeRequest(request, response, { route: () => expressRoute(request) }));
     placeScope(response.locals, "experiments", scope);
     run(next);
   };

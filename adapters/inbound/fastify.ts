@@ -2,10 +2,10 @@ import type { Span } from "@opentelemetry/api";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import {
-  type Arrival,
-  arrivalOf,
   type ExperimentsHandle,
+  fromNodeRequest,
   type InboundOptions,
+  type InboundRequest,
   inbound,
   type Scope,
   withCookie,
@@ -67,8 +67,8 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, gi
   });
 };
 
-function arrive(request: FastifyRequest, reply: FastifyReply): Arrival {
-  return arrivalOf(request.raw, reply.raw, {
+function arrive(request: FastifyRequest, reply: FastifyReply): InboundRequest {
+  return fromNodeRequest(request.raw, reply.raw, {
     native: request,
     route: () => request.routeOptions.url,
     serverSpan: () => spanOf(request),

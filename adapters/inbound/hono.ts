@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, MiddlewareHandler } from "hono";
 import {
-  type Arrival,
-  arrivalOf,
   attempt,
   type ExperimentsHandle,
+  fromNodeRequest,
   type InboundOptions,
+  type InboundRequest,
   inbound,
   type Scope,
   withCookie,
@@ -46,7 +46,7 @@ export function honoExperiments(
       setCookie: (name: string, line: string) => setCookie(context, name, line),
     };
     if (isOnNode(bindings)) {
-      const { scope, run } = open(arrivalOf(bindings.incoming, bindings.outgoing, details));
+      const { scope, run } = open(fromNodeRequest(bindings.incoming, bindings.outgoing, details));
       context.set("experiments", scope);
       await run(next);
       writeCookies(context);
@@ -102,10 +102,10 @@ function isOnNode(bindings: unknown): bindings is NodeBindings {
   return typeof bindings === "object" && bindings !== null && "incoming" in bindings && "outgoing" in bindings;
 }
 
-const webRequests = new WeakMap<Context, Arrival["request"]>();
+const webRequests = new WeakMap<Context, InboundRequest["request"]>();
 
 /** A request without a connection, one for all instances, and a response without events. */
-function webArrival(context: Context): Arrival {
+function webArrival(context: Context): InboundRequest {
   const { req } = context;
   const request = webRequests.get(context) ?? { method: req.method, headers: req.header(), emit: () => false };
   webRequests.set(context, request);

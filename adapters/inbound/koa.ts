@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { arrivalOf, type ExperimentsHandle, type InboundOptions, inbound, placeScope } from "../../src/adapter.ts";
+import {
+  type ExperimentsHandle,
+  fromNodeRequest,
+  type InboundOptions,
+  inbound,
+  placeScope,
+} from "../../src/adapter.ts";
 
 /** What we use of Koa's context, in versions 2 and 3. */
 interface KoaContext {
@@ -27,7 +33,7 @@ export function koaExperiments<Context extends object = KoaContext>(
   return function experimentsMiddleware(context, next) {
     const { req, res, originalUrl } = context;
     const { scope, run } = open(
-      arrivalOf(req, res, { native: context, url: originalUrl, route: () => routeOf(context) }),
+      fromNodeRequest(req, res, { native: context, url: originalUrl, route: () => routeOf(context) }),
     );
     placeScope(context.state, "experiments", scope);
     // Koa handles a rejection outside the middleware, where the scope would be gone.

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
-  arrivalOf,
   ExperimentConfigError,
   type ExperimentsHandle,
+  fromNodeRequest,
   type InboundOptions,
   inbound,
 } from "../../src/adapter.ts";
@@ -36,6 +36,6 @@ export function nodeExperiments<Request extends IncomingMessage, Response extend
       "nodeExperiments got no handler; write nodeExperiments(experiments, handler)",
     );
   return function experimentsListener(this: unknown, request, response) {
-    return open(arrivalOf(request, response)).run(() => Reflect.apply(handler, this, [request, response]));
+    return open(fromNodeRequest(request, response)).run(() => Reflect.apply(handler, this, [request, response]));
   };
 }

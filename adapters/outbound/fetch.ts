@@ -38,18 +38,19 @@ export function experimentFetch(
       "experimentFetch got no function to wrap; write experimentFetch(experiments, fetch)",
     );
   }
-  const depart = outbound(experiments, clientOptions);
+  const startOutbound = outbound(experiments, clientOptions);
   return async function fetchWithExperiments(input, init) {
     // why: implementations differ in the types of their own classes, and each takes what its caller gives
     const fetchOnce = (inner as typeof fetch | undefined) ?? globalThis.fetch;
     const isRequest = typeof input === "object" && "headers" in input;
     const headers = new FetchHeaders(init?.headers ?? (isRequest ? input.headers : undefined));
-    const departure = depart({ header: headers.lines });
-    if (departure === undefined) return fetchOnce(input, headers.wereUsedUp ? withHeaders(init, headers.again) : init);
-    const release = departure.retain();
+    const outboundRequest = startOutbound({ header: headers.lines });
+    if (outboundRequest === undefined)
+      return fetchOnce(input, headers.wereUsedUp ? withHeaders(init, headers.again) : init);
+    const release = outboundRequest.retain();
     try {
       const url = URL.parse(isRequest ? input.url : String(input));
-      return await fetchOnce(input, withHeaders(init, headers.with(departure, url)));
+      return await fetchOnce(input, withHeaders(init, headers.with(outboundRequest, url)));
     } finally {
       release();
     }

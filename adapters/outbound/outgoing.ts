@@ -1,4 +1,4 @@
-import { ExperimentConfigError, type ExperimentsHandle, outboundEverywhere } from "../../src/adapter.ts";
+import { ExperimentConfigError, type ExperimentsHandle, outboundForAllClients } from "../../src/adapter.ts";
 
 /** What `instrumentOutgoing` gives back. It is a `Disposable`, so `using` takes it. */
 export interface OutgoingInstrumentation {
@@ -26,5 +26,5 @@ export function instrumentOutgoing(experiments: ExperimentsHandle, options?: und
       "instrumentOutgoing takes the experiments alone; CLIENT spans are experimentFetch's and experimentInterceptor's, with { spans: true }",
     );
   }
-  return { [Symbol.dispose]: outboundEverywhere(experiments) };
+  return { [Symbol.dispose]: outboundForAllClients(experiments) };
 }

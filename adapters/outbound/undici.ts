@@ -1,7 +1,7 @@
 import {
   type ClientOptions,
-  type Departure,
   type ExperimentsHandle,
+  type OutboundRequest,
   outbound,
   rememberScope,
 } from "../../src/adapter.ts";
@@ -40,19 +40,22 @@ export function experimentInterceptor(
   experiments: ExperimentsHandle,
   clientOptions?: ClientOptions,
 ): ExperimentInterceptor {
-  const depart = outbound(experiments, clientOptions);
+  const startOutbound = outbound(experiments, clientOptions);
   return function experimentsInterceptor(dispatch) {
     return function dispatchWithExperiments(options, handler) {
       if (options.method === "CONNECT")
         return dispatch(options, inScopeOfDispatch(handler, rememberScope(), undefined));
       const headers = new DispatchHeaders(options.headers);
       // redirect and retry give themselves as the handler, and do so again when they dispatch anew.
-      const departure = depart({ header: headers.lines, ...(isObject(handler) ? { identity: handler } : {}) });
-      const release = departure?.retain();
+      const outboundRequest = startOutbound({
+        header: headers.lines,
+        ...(isObject(handler) ? { identity: handler } : {}),
+      });
+      const release = outboundRequest?.retain();
       try {
         return dispatch(
-          withDeparture(options, headers, departure),
-          inScopeOfDispatch(handler, departure?.run ?? rememberScope(), release),
+          withDeparture(options, headers, outboundRequest),
+          inScopeOfDispatch(handler, outboundRequest?.run ?? rememberScope(), release),
         );
       } catch (error) {
         release?.();
@@ -65,10 +68,10 @@ export function experimentInterceptor(
 function withDeparture<Options extends DispatchOptions>(
   options: Options,
   headers: DispatchHeaders,
-  departure: Departure | undefined,
+  outboundRequest: OutboundRequest | undefined,
 ): Options {
-  if (departure === undefined) return headers.wereUsedUp ? { ...options, headers: headers.again } : options;
-  return { ...options, headers: headers.with(departure, urlOf(options)), [SCOPE]: departure.scope };
+  if (outboundRequest === undefined) return headers.wereUsedUp ? { ...options, headers: headers.again } : options;
+  return { ...options, headers: headers.with(outboundRequest, urlOf(options)), [SCOPE]: outboundRequest.scope };
 }
 
 /** A path may be absolute, towards a proxy. Without an origin, a Client sends to its own, which it does not show. */

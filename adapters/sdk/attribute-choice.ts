@@ -1,13 +1,13 @@
 import type { Attributes } from "@opentelemetry/api";
 import {
   ATTR_EXPERIMENT_ID,
+  describeValue,
   ExperimentConfigError,
   type GivenOptions,
   isExperimentKey,
   KEY_RULE,
   listOf,
   type RequestScope,
-  show,
 } from "../../src/sdk-adapter.ts";
 
 /** Which attributes of a scope a processor writes. */
@@ -45,7 +45,7 @@ export class AttributeChoice {
     if (attributes !== "flat" && attributes !== "keyed" && attributes !== "both") {
       throw new ExperimentConfigError(
         "ERR_OPTION_VALUE",
-        `attributes is ${show(attributes)}; write "flat", "keyed" or "both"`,
+        `attributes is ${describeValue(attributes)}; write "flat", "keyed" or "both"`,
       );
     }
     this.#flat = attributes !== "keyed";

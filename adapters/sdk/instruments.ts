@@ -1,4 +1,4 @@
-import { ExperimentConfigError, listOf, SCOPE_NAME, show } from "../../src/sdk-adapter.ts";
+import { describeValue, ExperimentConfigError, listOf, SCOPE_NAME } from "../../src/sdk-adapter.ts";
 
 /** Semantic conventions for HTTP, HTTP server metrics. */
 export const SERVER_DURATION = "http.server.request.duration";
@@ -68,7 +68,10 @@ export interface InstrumentSelector {
 export function selectsClientDuration(selector: InstrumentSelector): boolean {
   const { instrumentName = "*", instrumentType, instrumentUnit, meterName } = selector;
   if (typeof instrumentName !== "string") {
-    throw new ExperimentConfigError("ERR_OPTION_VALUE", `instrumentName is ${show(instrumentName)}; write a name`);
+    throw new ExperimentConfigError(
+      "ERR_OPTION_VALUE",
+      `instrumentName is ${describeValue(instrumentName)}; write a name`,
+    );
   }
   return (
     matches(instrumentName, CLIENT_DURATION) &&

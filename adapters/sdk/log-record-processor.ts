@@ -1,6 +1,6 @@
 import { type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise, checkOptions, latestScope } from "../../src/sdk-adapter.ts";
+import { checkOptions, latestScope, warnOnce } from "../../src/sdk-adapter.ts";
 import {
   ATTRIBUTE_OPTION_NAMES,
   AttributeChoice,
@@ -34,7 +34,7 @@ export class ExperimentLogRecordProcessor {
       const scope = latestScope(active);
       if (scope !== undefined) this.#choice.write(record, scope);
     } catch (error) {
-      advise("log", "a log record refused the attributes", error);
+      warnOnce("log", "a log record refused the attributes", error);
     }
   }
 

@@ -1,6 +1,6 @@
 import { type Attributes, type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise, latestScope, metricPairOf, withPair } from "../../src/sdk-adapter.ts";
+import { latestScope, metricPairOf, warnOnce, withPair } from "../../src/sdk-adapter.ts";
 
 /**
  * The attributes of a measurement with the flat pair of its request: `none` where there is no request, nothing where the
@@ -10,7 +10,7 @@ export function attributesWithPair(given: Attributes | undefined, active: Contex
   try {
     return withPair(given, pairOf(active ?? context.active()));
   } catch (error) {
-    advise("meter", "a measurement goes without its variant", error);
+    warnOnce("meter", "a measurement goes without its variant", error);
     return given;
   }
 }

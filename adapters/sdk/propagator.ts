@@ -1,11 +1,11 @@
 import type { Context, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
 import {
+  askPredicate,
   checkOptions,
+  describeValue,
   ExperimentConfigError,
   extractCarrier,
-  holds,
   injectCarrier,
-  show,
 } from "../../src/sdk-adapter.ts";
 
 /** What the propagator takes. */
@@ -35,11 +35,11 @@ export class ExperimentPropagator implements TextMapPropagator {
     if (typeof inject === "boolean") this.#passes = () => inject;
     else if (typeof inject === "function") {
       this.#passes = (carrier) =>
-        holds("inject", "destination-predicate", () => Reflect.apply(inject, undefined, [carrier]));
+        askPredicate("inject", "destination-predicate", () => Reflect.apply(inject, undefined, [carrier]));
     } else {
       throw new ExperimentConfigError(
         "ERR_OPTION_VALUE",
-        `inject is ${show(inject)}; write true, false or (carrier) => boolean`,
+        `inject is ${describeValue(inject)}; write true, false or (carrier) => boolean`,
       );
     }
   }

@@ -3,7 +3,7 @@
  * code: `node --import otel-experiments/register --import @opentelemetry/auto-instrumentations-node/register app.js`.
  * Importing it is what does it, once a process. It exports nothing.
  */
-import { processWide, writeEverywhereByDefault } from "../../src/sdk-adapter.ts";
+import { processWide, writeForAllClientsByDefault } from "../../src/sdk-adapter.ts";
 import { announce } from "./register/announcement.ts";
 import { decorateOpenTelemetry } from "./register/decoration.ts";
 import { readSettings } from "./register/settings.ts";
@@ -17,6 +17,6 @@ if (!registration.isDone) {
   for (const problem of problems) announce(problem);
   if (!settings.disabled) {
     decorateOpenTelemetry(settings);
-    if (settings.outgoing) writeEverywhereByDefault();
+    if (settings.outgoing) writeForAllClientsByDefault();
   }
 }

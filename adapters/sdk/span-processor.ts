@@ -1,14 +1,14 @@
 import { type Attributes, type Context, type SpanContext, SpanKind } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
 import {
-  advise,
   awaitClientSpan,
   checkOptions,
   claimExtracted,
   forgetClientSpan,
+  getOrigin,
   listOf,
-  notedScope,
-  noteOrigin,
+  setOriginFromContext,
+  warnOnce,
 } from "../../src/sdk-adapter.ts";
 import {
   ATTRIBUTE_OPTION_NAMES,
@@ -77,9 +77,9 @@ export class ExperimentSpanProcessor {
       if (isTracingSuppressed(parentContext) || claimExtracted(span, parentContext)) return;
       if (span.kind === SpanKind.SERVER) return;
       if (isOfPooledClient(span)) awaitClientSpan(span.spanContext().spanId, span);
-      else noteOrigin(span, parentContext);
+      else setOriginFromContext(span, parentContext);
     } catch (error) {
-      advise("span", "a span could not be looked at when it started", error);
+      warnOnce("span", "a span could not be looked at when it started", error);
     }
   }
 
@@ -95,17 +95,17 @@ export class ExperimentSpanProcessor {
     try {
       if (isOfPooledClient(span)) forgetClientSpan(span.spanContext().spanId);
     } catch (error) {
-      advise("span", "a span could not be looked at when it ended", error);
+      warnOnce("span", "a span could not be looked at when it ended", error);
     }
   }
 
   #write(span: SdkSpan, target: AttributeTarget): void {
     try {
       if (this.#kinds?.has(span.kind) === false) return;
-      const scope = notedScope(span);
+      const scope = getOrigin(span);
       if (scope !== undefined) this.#choice.write(target, scope);
     } catch (error) {
-      advise("span", "a span refused the attributes", error);
+      warnOnce("span", "a span refused the attributes", error);
     }
   }
 

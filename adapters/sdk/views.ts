@@ -1,5 +1,5 @@
 import type { Attributes, Context } from "@opentelemetry/api";
-import { checkOptions, ExperimentConfigError, show, unknownOption } from "../../src/sdk-adapter.ts";
+import { checkOptions, describeValue, ExperimentConfigError, unknownOption } from "../../src/sdk-adapter.ts";
 import {
   clientDurationError,
   HTTP_METER,
@@ -70,7 +70,7 @@ export function viewWithExperiments<V extends ViewLike>(view: V): V {
     if (unknown !== undefined) {
       throw new ExperimentConfigError(
         "ERR_UNKNOWN_OPTION",
-        `the field ${show(unknown)} of a View is unknown; it selects by ${SELECTORS.join(", ")}`,
+        `the field ${describeValue(unknown)} of a View is unknown; it selects by ${SELECTORS.join(", ")}`,
       );
     }
     throw clientDurationError(
@@ -82,7 +82,7 @@ export function viewWithExperiments<V extends ViewLike>(view: V): V {
   if (!Array.isArray(attributesProcessors)) {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
-      `attributesProcessors is ${show(attributesProcessors)}; write a list`,
+      `attributesProcessors is ${describeValue(attributesProcessors)}; write a list`,
     );
   }
   if (attributesProcessors.some((processor) => processor instanceof PairProcessor)) return view;

@@ -1,5 +1,5 @@
 import type { MeterProvider } from "@opentelemetry/api";
-import { ExperimentConfigError, show } from "../../src/sdk-adapter.ts";
+import { describeValue, ExperimentConfigError } from "../../src/sdk-adapter.ts";
 import { type MeterProviderOptions, providerWithExperiments } from "./meter-provider.ts";
 import { type ViewLike, viewWithExperiments } from "./views.ts";
 
@@ -29,7 +29,7 @@ export function withExperiments(given: unknown, options?: MeterProviderOptions):
   }
   throw new ExperimentConfigError(
     "ERR_OPTIONS",
-    `withExperiments got ${show(given)}; give it a MeterProvider, or one View such as { instrumentName: "orders.placed" }`,
+    `withExperiments got ${describeValue(given)}; give it a MeterProvider, or one View such as { instrumentName: "orders.placed" }`,
   );
 }
 

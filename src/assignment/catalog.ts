@@ -1,5 +1,5 @@
+import { describeValue } from "../checks/describe-value.ts";
 import type { MistakeReporter } from "../checks/mistakes.ts";
-import { show } from "../checks/show.ts";
 import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "./names.ts";
 import type { CompiledExperiment, CompiledRegistry } from "./registry.ts";
@@ -48,7 +48,7 @@ class DeclaredCatalog implements Catalog {
   checkKey(key: unknown, report: MistakeReporter): boolean {
     if (typeof key === "string" && this.declared.has(key)) return true;
     const keys = [...this.declared.keys()].join(", ");
-    return report("ERR_UNKNOWN_EXPERIMENT", `there is no experiment ${show(key)}; declared are ${keys}`);
+    return report("ERR_UNKNOWN_EXPERIMENT", `there is no experiment ${describeValue(key)}; declared are ${keys}`);
   }
 
   checkVariant(key: string, variant: unknown, report: MistakeReporter): boolean {
@@ -57,7 +57,7 @@ class DeclaredCatalog implements Catalog {
     if (experiment === undefined) return checkName(variant, report);
     if (typeof variant === "string" && experiment.assignments.has(variant)) return true;
     const variants = [...experiment.assignments.keys()].join(", ");
-    return report("ERR_UNKNOWN_VARIANT", `${key} has no variant ${show(variant)}; declared are ${variants}`);
+    return report("ERR_UNKNOWN_VARIANT", `${key} has no variant ${describeValue(variant)}; declared are ${variants}`);
   }
 
   compile(
@@ -89,7 +89,7 @@ class OpenCatalog implements Catalog {
   }
 
   checkKey(key: unknown, report: MistakeReporter): boolean {
-    return isExperimentKey(key) || report("ERR_BAD_NAME", `the key ${show(key)} is not ${KEY_RULE}`);
+    return isExperimentKey(key) || report("ERR_BAD_NAME", `the key ${describeValue(key)} is not ${KEY_RULE}`);
   }
 
   checkVariant(_key: string, variant: unknown, report: MistakeReporter): boolean {
@@ -102,5 +102,7 @@ class OpenCatalog implements Catalog {
 }
 
 function checkName(variant: unknown, report: MistakeReporter): boolean {
-  return isExperimentName(variant) || report("ERR_BAD_NAME", `the variant ${show(variant)} is not ${NAME_RULE}`);
+  return (
+    isExperimentName(variant) || report("ERR_BAD_NAME", `the variant ${describeValue(variant)} is not ${NAME_RULE}`)
+  );
 }

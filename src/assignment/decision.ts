@@ -1,6 +1,6 @@
-import { advise } from "../checks/diagnostics.ts";
-import { holds } from "../checks/predicate.ts";
-import { show } from "../checks/show.ts";
+import { describeValue } from "../checks/describe-value.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
+import { askPredicate } from "../checks/predicate.ts";
 import { withinTime } from "../checks/time-limit.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 import type { Assigner, SubjectAttributes } from "./definition.ts";
@@ -32,7 +32,7 @@ export function decide(
 ): Decision | undefined | Promise<Decision | undefined> {
   const { isRunning, targeting, bucketOf, assigner } = experiment;
   if (!isRunning) return undefined;
-  if (targeting !== undefined && !holds("targeting", "targeting", () => targeting(attributes))) return undefined;
+  if (targeting !== undefined && !askPredicate("targeting", "targeting", () => targeting(attributes))) return undefined;
   if (store === undefined && assigner === undefined) return bucketed(bucketOf(subject));
   return inquire(experiment, subject, attributes, store, exchange);
 }
@@ -76,7 +76,7 @@ async function ask(
   );
   const fail = (failure: AssignerFailure, message: string, error?: unknown): Decision | undefined => {
     const instead = fallback === undefined ? "nobody is assigned; declare a fallback" : `${fallback} is given instead`;
-    advise("assigner", `the assigner of ${key} ${message}; ${instead}`, error);
+    warnOnce("assigner", `the assigner of ${key} ${message}; ${instead}`, error);
     return fallback === undefined ? undefined : { variant: fallback, reason: "error", failure };
   };
   if (outcome.kind === "timeout") return fail("timeout", `took more than ${timeLimitMs} ms`);
@@ -87,7 +87,7 @@ async function ask(
     if (typeof variant === "string" && assignments.has(variant)) {
       return { variant, reason: isEvaluationReason(reason) ? reason : "unknown", failure: undefined };
     }
-    return fail("unknown_variant", `gave ${show(variant)}, which is none of ${variants.join(", ")}`);
+    return fail("unknown_variant", `gave ${describeValue(variant)}, which is none of ${variants.join(", ")}`);
   } catch (error) {
     return fail("assigner_error", "gave what could not be read", error);
   }

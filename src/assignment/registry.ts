@@ -1,5 +1,5 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { show } from "../checks/show.ts";
 import { type CompiledAssignment, compileAssignment } from "./assignment.ts";
 import { type Bucketing, compileBucketing, type NamespaceShare } from "./bucketing.ts";
 import type { Assigner, ExperimentDefinition, Registry } from "./definition.ts";
@@ -100,9 +100,9 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
   const { id, seed = id, coverage = 1, targeting, status = "running", assigner, fallback } = given;
   const { timeLimitMs = DEFAULT_TIME_LIMIT_MS } = given;
   const refuse = (option: string, value: unknown, mend: string): ExperimentConfigError =>
-    new ExperimentConfigError("ERR_EXPERIMENT", `${where}.${option} is ${show(value)}; write ${mend}`);
+    new ExperimentConfigError("ERR_EXPERIMENT", `${where}.${option} is ${describeValue(value)}; write ${mend}`);
   if (!isExperimentName(id)) {
-    const wrong = id === undefined ? "is missing" : `is ${show(id)}`;
+    const wrong = id === undefined ? "is missing" : `is ${describeValue(id)}`;
     throw new ExperimentConfigError(
       "ERR_EXPERIMENT_ID",
       `${where}.id ${wrong}; write ${NAME_RULE}, such as "${key}_2026q1"`,
@@ -157,7 +157,7 @@ function compileNamespace(where: string, namespace: unknown): NamespaceShare | u
   if (typeof name === "string" && name !== "" && isShare(from) && isShare(to) && from < to) return { name, from, to };
   throw new ExperimentConfigError(
     "ERR_EXPERIMENT",
-    `${where}.namespace is ${show(namespace)}; write { name: "checkout_page", range: [0, 0.5] }, a range within 0 and 1`,
+    `${where}.namespace is ${describeValue(namespace)}; write { name: "checkout_page", range: [0, 0.5] }, a range within 0 and 1`,
   );
 }
 

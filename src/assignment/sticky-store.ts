@@ -1,4 +1,4 @@
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 import { withinTime } from "../checks/time-limit.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 
@@ -43,5 +43,5 @@ function nameOf({ id, subject }: StickyKey): string {
 
 function say(verb: string, error: unknown): void {
   const what = error === undefined ? `took more than ${STORE_TIME_LIMIT_MS} ms` : "failed";
-  advise("store", `the store ${what} when it was ${verb}, so a subject may not stay in its variant`, error);
+  warnOnce("store", `the store ${what} when it was ${verb}, so a subject may not stay in its variant`, error);
 }

@@ -1,5 +1,5 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { show } from "../checks/show.ts";
 import { isExperimentName, NAME_RULE } from "./names.ts";
 
 const VARIANTS_MEND = 'write a list such as ["control", "express"], or their weights, { control: 9, express: 1 }';
@@ -12,7 +12,7 @@ const VARIANTS_MEND = 'write a list such as ["control", "express"], or their wei
  */
 export function compileWeights(where: string, variants: unknown): ReadonlyMap<string, number> {
   if (typeof variants !== "object" || variants === null) {
-    const wrong = variants === undefined ? "is missing" : `is ${show(variants)}`;
+    const wrong = variants === undefined ? "is missing" : `is ${describeValue(variants)}`;
     throw new ExperimentConfigError("ERR_NO_VARIANTS", `${where}.variants ${wrong}; ${VARIANTS_MEND}`);
   }
   const entries: [unknown, unknown][] = Array.isArray(variants)
@@ -26,7 +26,7 @@ export function compileWeights(where: string, variants: unknown): ReadonlyMap<st
     if (!isExperimentName(variant)) {
       throw new ExperimentConfigError(
         "ERR_VARIANT",
-        `${where}.variants holds ${show(variant)}, which is not ${NAME_RULE}; name it so, such as "one_click"`,
+        `${where}.variants holds ${describeValue(variant)}, which is not ${NAME_RULE}; name it so, such as "one_click"`,
       );
     }
     if (weights.has(variant)) {
@@ -38,7 +38,7 @@ export function compileWeights(where: string, variants: unknown): ReadonlyMap<st
     if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
       throw new ExperimentConfigError(
         "ERR_WEIGHT",
-        `${where}.variants.${variant} is ${show(weight)}; a weight is a number that is not negative`,
+        `${where}.variants.${variant} is ${describeValue(weight)}; a weight is a number that is not negative`,
       );
     }
     weights.set(variant, weight);

@@ -1,9 +1,9 @@
 import { context } from "@opentelemetry/api";
 import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
-import { advise, attempt } from "../checks/diagnostics.ts";
+import { describeValue } from "../checks/describe-value.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
 import { thereAre, unknownOption } from "../checks/option-checks.ts";
-import { show } from "../checks/show.ts";
 import type { HeaderGetter } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { Trust } from "../policy/trust.ts";
@@ -65,7 +65,7 @@ export async function runEachCarried<M>(
   if (typeof options?.carrier !== "function") {
     instance.report(
       "ERR_CARRIER",
-      `runEach(…, { carrier: ${show(options?.carrier)} }, …) does not say where a message has its headers; write carrier: (message) => message.headers`,
+      `runEach(…, { carrier: ${describeValue(options?.carrier)} }, …) does not say where a message has its headers; write carrier: (message) => message.headers`,
     );
   }
   for await (const message of messages) {
@@ -86,13 +86,16 @@ function checkRunOptions(instance: Instance, call: string, options: unknown, nam
     if (options === undefined || options === null) return;
     instance.report(
       "ERR_OPTION_VALUE",
-      `${call} got ${show(options)} as options; write an object with ${names.join(", ")}`,
+      `${call} got ${describeValue(options)} as options; write an object with ${names.join(", ")}`,
     );
     return;
   }
   const unknown = unknownOption(options, names);
   if (unknown === undefined) return;
-  instance.report("ERR_UNKNOWN_OPTION", `the option ${show(unknown)} of ${call} is unknown; ${thereAre(names)}`);
+  instance.report(
+    "ERR_UNKNOWN_OPTION",
+    `the option ${describeValue(unknown)} of ${call} is unknown; ${thereAre(names)}`,
+  );
 }
 
 /** The scope of a message or a job. */
@@ -119,7 +122,7 @@ function openCarried(
   const trust = trustOf(instance, options?.trusted);
   const given = isCarrier(carrier) ? carrier : undefined;
   if (given === undefined && carrier !== undefined && carrier !== null) {
-    instance.report("ERR_CARRIER", `run(${show(carrier)}, …) has no carrier; give it the message's headers`);
+    instance.report("ERR_CARRIER", `run(${describeValue(carrier)}, …) has no carrier; give it the message's headers`);
   }
   const outer = outerFor(instance);
   if (given === undefined) return new CarriedScope(instance, outer);
@@ -139,7 +142,7 @@ export function readCarried(
     const line = baggage();
     if (line !== "") receive(scope, readReceived(instance, line, { header, peer: undefined }, trust));
   } catch (error) {
-    advise("carrier", "a message could not be read, so it has no variant from its sender", error);
+    warnOnce("carrier", "a message could not be read, so it has no variant from its sender", error);
   }
   return scope;
 }
@@ -148,7 +151,10 @@ export function readCarried(
 function trustOf(instance: Instance, trusted: unknown): Trust | undefined {
   if (trusted === undefined) return undefined;
   if (typeof trusted !== "boolean") {
-    instance.report("ERR_OPTION_VALUE", `trusted is ${show(trusted)}, which counts as no; write true or false`);
+    instance.report(
+      "ERR_OPTION_VALUE",
+      `trusted is ${describeValue(trusted)}, which counts as no; write true or false`,
+    );
   }
   return { trusts: () => trusted === true, mend: () => "the option trusted of run says so" };
 }

@@ -2,7 +2,7 @@ import { type Attributes, type Context, type Span, SpanKind, trace } from "@open
 import { attempt } from "../checks/diagnostics.ts";
 import { claimServerSpan } from "../scope/claiming.ts";
 import { extractionIn } from "../scope/extraction.ts";
-import { noteScope, scopesOf } from "../scope/finding.ts";
+import { scopesOf, setOrigin } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /** What we read of the SDK's span, in 2.x and 3.x. */
@@ -23,7 +23,7 @@ export function claimConsumerSpan(scope: RequestScope): void {
     const span: (Span & ReadableSpan) | undefined = trace.getActiveSpan();
     if (span === undefined || !isOf(span, SpanKind.CONSUMER)) return;
     // It may have started as a span of the request around it.
-    if (claimServerSpan(scope, span)) noteScope(span, scope);
+    if (claimServerSpan(scope, span)) setOrigin(span, scope);
   });
 }
 

@@ -1,6 +1,6 @@
 import { writableMembers } from "../baggage/merge.ts";
-import { attempt, mention } from "../checks/diagnostics.ts";
-import { show } from "../checks/show.ts";
+import { describeValue } from "../checks/describe-value.ts";
+import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import type { Instance } from "../instance/instance.ts";
 import { Destination, type Target } from "../policy/destination.ts";
 import { queueName } from "../policy/destinations.ts";
@@ -27,7 +27,7 @@ export function injectBaggage<C extends Carrier>(instance: Instance, carrier: C,
   if (!isCarrier(carrier)) {
     instance.report(
       "ERR_CARRIER",
-      `inject(${show(carrier)}, …) has no carrier; give it the message's headers, such as {}`,
+      `inject(${describeValue(carrier)}, …) has no carrier; give it the message's headers, such as {}`,
     );
     return carrier;
   }
@@ -43,7 +43,7 @@ function targetOf(instance: Instance, to: unknown): Target | undefined {
   if (url !== null && url.protocol !== "queue:") return Destination.of(url);
   instance.report(
     "ERR_DESTINATION",
-    `inject(…, { to: ${show(to)} }) names no destination; write "queue:NAME" or a URL`,
+    `inject(…, { to: ${describeValue(to)} }) names no destination; write "queue:NAME" or a URL`,
   );
   return undefined;
 }
@@ -61,7 +61,7 @@ function fill(instance: Instance, carrier: Carrier, target: Target | undefined):
   }
   baggage.recordSize();
   if (target !== undefined && !target.allowedBy(instance.policy.destinations) && instance.current().own.text !== "") {
-    mention("no-destination", "the variant was not put into a carrier, since propagateTo does not name where it goes");
+    infoOnce("no-destination", "the variant was not put into a carrier, since propagateTo does not name where it goes");
   }
 }
 

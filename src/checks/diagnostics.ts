@@ -41,13 +41,13 @@ export type Cause =
 const lastSpoken = new Map<Cause, number>();
 
 /** Says something to the operator through OpenTelemetry's `diag`. Never throws, never writes to the console itself. */
-export function advise(cause: Cause, message: string, error?: unknown): void {
+export function warnOnce(cause: Cause, message: string, error?: unknown): void {
   if (!isDue(cause)) return;
   quietly(() => (error === undefined ? diag.warn(PREFIX + message) : diag.warn(PREFIX + message, error)));
 }
 
 /** The same, of what is as it should be unless somebody wonders why nothing happens. */
-export function mention(cause: Cause, message: string): void {
+export function infoOnce(cause: Cause, message: string): void {
   if (isDue(cause)) quietly(() => diag.info(PREFIX + message));
 }
 
@@ -74,7 +74,7 @@ export function attempt<T>(cause: Cause, message: string, act: () => T): T | und
   try {
     return act();
   } catch (error) {
-    advise(cause, message, error);
+    warnOnce(cause, message, error);
     return undefined;
   }
 }

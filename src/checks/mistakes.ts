@@ -1,4 +1,4 @@
-import { advise } from "./diagnostics.ts";
+import { warnOnce } from "./diagnostics.ts";
 import { ExperimentUsageError, type ExperimentUsageErrorCode } from "./errors.ts";
 
 /**
@@ -12,7 +12,7 @@ export type MistakeReporter = (code: ExperimentUsageErrorCode, message: string) 
 export function mistakeReporter(strict: boolean): MistakeReporter {
   return (code, message) => {
     if (strict) throw new ExperimentUsageError(code, message);
-    advise(code, message);
+    warnOnce(code, message);
     return false;
   };
 }

@@ -1,5 +1,5 @@
+import { describeValue } from "./describe-value.ts";
 import { ExperimentConfigError } from "./errors.ts";
-import { show } from "./show.ts";
 
 /** Options by name, with nothing known of their values yet. */
 export type GivenOptions<Name extends string> = { readonly [N in Name]?: unknown };
@@ -19,7 +19,7 @@ export function checkOptions<const Name extends string>(
     throw new ExperimentConfigError(
       "ERR_OPTIONS",
       // Where nothing was given, leaving it out was the mistake.
-      `the options of ${what} are ${show(options)}; ${mend}${options === undefined ? "" : ", or leave it out"}`,
+      `the options of ${what} are ${describeValue(options)}; ${mend}${options === undefined ? "" : ", or leave it out"}`,
     );
   }
   const unknown = unknownOption(options, names);
@@ -28,12 +28,12 @@ export function checkOptions<const Name extends string>(
   if (className !== undefined) {
     throw new ExperimentConfigError(
       "ERR_OPTIONS",
-      `the options of ${what} are an object of the class ${show(className)}; write an object with ${names.join(", ")}, or leave it out`,
+      `the options of ${what} are an object of the class ${describeValue(className)}; write an object with ${names.join(", ")}, or leave it out`,
     );
   }
   throw new ExperimentConfigError(
     "ERR_UNKNOWN_OPTION",
-    `the option ${show(unknown)} of ${what} is unknown; ${thereAre(names)}`,
+    `the option ${describeValue(unknown)} of ${what} is unknown; ${thereAre(names)}`,
   );
 }
 
@@ -71,11 +71,11 @@ export function listOf<T>(
   if (!Array.isArray(value) || value.length === 0) {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
-      `${name} is ${Array.isArray(value) ? "empty" : show(value)}; write a list of ${rule}, or leave it out`,
+      `${name} is ${Array.isArray(value) ? "empty" : describeValue(value)}; write a list of ${rule}, or leave it out`,
     );
   }
   return value.map((item: unknown) => {
     if (passes(item)) return item;
-    throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} holds ${show(item)}; write ${rule}`);
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} holds ${describeValue(item)}; write ${rule}`);
   });
 }

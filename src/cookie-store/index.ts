@@ -2,11 +2,11 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { isExperimentName } from "../assignment/names.ts";
 import type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
+import { describeValue } from "../checks/describe-value.ts";
 import { DURATION_RULE, type Duration, secondsOf } from "../checks/duration.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions, type GivenOptions } from "../checks/option-checks.ts";
 import { compileSecrets } from "../checks/secrets.ts";
-import { show } from "../checks/show.ts";
 import { cookieValues, isCookieName } from "../http/cookies.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 
@@ -61,7 +61,8 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
   const given = checkOptions("cookieStore", options, OPTION_NAMES);
   const { name = "experiments" } = given;
   const secrets = compileSecrets("ERR_STORE", "the cookie store", given.secrets);
-  if (!isCookieName(name)) throw refuse(`the cookie's name is ${show(name)}; write a token such as "experiments"`);
+  if (!isCookieName(name))
+    throw refuse(`the cookie's name is ${describeValue(name)}; write a token such as "experiments"`);
   const attributes = compileAttributes(given);
   const read = (exchange: HttpExchange): ReadonlyMap<string, string> =>
     written.get(exchange.request)?.get(name) ?? firstVerified(cookieValues(exchange.header("cookie"), name), secrets);
@@ -83,16 +84,16 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
 function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): string {
   const { maxAge = "90d", path = "/", domain, sameSite = "Lax", secure = true, httpOnly = true } = options;
   const seconds = secondsOf(maxAge);
-  if (seconds === undefined) throw refuse(`maxAge is ${show(maxAge)}; write ${DURATION_RULE}`);
+  if (seconds === undefined) throw refuse(`maxAge is ${describeValue(maxAge)}; write ${DURATION_RULE}`);
   if (typeof path !== "string" || !/^\/[!-:<-~]*$/.test(path))
-    throw refuse(`path is ${show(path)}; write one that begins with a slash`);
+    throw refuse(`path is ${describeValue(path)}; write one that begins with a slash`);
   if (domain !== undefined && (typeof domain !== "string" || !/^[A-Za-z0-9.-]+$/.test(domain)))
-    throw refuse(`domain is ${show(domain)}; write a host`);
+    throw refuse(`domain is ${describeValue(domain)}; write a host`);
   if (sameSite !== "Strict" && sameSite !== "Lax" && sameSite !== "None") {
-    throw refuse(`sameSite is ${show(sameSite)}; write "Strict", "Lax" or "None"`);
+    throw refuse(`sameSite is ${describeValue(sameSite)}; write "Strict", "Lax" or "None"`);
   }
-  if (typeof secure !== "boolean") throw refuse(`secure is ${show(secure)}; write true or false`);
-  if (typeof httpOnly !== "boolean") throw refuse(`httpOnly is ${show(httpOnly)}; write true or false`);
+  if (typeof secure !== "boolean") throw refuse(`secure is ${describeValue(secure)}; write true or false`);
+  if (typeof httpOnly !== "boolean") throw refuse(`httpOnly is ${describeValue(httpOnly)}; write true or false`);
   if (sameSite === "None" && !secure)
     throw refuse('sameSite: "None" without secure is refused by browsers; leave secure on');
   return [

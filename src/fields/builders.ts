@@ -1,6 +1,6 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
-import { show } from "../checks/show.ts";
 import { declare } from "./declaring.ts";
 import type { ClosedField, Field } from "./field.ts";
 import { decodeItems, encodeItems } from "./item-list.ts";
@@ -20,7 +20,7 @@ export function oneOf<const T extends string>(...choices: readonly [T, ...T[]]):
     if (typeof choice !== "string" || !isPlainText(choice, MAX_CHOICE_LENGTH)) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
-        `${where}: ${show(choice)} is no text of 1 to ${MAX_CHOICE_LENGTH} characters without control characters`,
+        `${where}: ${describeValue(choice)} is no text of 1 to ${MAX_CHOICE_LENGTH} characters without control characters`,
       );
     }
   }

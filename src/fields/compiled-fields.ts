@@ -1,5 +1,5 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { show } from "../checks/show.ts";
 import { FIELD, type FieldPlan, type Fields, isField } from "./field.ts";
 import { sensitivePartOf } from "./sensitive-names.ts";
 import { looksSensitive } from "./sensitive-values.ts";
@@ -48,7 +48,7 @@ export function compileFields(fields: unknown, prefix: string): CompiledFields {
   if (typeof fields !== "object" || fields === null || Array.isArray(fields) || isField(fields)) {
     throw new ExperimentConfigError(
       "ERR_FIELD",
-      `fields is ${show(fields)}; write fields: { user_tier: oneOf("free", "premium") }`,
+      `fields is ${describeValue(fields)}; write fields: { user_tier: oneOf("free", "premium") }`,
     );
   }
   const compiled = new Map<string, CompiledField>();
@@ -56,7 +56,7 @@ export function compileFields(fields: unknown, prefix: string): CompiledFields {
     if (!isField(field)) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
-        `fields.${name} is ${show(field)}; write oneOf(…), boolean(), integer(), text() or list() of otel-experiments/fields`,
+        `fields.${name} is ${describeValue(field)}; write oneOf(…), boolean(), integer(), text() or list() of otel-experiments/fields`,
       );
     }
     const plan = field[FIELD];
@@ -71,7 +71,7 @@ export function compileFields(fields: unknown, prefix: string): CompiledFields {
 
 function checkName(name: string, prefix: string, plan: FieldPlan): void {
   const refuse = (why: string): ExperimentConfigError =>
-    new ExperimentConfigError("ERR_FIELD_NAME", `fields: the name ${show(name)} ${why}`);
+    new ExperimentConfigError("ERR_FIELD_NAME", `fields: the name ${describeValue(name)} ${why}`);
   if (!NAME.test(name)) throw refuse(`is not ${NAME_RULE}`);
   const [namespace = ""] = name.split(".", 1);
   if (name.startsWith(prefix) || namespace === EXPERIMENTS) {
@@ -89,7 +89,7 @@ function checkSensitive(name: string, { choices = [] }: FieldPlan): void {
   const part = sensitivePartOf(name);
   const what =
     part !== undefined
-      ? `the name ${show(name)} speaks of a secret or of personal data (${part})`
+      ? `the name ${describeValue(name)} speaks of a secret or of personal data (${part})`
       : choices.some(looksSensitive)
         ? `one of the texts of ${name} looks like a secret or personal data`
         : undefined;

@@ -1,5 +1,5 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { show } from "../checks/show.ts";
 import { type ClosedField, FIELD, type FieldPlan, type FieldSignal, type FieldValue } from "./field.ts";
 
 const SIGNALS: readonly FieldSignal[] = ["span", "log", "metric"];
@@ -28,7 +28,7 @@ function withSignals(plan: FieldPlan, added: readonly unknown[]): readonly Field
     if (!SIGNALS.some((known) => known === signal)) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
-        `a field of ${plan.type} goes on ${show(signal)}; write "span", "log" or "metric"`,
+        `a field of ${plan.type} goes on ${describeValue(signal)}; write "span", "log" or "metric"`,
       );
     }
     if (signal === "metric" && plan.choices === undefined) {

@@ -1,6 +1,6 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import type { GivenOptions } from "../checks/option-checks.ts";
-import { show } from "../checks/show.ts";
 import { compilePattern, type WholeMatch } from "./pattern.ts";
 
 /** What a text field, or an item of a list, may be. */
@@ -38,7 +38,10 @@ export function compileTextRules(where: string, options: GivenOptions<"maxLength
   const { maxLength = DEFAULT_LENGTH, pattern } = options;
   const longest = wholeNumberOf(where, "maxLength", maxLength, 1, MAX_LENGTH);
   if (pattern !== undefined && !(pattern instanceof RegExp)) {
-    throw new ExperimentConfigError("ERR_FIELD", `${where}: pattern is ${show(pattern)}; write a regular expression`);
+    throw new ExperimentConfigError(
+      "ERR_FIELD",
+      `${where}: pattern is ${describeValue(pattern)}; write a regular expression`,
+    );
   }
   const matches: WholeMatch | undefined = pattern === undefined ? undefined : compilePattern(where, pattern);
   return {
@@ -52,6 +55,6 @@ export function wholeNumberOf(where: string, name: string, value: unknown, min: 
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max) return value;
   throw new ExperimentConfigError(
     "ERR_FIELD",
-    `${where}: ${name} is ${show(value)}; write a whole number from ${min} to ${max}`,
+    `${where}: ${name} is ${describeValue(value)}; write a whole number from ${min} to ${max}`,
   );
 }

@@ -1,4 +1,4 @@
-import { show } from "../checks/show.ts";
+import { describeValue } from "../checks/describe-value.ts";
 import { errorMessage, errorType } from "../http-spans/http-attributes.ts";
 
 /**
@@ -18,7 +18,7 @@ export function statusOf(error: unknown): Exclude<FlowStatus, "success"> {
 
 /** An error as OpenTelemetry takes it, with `error.type` as its name. */
 export function exceptionOf(error: unknown): { name: string; message: string; stack?: string } {
-  const message = typeof error === "string" ? error : (errorMessage(error) ?? show(error));
+  const message = typeof error === "string" ? error : (errorMessage(error) ?? describeValue(error));
   const stack = propertyOf(error, "stack");
   return { name: errorType(error), message, ...(typeof stack === "string" ? { stack } : {}) };
 }

@@ -8,7 +8,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { advise, attempt } from "../checks/diagnostics.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import type { Instance } from "../instance/instance.ts";
 import { convert } from "../instance/outcomes.ts";
 import { type Attribution, namesExperiment } from "../telemetry/meter.ts";
@@ -76,7 +76,7 @@ export class FlowTelemetry {
       const attributes = { [this.#step]: step };
       return this.#tracer?.startSpan(`${this.#step}.${this.#bounded(step)}`, { attributes }, parent);
     } catch (error) {
-      advise("span", "the span of a flow could not be started", error);
+      warnOnce("span", "the span of a flow could not be started", error);
       return undefined;
     }
   }
@@ -86,7 +86,7 @@ export class FlowTelemetry {
     try {
       if (process?.isRecording() === true) process.setAttribute(this.#step, step);
     } catch (error) {
-      advise("span", REFUSED, error);
+      warnOnce("span", REFUSED, error);
     }
   }
 
@@ -100,12 +100,12 @@ export class FlowTelemetry {
         if (failure !== undefined) this.#showFailure(span, step, failure);
       }
     } catch (error) {
-      advise("span", REFUSED, error);
+      warnOnce("span", REFUSED, error);
     }
     try {
       span.end();
     } catch (error) {
-      advise("span", "the span of a flow could not be ended", error);
+      warnOnce("span", "the span of a flow could not be ended", error);
     }
   }
 

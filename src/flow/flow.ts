@@ -1,7 +1,7 @@
 import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
-import { show } from "../checks/show.ts";
 import { type ExperimentsHandle, instanceOf } from "../instance/handle.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { Attribution } from "../telemetry/meter.ts";
@@ -52,17 +52,17 @@ export function flow(experiments: ExperimentsHandle, name: string, options: Flow
   if (!isFlowName(name)) {
     throw new ExperimentConfigError(
       "ERR_FLOW_NAME",
-      `the flow ${show(name)} is not ${FLOW_NAME_RULE}; choose another name, such as "checkout"`,
+      `the flow ${describeValue(name)} is not ${FLOW_NAME_RULE}; choose another name, such as "checkout"`,
     );
   }
   const { converts, attribution = "primary" } = checkOptions(`the flow ${name}`, options, ["converts", "attribution"]);
   if (converts !== undefined && !isExperimentName(converts)) {
-    throw new ExperimentConfigError("ERR_OPTION_VALUE", `converts is ${show(converts)}; write ${NAME_RULE}`);
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", `converts is ${describeValue(converts)}; write ${NAME_RULE}`);
   }
   if (attribution !== "primary" && attribution !== "each") {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
-      `attribution is ${show(attribution)}; write "primary" or "each"`,
+      `attribution is ${describeValue(attribution)}; write "primary" or "each"`,
     );
   }
   const telemetry = new FlowTelemetry(instance, name, attribution, converts);
@@ -83,7 +83,7 @@ function stepOf(part: Part, instance: Instance): Step {
     const context = { step: stepOf(begun, instance) };
     if (isName) return begun.run(options === undefined ? fn : refusing(`the step ${name}`, instance, fn), context);
     return begun.run((given: StepContext) => {
-      instance.report("ERR_BAD_NAME", `the step ${show(name)} is not ${NAME_RULE}`);
+      instance.report("ERR_BAD_NAME", `the step ${describeValue(name)} is not ${NAME_RULE}`);
       return fn(given);
     }, context);
   };

@@ -1,5 +1,5 @@
 import { trace } from "@opentelemetry/api";
-import { advise, attempt } from "../checks/diagnostics.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { SCOPE_NAME } from "../version.ts";
 
 let isSaid = false;
@@ -8,7 +8,7 @@ let isSaid = false;
 export function missServerSpan(): void {
   if (isSaid || attempt("server-span", "the tracer provider could not be asked", isTracing) !== true) return;
   isSaid = true;
-  advise(
+  warnOnce(
     "server-span",
     'a request had no server span although an SDK is set up, so no span has its variant; load the HTTP instrumentation before the application does node:http (an ES module needs --import with loader hooks), or give the adapter { serverSpan: "create" }',
   );

@@ -1,4 +1,4 @@
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 
 /**
  * Routes that a process measures. A router that is mounted under a parameter shows its callers' values, and each would
@@ -12,12 +12,12 @@ const routes = new Set<string>();
 export function boundedRoute(route: unknown): string | undefined {
   if (route === undefined || route === null || route === "") return undefined;
   if (typeof route !== "string") {
-    advise("route", `a route is ${typeof route} and not a string, so the request has none`);
+    warnOnce("route", `a route is ${typeof route} and not a string, so the request has none`);
     return undefined;
   }
   if (routes.has(route)) return route;
   if (routes.size >= MAX_ROUTES) {
-    advise(
+    warnOnce(
       "route",
       `there are more than ${MAX_ROUTES} routes, so further ones are left out; give the adapter route: (request) => string`,
     );

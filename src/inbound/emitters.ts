@@ -1,5 +1,5 @@
 import { scopeStorage } from "../scope/current.ts";
-import { attachedScope } from "../scope/finding.ts";
+import { getScope } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /** What we use of a request or a response: that it emits. */
@@ -22,7 +22,7 @@ export function bindEmitter(
   const { emit } = emitter;
   if (typeof emit !== "function") return;
   emitter.emit = function emitInScope(event, ...args) {
-    const scope = attachedScope(request);
+    const scope = getScope(request);
     const after = before?.(event);
     try {
       return scope === undefined || scopes.getStore() === scope

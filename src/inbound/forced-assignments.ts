@@ -1,5 +1,5 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
-import { attempt, mention } from "../checks/diagnostics.ts";
+import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import type { Caller } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { OverrideRefusal } from "../override/token.ts";
@@ -28,7 +28,7 @@ export function forcedAssignments(
   if (read === undefined) return [];
   const refuse = (reason: OverrideRefusal | "unknown" | "inside", why: string): void => {
     counters.rejectOverride(reason);
-    mention("override", `an override was ignored: ${why}`);
+    infoOnce("override", `an override was ignored: ${why}`);
   };
   if (typeof read === "string") {
     refuse(read, REFUSALS[read]);

@@ -1,6 +1,6 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
-import { show } from "../checks/show.ts";
 
 /** What inbound adapters take beside the experiments. `Native` is what the framework hands to its handlers. */
 export interface InboundOptions<Native = never> {
@@ -27,12 +27,15 @@ export function compileInboundOptions(options: unknown): CompiledInboundOptions 
   if (options === undefined) return { createsServerSpan: false, route: undefined };
   const { serverSpan, route } = checkOptions("an adapter", options, ["serverSpan", "route"]);
   if (serverSpan !== undefined && serverSpan !== "reuse" && serverSpan !== "create") {
-    throw new ExperimentConfigError("ERR_OPTION_VALUE", `serverSpan is ${show(serverSpan)}; write "reuse" or "create"`);
+    throw new ExperimentConfigError(
+      "ERR_OPTION_VALUE",
+      `serverSpan is ${describeValue(serverSpan)}; write "reuse" or "create"`,
+    );
   }
   if (route !== undefined && typeof route !== "function") {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
-      `route is ${show(route)}; write (request) => string | undefined`,
+      `route is ${describeValue(route)}; write (request) => string | undefined`,
     );
   }
   return {

@@ -1,14 +1,14 @@
 import { type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 import { createServerSpan } from "../http-spans/created-server-span.ts";
 import { UninstrumentedRequest } from "../http-spans/uninstrumented-request.ts";
 import { scopeStorage } from "../scope/current.ts";
-import { attachedScope, attachScope, metricPairOf } from "../scope/finding.ts";
+import { getScope, metricPairOf, setScope } from "../scope/finding.ts";
 import { contextWithoutOwn } from "../scope/own-context.ts";
 import type { RequestScope, SelfMeasured } from "../scope/request-scope.ts";
-import type { Arrival } from "./arrival.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
+import type { InboundRequest } from "./inbound-request.ts";
 import { findServerSpan } from "./server-span.ts";
 
 /**
@@ -16,7 +16,7 @@ import { findServerSpan } from "./server-span.ts";
  * is none, one of ours. What no HTTP instrumentation measures, we do. Again on the same request it changes nothing, but
  * for an instance that comes later.
  */
-export function serveRequest(scope: RequestScope, arrival: Arrival, options: CompiledInboundOptions): void {
+export function serveRequest(scope: RequestScope, arrival: InboundRequest, options: CompiledInboundOptions): void {
   const { selfMeasured } = scope;
   if (selfMeasured !== undefined) {
     joinMeasured(scope, selfMeasured);
@@ -35,21 +35,26 @@ export function serveRequest(scope: RequestScope, arrival: Arrival, options: Com
 function joinMeasured(scope: RequestScope, request: SelfMeasured): void {
   if (scope.serverSpan !== undefined || request.span === undefined) return;
   request.refine(cleanerFor(scope));
-  attachScope(request.span, scope);
+  setScope(request.span, scope);
   scope.claim(request.span);
 }
 
-function takeOver(scope: RequestScope, arrival: Arrival, options: CompiledInboundOptions, isInjected: boolean): void {
+function takeOver(
+  scope: RequestScope,
+  arrival: InboundRequest,
+  options: CompiledInboundOptions,
+  isInjected: boolean,
+): void {
   const { request, response, route } = arrival;
   if (!Object.isExtensible(request) || !Object.isExtensible(response)) {
-    advise("server-span", "a request that cannot be changed gets no server span, since its end would not be seen");
+    warnOnce("server-span", "a request that cannot be changed gets no server span, since its end would not be seen");
     return;
   }
   const sources = {
     described: arrival,
     namedRoute: () => options.route?.(arrival.native ?? request),
     frameworkRoute: () => route?.(),
-    pair: () => metricPairOf(attachedScope(request) ?? scope),
+    pair: () => metricPairOf(getScope(request) ?? scope),
   };
   if (scope.serverSpan !== undefined) {
     scope.measureSelf(new UninstrumentedRequest(sources, undefined, scope.serverSpan));
@@ -58,7 +63,7 @@ function takeOver(scope: RequestScope, arrival: Arrival, options: CompiledInboun
   // In its own scope, so that what looks at a span when it starts does not see the scope of an outer request.
   const created = scopeStorage().run(scope, () => createServerSpan(arrival, isInjected, cleanerFor(scope)));
   const measured = new UninstrumentedRequest(sources, created);
-  if (created !== undefined) attachScope(created.span, scope);
+  if (created !== undefined) setScope(created.span, scope);
   scope.measureSelf(measured);
 }
 

@@ -1,6 +1,6 @@
 import { type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 import { claimServerSpan } from "../scope/claiming.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
@@ -31,7 +31,7 @@ export function findServerSpan(
     if (!claimServerSpan(scope, span)) return "another request";
     return span === plugins ? "framework" : "instrumentation";
   } catch (error) {
-    advise("span", "the server span could not be found", error);
+    warnOnce("span", "the server span could not be found", error);
     return undefined;
   }
 }

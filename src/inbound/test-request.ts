@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mention } from "../checks/diagnostics.ts";
+import { describeValue } from "../checks/describe-value.ts";
+import { infoOnce } from "../checks/diagnostics.ts";
 import { ExperimentConfigError, ExperimentUsageError } from "../checks/errors.ts";
-import { show } from "../checks/show.ts";
 import type { HeaderGetter } from "../http/shapes.ts";
 import { setField } from "../instance/field-setting.ts";
 import type { Instance } from "../instance/instance.ts";
@@ -53,7 +53,7 @@ export function testMembersOf(header: HeaderGetter): string | undefined {
   if (received === undefined) return undefined;
   const members = membersByToken().get(String(received));
   if (members === undefined) {
-    mention("test-request", `the ${TEST_HEADER} header of a request is not from this process, so it was ignored`);
+    infoOnce("test-request", `the ${TEST_HEADER} header of a request is not from this process, so it was ignored`);
   }
   return members === "" ? undefined : members;
 }
@@ -80,5 +80,8 @@ function givenEntries(what: string, given: unknown): readonly (readonly [string,
   if (typeof given === "object" && given !== null) {
     return Object.entries(given).filter(([, value]) => value !== undefined);
   }
-  throw new ExperimentUsageError("ERR_OPTION_VALUE", `the ${what} of testHeaders are ${show(given)}; write an object`);
+  throw new ExperimentUsageError(
+    "ERR_OPTION_VALUE",
+    `the ${what} of testHeaders are ${describeValue(given)}; write an object`,
+  );
 }

@@ -1,8 +1,8 @@
 import { type Decision, decide } from "../assignment/decision.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
-import { advise } from "../checks/diagnostics.ts";
-import { show } from "../checks/show.ts";
+import { describeValue } from "../checks/describe-value.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 import { isThenable } from "../checks/thenable.ts";
 import type { AssignOptions } from "../scope/public-scope.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -39,13 +39,13 @@ function note(
   variant: string,
   reason: EvaluationReason,
 ): string | undefined {
-  if (isEmptyScope(instance, scope, `record(${show(key)}, …)`, "does nothing")) return undefined;
+  if (isEmptyScope(instance, scope, `record(${describeValue(key)}, …)`, "does nothing")) return undefined;
   const standing = scope.find(key);
   if (standing !== undefined) {
     if (standing.variant !== variant) {
-      advise(
+      warnOnce(
         "conflict",
-        `record(${show(key)}, …) names another variant than the request already has; the first one stands`,
+        `record(${describeValue(key)}, …) names another variant than the request already has; the first one stands`,
       );
     }
     return standing.variant;
@@ -72,16 +72,16 @@ export function assign(
   if (!catalog.checkKey(key, report)) return NOT_ASSIGNED;
   const experiment = catalog.declared.get(key);
   if (experiment === undefined) {
-    report("ERR_UNKNOWN_EXPERIMENT", `assign(${show(key)}, …) needs an experiment that is declared`);
+    report("ERR_UNKNOWN_EXPERIMENT", `assign(${describeValue(key)}, …) needs an experiment that is declared`);
     return NOT_ASSIGNED;
   }
   if (subject === undefined || subject === null || subject === "") return NOT_ASSIGNED;
   if (typeof subject !== "string") {
-    report("ERR_SUBJECT", `the subject is ${show(subject)}; write a text, such as the user's id`);
+    report("ERR_SUBJECT", `the subject is ${describeValue(subject)}; write a text, such as the user's id`);
     return NOT_ASSIGNED;
   }
   const attributes = options?.attributes ?? {};
-  const isOutside = isEmptyScope(instance, scope, `assign(${show(key)}, …)`, "remembers nothing");
+  const isOutside = isEmptyScope(instance, scope, `assign(${describeValue(key)}, …)`, "remembers nothing");
   const decideNow = (): string | undefined | Promise<string | undefined> => {
     const startTime = Date.now();
     const decision = decide(experiment, subject, attributes, instance.options.store, scope.exchange);

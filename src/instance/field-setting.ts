@@ -1,5 +1,5 @@
-import { advise, attempt } from "../checks/diagnostics.ts";
-import { show } from "../checks/show.ts";
+import { describeValue } from "../checks/describe-value.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import type { FieldValue } from "../fields/field.ts";
 import { readField } from "../fields/read-fields.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -23,10 +23,10 @@ export function setField(instance: Instance, scope: RequestScope, name: string, 
   if (read === undefined || read === "malformed") {
     return instance.report("ERR_FIELD_VALUE", `the value given to ${name} breaks its declaration; write ${field.type}`);
   }
-  if (isEmptyScope(instance, scope, `fields.set(${show(name)}, …)`, "does nothing")) return false;
+  if (isEmptyScope(instance, scope, `fields.set(${describeValue(name)}, …)`, "does nothing")) return false;
   if (read === "sensitive") {
     instance.counters.reject("sensitive");
-    advise("sensitive", `a value given to ${name} looks like a secret or personal data, and was dropped`);
+    warnOnce("sensitive", `a value given to ${name} looks like a secret or personal data, and was dropped`);
     return false;
   }
   const standing = scope.fields.textOf(name);
@@ -44,5 +44,5 @@ export function setField(instance: Instance, scope: RequestScope, name: string, 
 function checkName({ fields, report }: Instance, name: unknown): boolean {
   if (typeof name === "string" && fields.has(name)) return true;
   const names = fields.size === 0 ? "none" : [...fields.keys()].join(", ");
-  return report("ERR_UNKNOWN_FIELD", `there is no field ${show(name)}; declared are ${names}`);
+  return report("ERR_UNKNOWN_FIELD", `there is no field ${describeValue(name)}; declared are ${names}`);
 }

@@ -1,7 +1,7 @@
 import type { Context } from "@opentelemetry/api";
 import { type Catalog, catalogOf } from "../assignment/catalog.ts";
 import { compileRegistry } from "../assignment/registry.ts";
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 import { type MistakeReporter, mistakeReporter } from "../checks/mistakes.ts";
 import type { CompiledFields } from "../fields/compiled-fields.ts";
 import type { EgressPolicy, StopHold } from "../policy/egress-policy.ts";
@@ -93,7 +93,7 @@ export class Instance implements ScopeOwner {
 /** Whether a call runs outside a request, where it has no effect; says so once a minute. */
 export function isEmptyScope(instance: Instance, scope: RequestScope, call: string, consequence: string): boolean {
   if (scope !== instance.emptyScope) return false;
-  advise("no-scope", `${call} was called outside a request and ${consequence}; call it behind the middleware`);
+  warnOnce("no-scope", `${call} was called outside a request and ${consequence}; call it behind the middleware`);
   return true;
 }
 

@@ -4,10 +4,10 @@ import { type CompiledRegistry, compileRegistry } from "../assignment/registry.t
 import type { StickyStore } from "../assignment/sticky-store.ts";
 import { pseudonymOf, type SubjectRecorder } from "../assignment/subject.ts";
 import { OwnMemberReader } from "../baggage/own.ts";
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { nearestName } from "../checks/nearest-name.ts";
 import { isSecret, MIN_SECRET_LENGTH } from "../checks/secrets.ts";
-import { show } from "../checks/show.ts";
 import { type CompiledFields, compileFields, NO_FIELDS } from "../fields/compiled-fields.ts";
 import type { Fields } from "../fields/field.ts";
 import type { OverrideSource } from "../override/source.ts";
@@ -89,7 +89,7 @@ export function compileOptions(options: unknown): CompiledOptions {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new ExperimentConfigError(
       "ERR_OPTIONS",
-      `the options are ${show(options)}; write createExperiments({ experiments: { … } })`,
+      `the options are ${describeValue(options)}; write createExperiments({ experiments: { … } })`,
     );
   }
   for (const name of Object.keys(options)) checkOptionName(name);
@@ -134,7 +134,7 @@ function compileOverrides(overrides: unknown): OverrideSource | undefined {
   if (isOverrideSource(overrides)) return overrides;
   throw new ExperimentConfigError(
     "ERR_OVERRIDE",
-    `overrides is ${show(overrides)}; write acceptOverrides({ secrets, audience }) of otel-experiments/override`,
+    `overrides is ${describeValue(overrides)}; write acceptOverrides({ secrets, audience }) of otel-experiments/override`,
   );
 }
 
@@ -147,7 +147,7 @@ function compileStore(store: unknown): StickyStore | undefined {
   if (isStore(store)) return store;
   throw new ExperimentConfigError(
     "ERR_STORE",
-    `store is ${show(store)}; write { get(name), set(name, variant) }, or a Map`,
+    `store is ${describeValue(store)}; write { get(name), set(name, variant) }, or a Map`,
   );
 }
 
@@ -168,7 +168,7 @@ function compileSubjectRecorder(recordSubject: unknown, secret: unknown): Subjec
   if (recordSubject !== "hashed") {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
-      `recordSubject is ${show(recordSubject)}; write "hashed" or "plain"`,
+      `recordSubject is ${describeValue(recordSubject)}; write "hashed" or "plain"`,
     );
   }
   if (!isSecret(secret)) {
@@ -184,14 +184,14 @@ function checkOptionName(name: string): void {
   if (OPTION_NAMES.some((known) => known === name)) return;
   const nearest = nearestName(name, OPTION_NAMES, Math.max(2, Math.floor(name.length / 3)));
   const mend = nearest === undefined ? `the options are ${OPTION_NAMES.join(", ")}` : `did you mean ${nearest}?`;
-  throw new ExperimentConfigError("ERR_UNKNOWN_OPTION", `the option ${show(name)} is unknown; ${mend}`);
+  throw new ExperimentConfigError("ERR_UNKNOWN_OPTION", `the option ${describeValue(name)} is unknown; ${mend}`);
 }
 
 function compilePrefix(prefix: unknown): string {
   if (typeof prefix === "string" && /^[A-Za-z][A-Za-z0-9_.-]{0,62}[._-]$/.test(prefix)) return prefix;
   throw new ExperimentConfigError(
     "ERR_PREFIX",
-    `prefix is ${show(prefix)}; write letters, digits, dots, hyphens or underscores that end in one of the last three, such as "experiment."`,
+    `prefix is ${describeValue(prefix)}; write letters, digits, dots, hyphens or underscores that end in one of the last three, such as "experiment."`,
   );
 }
 
@@ -209,7 +209,7 @@ export function requirePrimary(
   const keys = registry === undefined ? [] : [...registry.keys()];
   throw new ExperimentConfigError(
     "ERR_PRIMARY",
-    `primary is ${show(primary)}; write an experiment's key: ${keys.length > 0 ? keys.join(" or ") : KEY_RULE}`,
+    `primary is ${describeValue(primary)}; write an experiment's key: ${keys.length > 0 ? keys.join(" or ") : KEY_RULE}`,
   );
 }
 
@@ -218,12 +218,12 @@ function oneOf<const T extends string>(name: string, value: unknown, [first, ...
   const chosen = [first, ...others].find((option) => option === value);
   if (chosen !== undefined) return chosen;
   const choice = [first, ...others].map((option) => `"${option}"`).join(" or ");
-  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${show(value)}; write ${choice}`);
+  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${describeValue(value)}; write ${choice}`);
 }
 
 function flag(name: string, value: unknown): boolean | undefined {
   if (value === undefined || typeof value === "boolean") return value;
-  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${show(value)}; write true or false`);
+  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${describeValue(value)}; write true or false`);
 }
 
 function isDevelopment(): boolean {

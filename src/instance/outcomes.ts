@@ -1,7 +1,7 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
-import { mention } from "../checks/diagnostics.ts";
-import { show } from "../checks/show.ts";
+import { describeValue } from "../checks/describe-value.ts";
+import { infoOnce } from "../checks/diagnostics.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { emitExposure } from "../telemetry/exposure-event.ts";
@@ -10,7 +10,7 @@ import { type Instance, isEmptyScope, isKnownKey } from "./instance.ts";
 /** `Scope.expose`. @throws ExperimentUsageError in strict mode */
 export function expose(instance: Instance, scope: RequestScope, key: string): void {
   if (!isKnownKey(instance, scope, key)) return;
-  if (isEmptyScope(instance, scope, `expose(${show(key)})`, "counts nobody")) return;
+  if (isEmptyScope(instance, scope, `expose(${describeValue(key)})`, "counts nobody")) return;
   const assignment = scope.find(key);
   if (assignment === undefined || !assignment.counts || !scope.outcomes.markExposed(key)) return;
   instance.counters.exposed(assignment);
@@ -27,21 +27,21 @@ export function convert(
 ): void {
   const { value, experiment } = options ?? {};
   if (!isExperimentName(name)) {
-    instance.report("ERR_BAD_NAME", `the conversion ${show(name)} is not ${NAME_RULE}`);
+    instance.report("ERR_BAD_NAME", `the conversion ${describeValue(name)} is not ${NAME_RULE}`);
     return;
   }
   if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
     instance.report(
       "ERR_CONVERSION_VALUE",
-      `the value of ${name} is ${show(value)}; write a finite number that is not negative, since no histogram takes one`,
+      `the value of ${name} is ${describeValue(value)}; write a finite number that is not negative, since no histogram takes one`,
     );
     return;
   }
   if (experiment !== undefined && !isKnownKey(instance, scope, experiment)) return;
-  if (isEmptyScope(instance, scope, `convert(${show(name)})`, "counts nothing")) return;
+  if (isEmptyScope(instance, scope, `convert(${describeValue(name)})`, "counts nothing")) return;
   const concerned = scope.compiled.filter((one) => one.counts && concerns(scope, one, experiment));
   if (concerned.length === 0) {
-    mention(
+    infoOnce(
       "no-exposure",
       `the conversion ${name} counts for no experiment: none was used in this request, or what was is forced; use(key), or convert(name, { experiment })`,
     );

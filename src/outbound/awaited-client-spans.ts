@@ -1,6 +1,6 @@
 import { attempt } from "../checks/diagnostics.ts";
 import { processWide } from "../process-wide.ts";
-import { noteScope } from "../scope/finding.ts";
+import { setOrigin } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /** Requests under way at a time that a process is expected to have; of more, the oldest spans go without. */
@@ -48,5 +48,5 @@ export function tagClientSpan(spanId: string, scope: RequestScope): void {
   const span = clientSpans.get(spanId);
   if (span === undefined) return;
   clientSpans.delete(spanId);
-  attempt("span", "a client's span takes no note", () => noteScope(span, scope));
+  attempt("span", "a client's span takes no note", () => setOrigin(span, scope));
 }

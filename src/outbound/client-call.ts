@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
-import { advise, attempt } from "../checks/diagnostics.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { ClientSpan } from "../http-spans/client-span.ts";
 import { followRequests } from "../http-spans/client-span-channels.ts";
 import { methodAttributes, methodOf, redactUrl, spanName } from "../http-spans/http-attributes.ts";
@@ -184,7 +184,7 @@ function leaveSpansToOthers(): void {
   const others = otherClientSpans();
   if (others.areMade) return;
   others.areMade = true;
-  advise(
+  warnOnce(
     "client-span-twice",
     "an instrumentation makes spans for the requests of a client with spans: true, which makes none from here on; give UndiciInstrumentation the ignoreRequestHook: ignoreExperimentRequests of otel-experiments/undici",
   );

@@ -1,6 +1,6 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
-import { show } from "../checks/show.ts";
 
 /** What a wrapped client may be beside the one that passes variants on. */
 export interface ClientOptions {
@@ -17,7 +17,7 @@ export interface CompiledClientOptions {
 export function compileClientOptions(options: unknown): CompiledClientOptions {
   const { spans = false } = checkOptions("a client", options, ["spans"]);
   if (typeof spans !== "boolean") {
-    throw new ExperimentConfigError("ERR_OPTION_VALUE", `spans is ${show(spans)}; write true or false`);
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", `spans is ${describeValue(spans)}; write true or false`);
   }
   return { spans };
 }

@@ -1,4 +1,4 @@
-import { advise, mention } from "../checks/diagnostics.ts";
+import { infoOnce, warnOnce } from "../checks/diagnostics.ts";
 import type { Destination } from "../policy/destination.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
@@ -31,6 +31,6 @@ function sayTakenOff(members: readonly string[], destination: Destination | unde
     ({ strict, reader }) => strict && members.some((member) => reader.ownsMember(member)),
   );
   if (isStrict)
-    advise("taken-off", `${message}; in a test, send the header that testHeaders of otel-experiments/testing gives`);
-  else mention("taken-off", message);
+    warnOnce("taken-off", `${message}; in a test, send the header that testHeaders of otel-experiments/testing gives`);
+  else infoOnce("taken-off", message);
 }

@@ -1,7 +1,7 @@
 import { attempt } from "../checks/diagnostics.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
-import { writingPolicies } from "./everywhere.ts";
+import { writingPolicies } from "./all-clients.ts";
 import { redeemTickets } from "./tickets.ts";
 
 /** Whose an outgoing request is. It is looked for when somebody asks, and once. */

@@ -3,11 +3,11 @@
  * and counts in no measurement, no exposure and no conversion.
  */
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "../assignment/names.ts";
+import { describeValue } from "../checks/describe-value.ts";
 import { DURATION_RULE, type Duration, secondsOf } from "../checks/duration.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
 import { compileSecrets } from "../checks/secrets.ts";
-import { show } from "../checks/show.ts";
 import { cookieValues, isCookieName } from "../http/cookies.ts";
 import type { OverrideArrival, OverrideSource } from "./source.ts";
 import { MAX_TOKEN_LENGTH, signToken, verifyToken } from "./token.ts";
@@ -64,12 +64,13 @@ export function signOverride(variants: Readonly<Record<string, string>>, options
   }
   const forced = new Map<string, string>();
   for (const [key, variant] of entries) {
-    if (!isExperimentKey(key)) throw refuse(`the override's key ${show(key)} is not ${KEY_RULE}`);
-    if (!isExperimentName(variant)) throw refuse(`the override's variant ${show(variant)} is not ${NAME_RULE}`);
+    if (!isExperimentKey(key)) throw refuse(`the override's key ${describeValue(key)} is not ${KEY_RULE}`);
+    if (!isExperimentName(variant))
+      throw refuse(`the override's variant ${describeValue(variant)} is not ${NAME_RULE}`);
     forced.set(key, variant);
   }
   const lifetime = secondsOf(expiresIn);
-  if (lifetime === undefined) throw refuse(`expiresIn is ${show(expiresIn)}; write ${DURATION_RULE}`);
+  if (lifetime === undefined) throw refuse(`expiresIn is ${describeValue(expiresIn)}; write ${DURATION_RULE}`);
   const issuedAt = now();
   const claims = { variants: forced, audience: checkAudience(audience), issuedAt, expiresAt: issuedAt + lifetime };
   const [key] = compileSecrets("ERR_OVERRIDE", "overrides", [secret]);
@@ -90,7 +91,7 @@ export function acceptOverrides(options: AcceptOverridesOptions): OverrideSource
   const secrets = compileSecrets("ERR_OVERRIDE", "overrides", given.secrets);
   const audience = checkAudience(given.audience);
   const maxLifetime = secondsOf(longest);
-  if (maxLifetime === undefined) throw refuse(`maxLifetime is ${show(longest)}; write ${DURATION_RULE}`);
+  if (maxLifetime === undefined) throw refuse(`maxLifetime is ${describeValue(longest)}; write ${DURATION_RULE}`);
   const find = compilePlaces(from);
   return Object.freeze({
     read(arrival: OverrideArrival) {
@@ -109,7 +110,7 @@ function compilePlaces(from: unknown): Place {
   const { header, cookie, query } = checkOptions("from", from, ["header", "cookie", "query"]);
   const places: Place[] = [];
   if (header !== undefined) {
-    if (!isCookieName(header)) throw refuse(`from.header is ${show(header)}; write a header's name`);
+    if (!isCookieName(header)) throw refuse(`from.header is ${describeValue(header)}; write a header's name`);
     const name = header.toLowerCase();
     places.push((arrival) => {
       const value = arrival.header(name);
@@ -118,11 +119,11 @@ function compilePlaces(from: unknown): Place {
   }
   if (query !== undefined) {
     if (typeof query !== "string" || query === "")
-      throw refuse(`from.query is ${show(query)}; write a parameter's name`);
+      throw refuse(`from.query is ${describeValue(query)}; write a parameter's name`);
     places.push(({ url }) => queryParameter(url, query));
   }
   if (cookie !== undefined) {
-    if (!isCookieName(cookie)) throw refuse(`from.cookie is ${show(cookie)}; write a cookie's name`);
+    if (!isCookieName(cookie)) throw refuse(`from.cookie is ${describeValue(cookie)}; write a cookie's name`);
     places.push((arrival) => cookieValues(arrival.header("cookie"), cookie)[0]);
   }
   if (places.length === 0)
@@ -145,7 +146,7 @@ function queryParameter(url: string | undefined, name: string): string | undefin
 
 function checkAudience(audience: unknown): string {
   if (typeof audience === "string" && audience !== "" && audience.length <= 64) return audience;
-  throw refuse(`the audience is ${show(audience)}; name where the override counts, such as "staging"`);
+  throw refuse(`the audience is ${describeValue(audience)}; name where the override counts, such as "staging"`);
 }
 
 function refuse(message: string): ExperimentConfigError {

@@ -1,6 +1,6 @@
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { holds } from "../checks/predicate.ts";
-import { show } from "../checks/show.ts";
+import { askPredicate } from "../checks/predicate.ts";
 
 /**
  * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
@@ -54,7 +54,10 @@ const STAR_RULE = '* stands for the whole first label and nothing else, such as 
 /** @throws ExperimentConfigError for an entry that is none of the forms. */
 export function compileDestinations(entries: unknown): Destinations {
   if (!Array.isArray(entries)) {
-    throw new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo is ${show(entries)}; it is a list: ${HINT}`);
+    throw new ExperimentConfigError(
+      "ERR_PROPAGATE_TO",
+      `propagateTo is ${describeValue(entries)}; it is a list: ${HINT}`,
+    );
   }
   const origins = new Set<string>();
   const queues = new Set<string>();
@@ -81,7 +84,11 @@ export function compileDestinations(entries: unknown): Destinations {
     if (origins.has(url.origin)) return { allowed: true, reason: `propagateTo names ${url.origin}` };
     const wildcard = wildcards.find((candidate) => matches(candidate, url));
     if (wildcard !== undefined) return { allowed: true, reason: `propagateTo names ${wildcard.entry}` };
-    if (predicates.some((predicate) => holds("propagateTo", "destination-predicate", () => predicate(new URL(url)))))
+    if (
+      predicates.some((predicate) =>
+        askPredicate("propagateTo", "destination-predicate", () => predicate(new URL(url))),
+      )
+    )
       return { allowed: true, reason: "a predicate of propagateTo allows it" };
     return no(namesNobody ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
   };
@@ -106,7 +113,7 @@ function no(reason: string): Verdict {
 }
 
 function refuse(entry: unknown, mend: string): ExperimentConfigError {
-  return new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo holds ${show(entry)}; ${mend}`);
+  return new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo holds ${describeValue(entry)}; ${mend}`);
 }
 
 function compileQueue(entry: string): string {

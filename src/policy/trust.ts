@@ -1,7 +1,7 @@
 import { BlockList, isIP } from "node:net";
+import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { holds } from "../checks/predicate.ts";
-import { show } from "../checks/show.ts";
+import { askPredicate } from "../checks/predicate.ts";
 import type { Caller } from "../http/shapes.ts";
 
 /** Whether a caller's own members count: `true`, the networks it may come from, or a synchronous predicate. */
@@ -22,14 +22,15 @@ export function compileTrust(trust: unknown, trustProxied: boolean): Trust {
   if (typeof trust === "boolean") return { trusts: () => trust, mend: mendOfStranger };
   if (typeof trust === "function") {
     return {
-      trusts: (caller) => holds("trustInbound", "trust-predicate", () => Reflect.apply(trust, undefined, [caller])),
+      trusts: (caller) =>
+        askPredicate("trustInbound", "trust-predicate", () => Reflect.apply(trust, undefined, [caller])),
       mend: () => "the predicate of trustInbound says so",
     };
   }
   if (Array.isArray(trust)) return byNetwork(compileNetworks(trust), trustProxied);
   throw new ExperimentConfigError(
     "ERR_TRUST_INBOUND",
-    `trustInbound is ${show(trust)}; write true, false, networks such as ["10.0.0.0/8"], or ({ header, peer }) => boolean`,
+    `trustInbound is ${describeValue(trust)}; write true, false, networks such as ["10.0.0.0/8"], or ({ header, peer }) => boolean`,
   );
 }
 
@@ -52,7 +53,7 @@ function proxyHeaderOf({ header }: Caller): string | undefined {
 function mendOfStranger({ peer }: Caller): string {
   return peer === undefined
     ? "no network has it; if you believe it, write a predicate as trustInbound, or for a message run(headers, fn, { trusted: true })"
-    : `if you believe it, add its network to trustInbound, such as ${show(addressOf(peer))}`;
+    : `if you believe it, add its network to trustInbound, such as ${describeValue(addressOf(peer))}`;
 }
 
 const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
@@ -82,7 +83,7 @@ function addNetwork(networks: BlockList, entry: unknown): void {
   if (family === 0 || rest.length > 0 || length < 0 || length > width) {
     throw new ExperimentConfigError(
       "ERR_TRUST_INBOUND",
-      `trustInbound holds ${show(entry)}; write networks such as "10.0.0.0/8", "fd00::/8" or "127.0.0.1"`,
+      `trustInbound holds ${describeValue(entry)}; write networks such as "10.0.0.0/8", "fd00::/8" or "127.0.0.1"`,
     );
   }
   const mapped = MAPPED_IPV4.exec(address)?.[1];

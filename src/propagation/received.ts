@@ -1,5 +1,5 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
-import { mention } from "../checks/diagnostics.ts";
+import { infoOnce } from "../checks/diagnostics.ts";
 import { readFields, type StandingField } from "../fields/read-fields.ts";
 import type { Caller } from "../http/shapes.ts";
 import type { Trust } from "../policy/trust.ts";
@@ -35,7 +35,7 @@ export function readReceived(
   if (parts.length === 0 && fields.length === 0) return NOTHING;
   if (!trust.trusts(caller)) {
     counters.reject("untrusted", parts.length / 3 + fields.length / 2);
-    mention(
+    infoOnce(
       "untrusted",
       `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${trust.mend(caller)}`,
     );

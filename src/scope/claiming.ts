@@ -1,12 +1,12 @@
 import type { Span } from "@opentelemetry/api";
-import { attachedScope, attachScope, scopesOf } from "./finding.ts";
+import { getScope, scopesOf, setScope } from "./finding.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /** Makes a span the server span of a scope. False if a live scope of another request has claimed it. */
 export function claimServerSpan(scope: RequestScope, span: Span): boolean {
-  const isTaken = scopesOf(attachedScope(span)).some((claimant) => !claimant.ended && !isOuterOf(claimant, scope));
+  const isTaken = scopesOf(getScope(span)).some((claimant) => !claimant.ended && !isOuterOf(claimant, scope));
   if (isTaken) return false;
-  attachScope(span, scope);
+  setScope(span, scope);
   scope.claim(span);
   return true;
 }

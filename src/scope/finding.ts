@@ -1,7 +1,7 @@
 import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
-import { advise, attempt } from "../checks/diagnostics.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { scopeStorage } from "./current.ts";
 import { extractedScope, extractions } from "./extraction.ts";
 import type { RequestScope, ScopeOwner } from "./request-scope.ts";
@@ -14,7 +14,7 @@ interface ScopeHolder {
 }
 
 /** Notes a scope on a request or a span. An object that takes no properties is passed over. */
-export function attachScope(target: object, scope: RequestScope): void {
+export function setScope(target: object, scope: RequestScope): void {
   const holder: ScopeHolder = target;
   try {
     holder[SCOPE] = scope;
@@ -24,7 +24,7 @@ export function attachScope(target: object, scope: RequestScope): void {
 }
 
 /** The latest scope noted on an object, of whichever instance. */
-export function attachedScope(target: object): RequestScope | undefined {
+export function getScope(target: object): RequestScope | undefined {
   const holder: ScopeHolder = target;
   return holder[SCOPE];
 }
@@ -84,11 +84,11 @@ function isOfAnother(active: Context, here: RequestScope): boolean {
     if (served !== undefined) return served !== serverSpan;
     const parent = trace.getSpan(active);
     if (parent === undefined) return false;
-    const noted = notedScope(parent);
+    const noted = getOrigin(parent);
     if (noted !== undefined) return noted.serverSpan !== serverSpan;
     return parent.spanContext().traceId !== serverSpan.spanContext().traceId;
   } catch (error) {
-    advise("span", "the context of a span could not be looked at", error);
+    warnOnce("span", "the context of a span could not be looked at", error);
     return true;
   }
 }
@@ -96,9 +96,9 @@ function isOfAnother(active: Context, here: RequestScope): boolean {
 function scopeOfContext(active: Context): RequestScope | undefined {
   try {
     const parent = trace.getSpan(active);
-    return (parent === undefined ? undefined : notedScope(parent)) ?? scopeOfServed(servedSpan(active));
+    return (parent === undefined ? undefined : getOrigin(parent)) ?? scopeOfServed(servedSpan(active));
   } catch (error) {
-    advise("span", "OpenTelemetry's spans could not be looked at", error);
+    warnOnce("span", "OpenTelemetry's spans could not be looked at", error);
     return undefined;
   }
 }
@@ -112,7 +112,7 @@ function servedSpan(active: Context): Span | undefined {
 }
 
 function scopeOfServed(span: object | undefined): RequestScope | undefined {
-  return span === undefined ? undefined : attachedScope(span);
+  return span === undefined ? undefined : getScope(span);
 }
 
 /** Whose a span is that is no server span. Apart from `SCOPE`, which says that a request has claimed the span. */
@@ -123,9 +123,9 @@ interface SpanOfRequest {
 }
 
 /** Notes on a span that is no server span whose request it is: as its parent context says when it starts. */
-export function noteOrigin(span: object, parent: Context): void {
+export function setOriginFromContext(span: object, parent: Context): void {
   const scope = latestScope(parent);
-  if (scope !== undefined) noteScope(span, scope);
+  if (scope !== undefined) setOrigin(span, scope);
   else {
     // The request may have started, and our middleware is still to come.
     const served = servedSpan(parent);
@@ -135,13 +135,13 @@ export function noteOrigin(span: object, parent: Context): void {
 }
 
 /** Notes on a span whose request it is, where somebody knows better than its context. */
-export function noteScope(span: object, scope: RequestScope): void {
+export function setOrigin(span: object, scope: RequestScope): void {
   const holder: SpanOfRequest = span;
   holder[ORIGIN] = { scope };
 }
 
 /** The scope of a span that is no server span, if it was noted. */
-export function notedScope(span: object): RequestScope | undefined {
+export function getOrigin(span: object): RequestScope | undefined {
   const holder: SpanOfRequest = span;
   const origin = holder[ORIGIN];
   if (origin === undefined) return undefined;

@@ -1,6 +1,6 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { ADVISED_OWN_BYTES, MAX_EXPERIMENTS, MAX_OWN_BYTES } from "../baggage/limits.ts";
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 
 /** What one request carries of its fields, behind its experiments, and how many had no room. */
 export interface FittedFields {
@@ -24,7 +24,7 @@ export function fitFields(members: readonly string[], bytesBefore: number): Fitt
 
 function adviseOfSize(bytes: number): void {
   if (bytes <= ADVISED_OWN_BYTES) return;
-  advise(
+  warnOnce(
     "own-bytes",
     `a request carries ${bytes} bytes of experiments and fields; stop finished experiments and share less, every call of the chain pays for them`,
   );

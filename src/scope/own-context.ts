@@ -1,5 +1,5 @@
 import { type Context, context, propagation } from "@opentelemetry/api";
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 
 /** Which keys are ours. */
 export interface OwnKeys {
@@ -14,7 +14,7 @@ export function contextWithoutOwn(keys: OwnKeys, active: Context = context.activ
   try {
     return removeOwn(keys, active);
   } catch (error) {
-    advise("inbound", "OpenTelemetry's baggage could not be read", error);
+    warnOnce("inbound", "OpenTelemetry's baggage could not be read", error);
     return undefined;
   }
 }

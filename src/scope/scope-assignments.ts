@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 
 /** The assignments of one scope: they are added, never changed, and one of them is the flat pair's. */
 export class ScopeAssignments {
@@ -56,7 +56,7 @@ function chooseFlat(
   if (primary !== undefined) return compiled.find(({ key }) => key === primary);
   const [first, ...others] = compiled;
   if (first === undefined || others.length === 0) return first;
-  advise(
+  warnOnce(
     "ambiguous-primary",
     'a request has several experiments and no option says which one measurements show; set primary, or make the meter with attribution: "each"',
   );

@@ -1,5 +1,5 @@
 import type { Attributes, Span } from "@opentelemetry/api";
-import { advise } from "../checks/diagnostics.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
 import type { ScopeAssignments } from "./scope-assignments.ts";
 
 /** The server span of one scope, and the attributes that it has still to be given. */
@@ -34,7 +34,7 @@ export class ServerSpanRecord {
       if (this.#pending !== undefined) span.setAttributes(this.#pending);
       this.#pending = undefined;
     } catch (error) {
-      advise("span", "the server span refused the attributes", error);
+      warnOnce("span", "the server span refused the attributes", error);
     }
   }
 

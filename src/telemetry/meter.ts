@@ -18,7 +18,7 @@ import {
   type CompiledAssignment,
   NO_ASSIGNMENT_PAIR,
 } from "../assignment/assignment.ts";
-import { advise, attempt } from "../checks/diagnostics.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
 /**
@@ -126,7 +126,7 @@ export class AttributedMeter implements Meter {
         const instrument = late.get();
         if (instrument !== undefined) attribute(instrument, this.#scopeOf(active), value, attributes, active);
       } catch (error) {
-        advise("meter", `the instrument ${name} threw`, error);
+        warnOnce("meter", `the instrument ${name} threw`, error);
       }
     };
     this.#instruments.set(id, measure);

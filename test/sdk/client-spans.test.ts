@@ -9,7 +9,7 @@ import { createExperiments } from "otel-experiments";
 import { ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { awaitedSpans, tagClientSpan } from "../../src/outbound/awaited-client-spans.ts";
-import { attachedScope } from "../../src/scope/finding.ts";
+import { getScope } from "../../src/scope/finding.ts";
 import type { RequestScope } from "../../src/scope/request-scope.ts";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
@@ -47,7 +47,7 @@ async function callThroughPool(
   const server = await harness.serve({
     mount: [experiments],
     async handler({ request, reply }) {
-      const scope = attachedScope(request);
+      const scope = getScope(request);
       const path = request.url ?? "/";
       if (scope !== undefined) scopes.set(path, scope);
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-import { type Departure, TICKET_HEADER } from "../../../src/adapter.ts";
+import { type OutboundRequest, TICKET_HEADER } from "../../../src/adapter.ts";
 
 type Pair = readonly [name: unknown, value: unknown];
 
@@ -18,18 +18,18 @@ export class FetchHeaders {
   readonly lines = (name: string): readonly string[] =>
     this.#read().flatMap((pair) => (isName(pair, name) ? [String(pair[1])] : []));
 
-  /** With the departure's ticket and its `baggage` for the first destination. */
-  with(departure: Departure, url: URL | null): unknown {
+  /** With the outboundRequest's ticket and its `baggage` for the first destination. */
+  with(outboundRequest: OutboundRequest, url: URL | null): unknown {
     const existing = this.lines("baggage").join(", ");
     // The process-wide stop writes the header anew, hop by hop. This one is for a fetch that is replaced in a test.
-    const baggage = url === null ? "" : departure.baggageFor(url, existing === "" ? null : existing);
+    const baggage = url === null ? "" : outboundRequest.baggageFor(url, existing === "" ? null : existing);
     if (isHeaders(this.#given)) {
       const copy = copyOf(this.#given);
       if (baggage !== "") copy.set("baggage", baggage);
-      copy.append(TICKET_HEADER, departure.ticket);
+      copy.append(TICKET_HEADER, outboundRequest.ticket);
       return copy;
     }
-    const tickets = [...this.lines(TICKET_HEADER), departure.ticket].join(",");
+    const tickets = [...this.lines(TICKET_HEADER), outboundRequest.ticket].join(",");
     const others = this.#read().filter(
       (pair) => !isName(pair, TICKET_HEADER) && !(baggage !== "" && isName(pair, "baggage")),
     );

@@ -1,4 +1,4 @@
-import { type Departure, TICKET_HEADER } from "../../../src/adapter.ts";
+import { type OutboundRequest, TICKET_HEADER } from "../../../src/adapter.ts";
 
 type Pair = readonly [name: unknown, value: unknown];
 
@@ -15,11 +15,11 @@ export class DispatchHeaders {
   readonly lines = (name: string): readonly string[] =>
     this.#read().flatMap((pair) => (isName(pair[0], name) ? linesOf(pair[1]) : []));
 
-  /** With the departure's ticket and its `baggage` for the first destination. The form stays. */
-  with(departure: Departure, url: URL | null): unknown {
+  /** With the outboundRequest's ticket and its `baggage` for the first destination. The form stays. */
+  with(outboundRequest: OutboundRequest, url: URL | null): unknown {
     const pairs: Pair[] = [];
     const baggage: string[] = [];
-    const tickets = [departure.ticket];
+    const tickets = [outboundRequest.ticket];
     for (const pair of this.#read()) {
       if (isName(pair[0], "baggage")) baggage.push(...linesOf(pair[1]));
       else if (isName(pair[0], TICKET_HEADER)) tickets.push(...linesOf(pair[1]));
@@ -27,7 +27,7 @@ export class DispatchHeaders {
     }
     const present = baggage.join(",");
     // Where nothing of it may go to the first destination, a later hop's may still have the caller's: the stop decides.
-    const line = (url === null ? "" : departure.baggageFor(url, present === "" ? null : present)) || present;
+    const line = (url === null ? "" : outboundRequest.baggageFor(url, present === "" ? null : present)) || present;
     if (line !== "") pairs.push(["baggage", line]);
     pairs.push([TICKET_HEADER, tickets.join(",")]);
     if (Array.isArray(this.#given)) return pairs.flat(1);

@@ -238,7 +238,7 @@ describe("a consumer in TypeScript", () => {
     import Koa from "koa";
     import { Agent } from "undici";
     import { createExperiments, defineExperiments, ExperimentConfigError, type Scope } from "otel-experiments";
-    import { inbound, outbound, type Arrival } from "otel-experiments/adapter";
+    import { inbound, outbound, type InboundRequest } from "otel-experiments/adapter";
     import { formatBaggage, mergeBaggage, parseBaggage, type BaggageMember } from "otel-experiments/baggage";
     import { expressExperiments } from "otel-experiments/express";
     import { fastifyExperiments } from "otel-experiments/fastify";
@@ -276,7 +276,7 @@ describe("a consumer in TypeScript", () => {
     export const members: readonly BaggageMember[] = parseBaggage(mergeBaggage("a=1", []) + formatBaggage([]));
     export const verbs = [inbound(experiments), outbound(experiments)] as const;
     export type Opened = ReturnType<(typeof verbs)[0]>;
-    export const arrival: Partial<Arrival> = {};
+    export const arrival: Partial<InboundRequest> = {};
     export const harness: InboundHarness = { name: "none", serve: () => Promise.reject(new Error("none")) };
     export const cases = inboundContract.map((each) => each.run(harness));
     export const isConfigError = (error: unknown) => error instanceof ExperimentConfigError && error.code;

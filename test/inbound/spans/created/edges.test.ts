@@ -22,7 +22,7 @@ import type { SpanProcessor } from "@opentelemetry/sdk-trace";
 import express from "express";
 import Koa from "koa";
 import { createExperiments, ExperimentConfigError, type Experiments } from "otel-experiments";
-import { type Arrival, arrivalOf, type InboundOptions, inbound } from "otel-experiments/adapter";
+import { fromNodeRequest, type InboundOptions, type InboundRequest, inbound } from "otel-experiments/adapter";
 import { expressExperiments } from "otel-experiments/express";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
@@ -292,7 +292,7 @@ describe("a created server span over HTTP/2", () => {
 });
 
 describe("an adapter that ends its requests by itself", () => {
-  function arrival(): Arrival {
+  function arrival(): InboundRequest {
     return {
       header: (name) => (name === "baggage" ? "experiment.checkout.variant=express" : undefined),
       peer: undefined,
@@ -333,7 +333,7 @@ describe("an adapter that ends its requests by itself", () => {
   test("CSE-10 ends a request that its events have ended no second time", async () => {
     const server = await listen(
       createServer((request, response) => {
-        const { run, end } = inbound(experiments, create)(arrivalOf(request, response));
+        const { run, end } = inbound(experiments, create)(fromNodeRequest(request, response));
         response.on("close", () => end({ error: new Error("too late") }));
         run(() => response.end("ok"));
       }),

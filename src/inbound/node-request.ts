@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Arrival } from "./arrival.ts";
+import type { InboundRequest } from "./inbound-request.ts";
 
 /** What a framework adds to what node:http shows. */
-export type ArrivalDetails = Pick<Arrival, "native" | "route" | "serverSpan" | "setCookie" | "url">;
+export type NodeRequestDetails = Pick<InboundRequest, "native" | "route" | "serverSpan" | "setCookie" | "url">;
 
 /** node:http's request as an adapter tells of it. Nothing is read before it is asked for. */
-export function arrivalOf(request: IncomingMessage, response: ServerResponse, details?: ArrivalDetails): Arrival {
+export function fromNodeRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  details?: NodeRequestDetails,
+): InboundRequest {
   return {
     setCookie: details?.setCookie ?? ((name, line) => setCookie(response, name, line)),
     header: (name) => (Object.hasOwn(request.headers, name) ? request.headers[name] : undefined),

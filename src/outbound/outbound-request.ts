@@ -7,7 +7,7 @@ import { type CalledRequest, clientCall } from "./client-call.ts";
 import { ticketOf, ticketOfCall, withdrawTicket } from "./tickets.ts";
 
 /** An outgoing request on behalf of a scope. */
-export interface Departure {
+export interface OutboundRequest {
   /** The value of `TICKET_HEADER`, which the request carries until it is written. */
   readonly ticket: string;
   /** To be held as long as the request may still be made anew: the ticket is good while this object lives. */
@@ -25,7 +25,7 @@ export interface Departure {
  *
  * @param spans whether the client makes CLIENT spans
  */
-export function depart(instance: Instance, spans: boolean, called: CalledRequest): Departure | undefined {
+export function startOutbound(instance: Instance, spans: boolean, called: CalledRequest): OutboundRequest | undefined {
   if (instance.closed) return undefined;
   const scope = instance.current();
   const call = spans ? clientCall(instance, called) : undefined;
@@ -48,7 +48,7 @@ export function depart(instance: Instance, spans: boolean, called: CalledRequest
   };
 }
 
-function writerOf(instance: Instance, scope: RequestScope): Departure {
+function writerOf(instance: Instance, scope: RequestScope): OutboundRequest {
   return {
     ticket: ticketOf(scope),
     scope,

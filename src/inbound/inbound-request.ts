@@ -5,7 +5,7 @@ import type { Emitter } from "./emitters.ts";
 import type { SpanFinder } from "./server-span.ts";
 
 /** What an adapter tells of a request. */
-export interface Arrival extends DescribedRequest, HttpExchange {
+export interface InboundRequest extends DescribedRequest, HttpExchange {
   /** By lower-case name. */
   readonly header: HeaderGetter;
   /** The socket's remote address, never a forwarded one; undefined for a unix socket. */

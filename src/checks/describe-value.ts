@@ -1,5 +1,5 @@
 /** A wrong value as it can stand in a message. Never throws, whatever the value does when it is looked at. */
-export function show(value: unknown): string {
+export function describeValue(value: unknown): string {
   try {
     return describe(value);
   } catch {

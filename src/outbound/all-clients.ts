@@ -11,7 +11,7 @@ const defaults = processWide("all-clients-by-default.v1", () => ({ areEverywhere
  * Lets an instance write to the requests of every client of the process, until the result is called as often as this
  * was. The result is idempotent.
  */
-export function writeEverywhere(policy: EgressPolicy): () => void {
+export function writeForAllClients(policy: EgressPolicy): () => void {
   const everywhere = writingPolicies();
   everywhere.set(policy, (everywhere.get(policy) ?? 0) + 1);
   let undone = false;
@@ -25,11 +25,11 @@ export function writeEverywhere(policy: EgressPolicy): () => void {
 }
 
 /** Lets every instance of the process do so that is made from here on. */
-export function writeEverywhereByDefault(): void {
+export function writeForAllClientsByDefault(): void {
   defaults().areEverywhere = true;
 }
 
 /** Whether it was said that they do. */
-export function writesEverywhereByDefault(): boolean {
+export function writesForAllClientsByDefault(): boolean {
   return defaults().areEverywhere;
 }
