@@ -26,17 +26,30 @@ export type { ArrivedRequest, HeaderGetter } from "./http/shapes.ts";
 export type { DescribedRequest } from "./http-spans/server-attributes.ts";
 export type { Emitter } from "./inbound/emitters.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
-export type { AnsweringResponse, InboundRequest, OpenRequest } from "./inbound/inbound-request.ts";
-export { fromNodeRequest, type NodeRequestDetails, withCookie } from "./inbound/node-request.ts";
+// The names that these exports had before 0.2. New adapters use the names above.
+export type {
+  AnsweringResponse,
+  InboundRequest,
+  InboundRequest as Arrival,
+  OpenRequest,
+} from "./inbound/inbound-request.ts";
+export {
+  fromNodeRequest,
+  fromNodeRequest as arrivalOf,
+  type NodeRequestDetails,
+  type NodeRequestDetails as ArrivalDetails,
+  withCookie,
+} from "./inbound/node-request.ts";
 export type { SpanFinder } from "./inbound/server-span.ts";
 export { TEST_HEADER } from "./inbound/test-request.ts";
 export type { ExperimentsHandle } from "./instance/handle.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-call.ts";
 export type { ClientOptions } from "./outbound/client-options.ts";
-export type { OutboundRequest } from "./outbound/outbound-request.ts";
+export type { OutboundRequest, OutboundRequest as Departure } from "./outbound/outbound-request.ts";
 export { TICKET_HEADER } from "./outbound/tickets.ts";
 export type { Scope } from "./scope/public-scope.ts";
 export { rememberScope } from "./scope/running.ts";
+export { outboundForAllClients as outboundEverywhere };
 
 /**
  * The verb of inbound adapters, bound once at set-up.

@@ -8,8 +8,8 @@ import type { HeaderGetter } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { Trust } from "../policy/trust.ts";
 import { readReceived, receive } from "../propagation/received.ts";
+import { scopesOf } from "../scope/chain.ts";
 import { scopeStorage } from "../scope/current.ts";
-import { scopesOf } from "../scope/finding.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
 import { claimConsumerSpan } from "./carried-span.ts";
@@ -156,7 +156,7 @@ function trustOf(instance: Instance, trusted: unknown): Trust | undefined {
       `trusted is ${describeValue(trusted)}, which counts as no; write true or false`,
     );
   }
-  return { trusts: () => trusted === true, mend: () => "the option trusted of run says so" };
+  return { trusts: () => trusted === true, explain: () => "the option trusted of run says so" };
 }
 
 /** As a request's headers are asked for: by lower-case name, as text. */

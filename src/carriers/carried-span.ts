@@ -1,8 +1,9 @@
 import { type Attributes, type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
+import { scopesOf } from "../scope/chain.ts";
 import { claimServerSpan } from "../scope/claiming.ts";
 import { extractionIn } from "../scope/extraction.ts";
-import { scopesOf, setOrigin } from "../scope/finding.ts";
+import { setOrigin } from "../scope/origin.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /** What we read of the SDK's span, in 2.x and 3.x. */

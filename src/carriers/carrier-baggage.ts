@@ -6,7 +6,8 @@ import { Destination, type Target } from "../policy/destination.ts";
 import { queueName } from "../policy/destinations.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
-import { latestScope, scopesOf } from "../scope/finding.ts";
+import { scopesOf } from "../scope/chain.ts";
+import { latestScope } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { type Carrier, isCarrier, readEntry, writeEntry } from "./carrier.ts";
 

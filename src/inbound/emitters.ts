@@ -1,5 +1,5 @@
 import { scopeStorage } from "../scope/current.ts";
-import { getScope } from "../scope/finding.ts";
+import { getScope } from "../scope/holder.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /** What we use of a request or a response: that it emits. */

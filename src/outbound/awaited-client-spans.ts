@@ -1,6 +1,6 @@
 import { attempt } from "../checks/diagnostics.ts";
 import { processWide } from "../process-wide.ts";
-import { setOrigin } from "../scope/finding.ts";
+import { setOrigin } from "../scope/origin.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /** Requests under way at a time that a process is expected to have; of more, the oldest spans go without. */

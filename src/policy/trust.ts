@@ -11,7 +11,7 @@ export type TrustInbound = boolean | readonly string[] | ((caller: Caller) => bo
 export interface Trust {
   trusts(caller: Caller): boolean;
   /** Why a caller is not, and what to write so that it is. */
-  mend(caller: Caller): string;
+  explain(caller: Caller): string;
 }
 
 /** What a proxy adds. A peer that forwards others' requests vouches for none of them. */
@@ -19,12 +19,12 @@ const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const;
 
 /** @throws ExperimentConfigError */
 export function compileTrust(trust: unknown, trustProxied: boolean): Trust {
-  if (typeof trust === "boolean") return { trusts: () => trust, mend: mendOfStranger };
+  if (typeof trust === "boolean") return { trusts: () => trust, explain: explainStranger };
   if (typeof trust === "function") {
     return {
       trusts: (caller) =>
         askPredicate("trustInbound", "trust-predicate", () => Reflect.apply(trust, undefined, [caller])),
-      mend: () => "the predicate of trustInbound says so",
+      explain: () => "the predicate of trustInbound says so",
     };
   }
   if (Array.isArray(trust)) return byNetwork(compileNetworks(trust), trustProxied);
@@ -38,9 +38,9 @@ function byNetwork(networks: BlockList, trustProxied: boolean): Trust {
   const isWithin = ({ peer }: Caller): boolean => peer !== undefined && contains(networks, peer);
   return {
     trusts: (caller) => isWithin(caller) && (trustProxied || proxyHeaderOf(caller) === undefined),
-    mend(caller) {
+    explain(caller) {
       const forwards = isWithin(caller) ? proxyHeaderOf(caller) : undefined;
-      if (forwards === undefined) return mendOfStranger(caller);
+      if (forwards === undefined) return explainStranger(caller);
       return `by its ${forwards} it speaks for somebody else; if you believe what it forwards, set trustProxied: true`;
     },
   };
@@ -50,7 +50,7 @@ function proxyHeaderOf({ header }: Caller): string | undefined {
   return PROXY_HEADERS.find((name) => header(name) !== undefined);
 }
 
-function mendOfStranger({ peer }: Caller): string {
+function explainStranger({ peer }: Caller): string {
   return peer === undefined
     ? "no network has it; if you believe it, write a predicate as trustInbound, or for a message run(headers, fn, { trusted: true })"
     : `if you believe it, add its network to trustInbound, such as ${describeValue(addressOf(peer))}`;

@@ -37,7 +37,7 @@ export function readReceived(
     counters.reject("untrusted", parts.length / 3 + fields.length / 2);
     infoOnce(
       "untrusted",
-      `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${trust.mend(caller)}`,
+      `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${trust.explain(caller)}`,
     );
     return NOTHING;
   }

@@ -1,5 +1,6 @@
 import type { Span } from "@opentelemetry/api";
-import { getScope, scopesOf, setScope } from "./finding.ts";
+import { scopesOf } from "./chain.ts";
+import { getScope, setScope } from "./holder.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /** Makes a span the server span of a scope. False if a live scope of another request has claimed it. */

@@ -1,55 +1,12 @@
-import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
+import { scopeOwnedBy } from "./chain.ts";
 import { scopeStorage } from "./current.ts";
 import { extractedScope, extractions } from "./extraction.ts";
+import { getScope } from "./holder.ts";
+import { getOrigin, setOrigin, setOriginByServerSpan } from "./origin.ts";
 import type { RequestScope, ScopeOwner } from "./request-scope.ts";
-
-/** Where a scope is noted on a request and on the server span, to be found again where async context is gone. */
-const SCOPE = Symbol.for("otel-experiments.scope.v1");
-
-interface ScopeHolder {
-  [SCOPE]?: RequestScope;
-}
-
-/** Notes a scope on a request or a span. An object that takes no properties is passed over. */
-export function setScope(target: object, scope: RequestScope): void {
-  const holder: ScopeHolder = target;
-  try {
-    holder[SCOPE] = scope;
-  } catch {
-    // A frozen span finds its scope through the async context alone.
-  }
-}
-
-/** The latest scope noted on an object, of whichever instance. */
-export function getScope(target: object): RequestScope | undefined {
-  const holder: ScopeHolder = target;
-  return holder[SCOPE];
-}
-
-/** The scope of one instance in a chain. */
-export function scopeOwnedBy(owner: ScopeOwner, scope: RequestScope | undefined): RequestScope | undefined {
-  let candidate = scope;
-  while (candidate !== undefined && candidate.owner !== owner) candidate = candidate.outer;
-  return candidate;
-}
-
-/** The scopes of a chain, the latest first; each is another instance's. */
-export function scopesOf(latest: RequestScope | undefined): readonly RequestScope[] {
-  const scopes: RequestScope[] = [];
-  for (let scope = latest; scope !== undefined; scope = scope.outer) scopes.push(scope);
-  return scopes;
-}
-
-/** The bounded flat pair of a request: of several instances on it, the latest that has one, as on spans. */
-export function metricPairOf(latest: RequestScope | undefined): Attributes {
-  for (let scope = latest; scope !== undefined; scope = scope.outer) {
-    if (scope.flat !== undefined) return scope.attributes;
-  }
-  return NO_ASSIGNMENT_PAIR;
-}
 
 /** One instance's scope of the code that runs. */
 export function currentScope(owner: ScopeOwner, active?: Context): RequestScope | undefined {
@@ -96,7 +53,7 @@ function isOfAnother(active: Context, here: RequestScope): boolean {
 function scopeOfContext(active: Context): RequestScope | undefined {
   try {
     const parent = trace.getSpan(active);
-    return (parent === undefined ? undefined : getOrigin(parent)) ?? scopeOfServed(servedSpan(active));
+    return (parent === undefined ? undefined : getOrigin(parent)) ?? scopeOfServerSpan(servedSpan(active));
   } catch (error) {
     warnOnce("span", "OpenTelemetry's spans could not be looked at", error);
     return undefined;
@@ -111,41 +68,20 @@ function servedSpan(active: Context): Span | undefined {
   return parent?.kind === SpanKind.SERVER ? parent : undefined;
 }
 
-function scopeOfServed(span: object | undefined): RequestScope | undefined {
+function scopeOfServerSpan(span: Span | undefined): RequestScope | undefined {
   return span === undefined ? undefined : getScope(span);
 }
 
-/** Whose a span is that is no server span. Apart from `SCOPE`, which says that a request has claimed the span. */
-const ORIGIN = Symbol.for("otel-experiments.span-origin.v1");
-
-interface SpanOfRequest {
-  [ORIGIN]?: { readonly scope: RequestScope } | { readonly served: Span };
-}
-
-/** Notes on a span that is no server span whose request it is: as its parent context says when it starts. */
+/** Sets the origin of a span that starts, by its parent context. */
 export function setOriginFromContext(span: object, parent: Context): void {
   const scope = latestScope(parent);
-  if (scope !== undefined) setOrigin(span, scope);
-  else {
-    // The request may have started, and our middleware is still to come.
-    const served = servedSpan(parent);
-    const holder: SpanOfRequest = span;
-    if (served !== undefined) holder[ORIGIN] = { served };
+  if (scope !== undefined) {
+    setOrigin(span, scope);
+    return;
   }
-}
-
-/** Notes on a span whose request it is, where somebody knows better than its context. */
-export function setOrigin(span: object, scope: RequestScope): void {
-  const holder: SpanOfRequest = span;
-  holder[ORIGIN] = { scope };
-}
-
-/** The scope of a span that is no server span, if it was noted. */
-export function getOrigin(span: object): RequestScope | undefined {
-  const holder: SpanOfRequest = span;
-  const origin = holder[ORIGIN];
-  if (origin === undefined) return undefined;
-  return "scope" in origin ? origin.scope : scopeOfServed(origin.served);
+  // The request may have started, and our middleware is still to come.
+  const served = servedSpan(parent);
+  if (served !== undefined) setOriginByServerSpan(span, served);
 }
 
 const EXTRACTED_FAILS = "what a carrier brought could not be looked at";

@@ -9,7 +9,7 @@ import { createExperiments } from "otel-experiments";
 import { ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { awaitedSpans, tagClientSpan } from "../../src/outbound/awaited-client-spans.ts";
-import { getScope } from "../../src/scope/finding.ts";
+import { getScope } from "../../src/scope/holder.ts";
 import type { RequestScope } from "../../src/scope/request-scope.ts";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
