@@ -22,9 +22,13 @@ function idsIn(pattern: string, id: RegExp): readonly (readonly [id: string, fil
   });
 }
 
+function allIds(): ReturnType<typeof idsIn> {
+  return [...idsIn("test/**/*.ts", TITLE), ...idsIn("testing/**/*.ts", CASE)];
+}
+
 test("TTL-01 each id is that of one test, or of one case of a contract", () => {
   const filesOf = new Map<string, string[]>();
-  for (const [id, file] of [...idsIn("test/**/*.ts", TITLE), ...idsIn("testing/**/*.ts", CASE)]) {
+  for (const [id, file] of allIds()) {
     filesOf.set(id, [...(filesOf.get(id) ?? []), file]);
   }
   const repeated = [...filesOf].filter(([id, files]) => files.length > 1 && !SAID_TWICE.has(id));
@@ -41,4 +45,17 @@ test("TTL-02 each test has one", () => {
       .map((title) => `${file}: ${title}`);
   });
   expect(untitled).toEqual([]);
+});
+
+test("TTL-03 test/README.md lists each prefix, and its next number is behind every number that is used", () => {
+  const used = new Map<string, number>();
+  for (const [id] of allIds()) {
+    const [, prefix = "", digits = ""] = /^(.*?)(\d+)[a-z]?$/.exec(id) ?? [];
+    used.set(prefix, Math.max(used.get(prefix) ?? 0, Number(digits)));
+  }
+  const page = readFileSync(join(ROOT, "test/README.md"), "utf8");
+  const rows = [...page.matchAll(/^\| `([A-Z\d]+-[A-Z]?)` \| [^|]+ \| (\d+) \|$/gm)];
+  expect(rows.map(([, prefix]) => prefix)).toEqual([...used.keys()].sort());
+  const taken = rows.filter(([, prefix = "", next = ""]) => Number(next) <= (used.get(prefix) ?? 0));
+  expect(taken.map(([row]) => row)).toEqual([]);
 });
