@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { keyedHash } from "../checks/signature.ts";
 
 /** How a subject stands in telemetry, if at all. */
 export type SubjectRecorder = (experimentId: string, subject: string) => RecordedSubject | undefined;
@@ -15,5 +15,5 @@ interface RecordedSubject {
  * another one in each experiment, so that nobody can be followed from one to the other.
  */
 export function pseudonymOf(experimentId: string, subject: string, secret: string): string {
-  return createHmac("sha256", secret).update(`${experimentId}\n${subject}`).digest("hex");
+  return keyedHash(experimentId, subject, secret).toString("hex");
 }

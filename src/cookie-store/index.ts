@@ -1,5 +1,4 @@
 /** Keeps a visitor in their variants by a signed cookie, also where nobody knows who they are. */
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { isExperimentName } from "../assignment/names.ts";
 import type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
 import { describeValue } from "../checks/describe-value.ts";
@@ -7,6 +6,7 @@ import { DURATION_RULE, type Duration, secondsOf } from "../checks/duration.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions, type GivenOptions } from "../checks/option-checks.ts";
 import { compileSecrets } from "../checks/secrets.ts";
+import { isSigned, sign } from "../checks/signature.ts";
 import { cookieValues, isCookieName } from "../http/cookies.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 
@@ -42,7 +42,8 @@ const OPTION_NAMES: readonly (keyof CookieStoreOptions)[] = [
 ];
 /** A browser keeps 4096 bytes of a cookie (RFC 6265, section 6.1). With names at their longest, these are fewer. */
 const MAX_EXPERIMENTS = 24;
-const PURPOSE = "otel-experiments cookie v1\n";
+/** Says what is signed, so that the same secret signs nothing else by accident; with the format's version. */
+const PURPOSE = "otel-experiments cookie v1";
 const VALUE = /^([A-Za-z0-9._~-]+)!([A-Za-z0-9_-]{43})$/;
 
 /**
@@ -108,7 +109,7 @@ function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): str
 /** `id~variant!signature`: names as they are, since neither holds a tilde or an exclamation mark. */
 function signed(variants: ReadonlyMap<string, string>, secret: string): string {
   const text = Array.from(variants, (pair) => pair.join("~")).join("~");
-  return `${text}!${signatureOf(text, secret).toString("base64url")}`;
+  return `${text}!${sign(PURPOSE, text, secret)}`;
 }
 
 /** A service on a parent domain may have a cookie of the same name, signed with a secret of its own. */
@@ -123,21 +124,13 @@ function firstVerified(values: readonly string[], secrets: readonly string[]): R
 function verified(value: string, secrets: readonly string[]): ReadonlyMap<string, string> {
   const variants = new Map<string, string>();
   const [, text, signature] = (value.length > 4096 ? null : VALUE.exec(value)) ?? [];
-  if (text === undefined || signature === undefined) return variants;
-  const given = Buffer.from(signature, "base64url");
-  let isSigned = false;
-  for (const secret of secrets) isSigned = timingSafeEqual(given, signatureOf(text, secret)) || isSigned;
-  if (!isSigned) return variants;
+  if (text === undefined || signature === undefined || !isSigned(PURPOSE, text, signature, secrets)) return variants;
   const names = text.split("~");
   for (let i = 0; i + 1 < names.length; i += 2) {
     const [id, variant] = [names[i], names[i + 1]];
     if (isExperimentName(id) && isExperimentName(variant)) variants.set(id, variant);
   }
   return variants;
-}
-
-function signatureOf(text: string, secret: string): Buffer {
-  return createHmac("sha256", secret).update(PURPOSE).update(text).digest();
 }
 
 function refuse(message: string): ExperimentConfigError {

@@ -1,5 +1,5 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
+import { isSigned, sign } from "../checks/signature.ts";
 
 /** What is signed. */
 export interface OverrideClaims {
@@ -20,7 +20,7 @@ export const MAX_TOKEN_LENGTH = 4096;
 /** Clocks of two machines differ. */
 const CLOCK_SKEW_S = 60;
 /** Says what is signed, so that the same secret signs nothing else by accident; with the format's version. */
-const PURPOSE = "otel-experiments override v1\n";
+const PURPOSE = "otel-experiments override v1";
 const TOKEN = /^v1\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/;
 
 /** Whether a text may be an override, which is good for whoever holds it. */
@@ -32,7 +32,7 @@ export function isTokenShaped(text: string): boolean {
 export function signToken({ variants, audience, issuedAt, expiresAt }: OverrideClaims, secret: string): string {
   const json = JSON.stringify({ aud: audience, iat: issuedAt, exp: expiresAt, variants: [...variants] });
   const claims = Buffer.from(json).toString("base64url");
-  return `v1.${claims}.${signatureOf(claims, secret).toString("base64url")}`;
+  return `v1.${claims}.${sign(PURPOSE, claims, secret)}`;
 }
 
 /** What a verifier demands. */
@@ -50,7 +50,7 @@ export interface TokenDemands {
 export function verifyToken(token: string, demands: TokenDemands): OverrideClaims | OverrideRefusal {
   const [, claims, signature] = (token.length <= MAX_TOKEN_LENGTH ? TOKEN.exec(token) : null) ?? [];
   if (claims === undefined || signature === undefined) return "malformed";
-  if (!isSigned(claims, signature, demands.secrets)) return "tampered";
+  if (!isSigned(PURPOSE, claims, signature, demands.secrets)) return "tampered";
   const parsed = claimsOf(claims);
   if (parsed === undefined) return "malformed";
   const { audience, issuedAt, expiresAt } = parsed;
@@ -58,20 +58,6 @@ export function verifyToken(token: string, demands: TokenDemands): OverrideClaim
   if (expiresAt <= demands.now) return "expired";
   if (expiresAt - issuedAt > demands.maxLifetime || issuedAt > demands.now + CLOCK_SKEW_S) return "lifetime";
   return parsed;
-}
-
-/** In constant time for each secret, and over all of them, whichever signed. */
-function isSigned(claims: string, signature: string, secrets: readonly string[]): boolean {
-  const given = Buffer.from(signature, "base64url");
-  // base64url's last letter has bits to spare: another spelling of the same bytes is another token.
-  if (given.toString("base64url") !== signature) return false;
-  let signed = false;
-  for (const secret of secrets) signed = timingSafeEqual(given, signatureOf(claims, secret)) || signed;
-  return signed;
-}
-
-function signatureOf(claims: string, secret: string): Buffer {
-  return createHmac("sha256", secret).update(PURPOSE).update(claims).digest();
 }
 
 function claimsOf(encoded: string): OverrideClaims | undefined {
