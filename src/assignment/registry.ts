@@ -1,3 +1,4 @@
+import { DEFAULT_PREFIX } from "../baggage/own.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { type CompiledAssignment, compileAssignment } from "./assignment.ts";
@@ -33,7 +34,7 @@ export type CompiledRegistry = ReadonlyMap<string, CompiledExperiment>;
  * @throws ExperimentConfigError
  */
 export function defineExperiments<const R extends Registry>(registry: R): R {
-  compileRegistry(registry, "experiment.");
+  compileRegistry(registry, DEFAULT_PREFIX);
   return registry;
 }
 

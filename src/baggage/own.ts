@@ -29,6 +29,9 @@ const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const DOT = 0x2e;
 
+/** What the keys of own members begin with, where no option says otherwise. */
+export const DEFAULT_PREFIX = "experiment.";
+
 /** Finds the members under one prefix, and those of declared names. What can be known of these is computed once. */
 export class OwnMemberReader {
   readonly prefix: string;

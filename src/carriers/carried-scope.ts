@@ -4,6 +4,7 @@ import { describeValue } from "../checks/describe-value.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
 import { thereAre, unknownOption } from "../checks/option-checks.ts";
+import { isThenable } from "../checks/thenable.ts";
 import type { HeaderGetter } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { Trust } from "../policy/trust.ts";
@@ -190,8 +191,4 @@ function runApart<T>(scope: RequestScope, fn: () => T): T {
   return getRPCMetadata(active) === undefined
     ? runInScope(scope, fn)
     : context.with(deleteRPCMetadata(active), () => runInScope(scope, fn));
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -2,10 +2,9 @@ import { type Context, propagation, type TextMapGetter, type TextMapSetter } fro
 import { isTracingSuppressed } from "@opentelemetry/core";
 import { MAX_HEADER_BYTES } from "../baggage/limits.ts";
 import { memberKey, splitMembers } from "../baggage/merge.ts";
-import { OwnMemberReader } from "../baggage/own.ts";
+import { DEFAULT_PREFIX, OwnMemberReader } from "../baggage/own.ts";
 import { attempt } from "../checks/diagnostics.ts";
 import type { HeaderGetter } from "../http/shapes.ts";
-import { DEFAULT_PREFIX } from "../instance/options.ts";
 import { compileDestinations } from "../policy/destinations.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
 import { policiesInForce } from "../policy/in-force.ts";

@@ -1,10 +1,10 @@
 import type { CompiledExperiment } from "../assignment/registry.ts";
 import { compileRegistry } from "../assignment/registry.ts";
+import { DEFAULT_PREFIX } from "../baggage/own.ts";
 import { type CompiledField, compileFields } from "../fields/compiled-fields.ts";
 import { isField } from "../fields/field.ts";
 import { INSTANCE } from "../instance/handle.ts";
 import type { Instance } from "./instance.ts";
-import { DEFAULT_PREFIX } from "./options.ts";
 
 /** An experiment as it is declared, for people and programs that read declarations. */
 export interface DescribedExperiment {

@@ -3,7 +3,7 @@ import { isExperimentKey, KEY_RULE } from "../assignment/names.ts";
 import { type CompiledRegistry, compileRegistry } from "../assignment/registry.ts";
 import type { StickyStore } from "../assignment/sticky-store.ts";
 import { pseudonymOf, type SubjectRecorder } from "../assignment/subject.ts";
-import { OwnMemberReader } from "../baggage/own.ts";
+import { DEFAULT_PREFIX, OwnMemberReader } from "../baggage/own.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { nearestName } from "../checks/nearest-name.ts";
@@ -81,8 +81,6 @@ const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
   "fields",
   "strict",
 ];
-
-export const DEFAULT_PREFIX = "experiment.";
 
 /** @throws ExperimentConfigError */
 export function compileOptions(options: unknown): CompiledOptions {

@@ -15,7 +15,7 @@ export const rooms: { readonly [folder: string]: Room } = {
   baggage: { floor: 1, imports: [] },
   policy: { floor: 2, imports: ["baggage", "http", "checks"] },
   fields: { floor: 2, imports: ["baggage", "checks"] },
-  assignment: { floor: 2, imports: ["http", "checks"] },
+  assignment: { floor: 2, imports: ["baggage", "http", "checks"] },
   "cookie-store": { floor: 3, imports: ["assignment", "http", "checks"] },
   override: { floor: 3, imports: ["assignment", "http", "checks"] },
   telemetry: { floor: 3, imports: ["assignment", "checks"] },
