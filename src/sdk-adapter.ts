@@ -2,7 +2,7 @@
  * The boundary between the core and what decorates OpenTelemetry's own signals: spans, log records, measurements,
  * carriers. Internal, unlike `adapter.ts`: what stands here changes with the package.
  */
-export { ATTR_EXPERIMENT_ID } from "./assignment/assignment.ts";
+export { namesExperiment } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
 export { claimExtracted } from "./carriers/carried-span.ts";
 export { extractCarrier, injectCarrier } from "./carriers/carrier-propagation.ts";
@@ -19,5 +19,6 @@ export { metricPairOf } from "./scope/chain.ts";
 export { latestScope, setOriginFromContext } from "./scope/finding.ts";
 export { getOrigin } from "./scope/origin.ts";
 export type { RequestScope } from "./scope/request-scope.ts";
+export { API_LOGS, loggerProviderOf } from "./telemetry/api-logs.ts";
 export { withPair } from "./telemetry/meter.ts";
 export { SCOPE_NAME } from "./version.ts";

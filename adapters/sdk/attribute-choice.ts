@@ -1,12 +1,12 @@
 import type { Attributes } from "@opentelemetry/api";
 import {
-  ATTR_EXPERIMENT_ID,
   describeValue,
   ExperimentConfigError,
   type GivenOptions,
   isExperimentKey,
   KEY_RULE,
   listOf,
+  namesExperiment,
   type RequestScope,
 } from "../../src/sdk-adapter.ts";
 
@@ -69,8 +69,7 @@ export class AttributeChoice {
     for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
       const { flat } = scope;
       if (flat === undefined || !this.#takes(flat.key)) continue;
-      // Who names an experiment means that one: half of ours beside half of theirs would be a third.
-      if (!(ATTR_EXPERIMENT_ID in target.attributes)) add(target, flat.flatPair);
+      if (!namesExperiment(target.attributes)) add(target, flat.flatPair);
       return;
     }
   }

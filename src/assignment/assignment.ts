@@ -40,6 +40,14 @@ export interface CompiledAssignment {
 export const ATTR_EXPERIMENT_ID = "experiment.id";
 export const ATTR_EXPERIMENT_VARIANT = "experiment.variant";
 
+/**
+ * Whether attributes have one of the flat pair. Then neither is added: our variant beside the id of another one would
+ * name an experiment that does not exist.
+ */
+export function namesExperiment(attributes: object | undefined): boolean {
+  return attributes !== undefined && (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes);
+}
+
 /** The pair of a measurement without an assignment, or with a forced one. */
 export const NO_ASSIGNMENT_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_VARIANT]: "none" });
 

@@ -8,10 +8,11 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
+import { namesExperiment } from "../assignment/assignment.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import type { Instance } from "../instance/instance.ts";
 import { convert } from "../instance/outcomes.ts";
-import { type Attribution, namesExperiment } from "../telemetry/meter.ts";
+import type { Attribution } from "../telemetry/meter.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { exceptionOf, type Failure, type FlowStatus } from "./failures.ts";
 

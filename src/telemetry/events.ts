@@ -2,6 +2,7 @@ import type { Attributes, Context, Span } from "@opentelemetry/api";
 import * as api from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
+import { API_LOGS, loggerProviderOf } from "./api-logs.ts";
 
 /** The request that an event belongs to. */
 export interface EventScope {
@@ -49,12 +50,6 @@ interface EventLoggerProvider {
   getLogger(name: string, version: string): EventLogger;
 }
 
-/** Where `@opentelemetry/api-logs`, the logs API of the 2.x line, keeps a function that gives the provider. */
-const API_LOGS = Symbol.for("io.opentelemetry.js.api.logs");
-
-/** Of all versions of `@opentelemetry/api-logs`: what a caller says to be given the provider and not a substitute. */
-const API_LOGS_COMPATIBILITY = 1;
-
 let lastProvider: EventLoggerProvider | undefined;
 let lastLogger: EventLogger | undefined;
 
@@ -71,11 +66,9 @@ function currentLogger(): EventLogger | undefined {
 
 /** The provider of the 2.x line's API, if somebody set one; else that of `@opentelemetry/api`, which 1.9 does not have. */
 function currentProvider(): EventLoggerProvider | undefined {
-  const apiLogs: unknown = Reflect.get(globalThis, API_LOGS);
-  if (typeof apiLogs === "function") {
-    // why: the contract of api-logs' global, held in place by the tests against that package
-    return Reflect.apply(apiLogs, undefined, [API_LOGS_COMPATIBILITY]) as EventLoggerProvider;
-  }
+  // why: the contract of api-logs' global, held in place by the tests against that package
+  const ofApiLogs = loggerProviderOf(Reflect.get(globalThis, API_LOGS)) as EventLoggerProvider | undefined;
+  if (ofApiLogs !== undefined) return ofApiLogs;
   // A named import of what 1.9 does not export would fail when it is linked.
   const { logs }: { readonly logs?: { getLoggerProvider(): EventLoggerProvider } } = api;
   return logs?.getLoggerProvider();

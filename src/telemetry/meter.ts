@@ -12,12 +12,7 @@ import {
   type Observable,
   type UpDownCounter,
 } from "@opentelemetry/api";
-import {
-  ATTR_EXPERIMENT_ID,
-  ATTR_EXPERIMENT_VARIANT,
-  type CompiledAssignment,
-  NO_ASSIGNMENT_PAIR,
-} from "../assignment/assignment.ts";
+import { type CompiledAssignment, NO_ASSIGNMENT_PAIR, namesExperiment } from "../assignment/assignment.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
@@ -175,11 +170,6 @@ function withFields(attributes: Attributes | undefined, scope: MeasuredScope | u
   const fields = scope?.knownFields?.attributes("metric");
   if (fields === undefined) return attributes;
   return attributes === undefined ? fields : { ...fields, ...attributes };
-}
-
-/** Who names an experiment in the call means that one. Ours is not mixed with it. */
-export function namesExperiment(attributes: Attributes | undefined): boolean {
-  return attributes !== undefined && (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes);
 }
 
 /** Adds a flat pair to what the caller gives, unless that names an experiment. */

@@ -1,16 +1,10 @@
-import { attempt } from "../../../src/sdk-adapter.ts";
+import { API_LOGS, attempt, loggerProviderOf } from "../../../src/sdk-adapter.ts";
 
 /**
  * Where the parts of OpenTelemetry are registered: one object for all copies of `@opentelemetry/api` 1.x in a process,
  * ESM and CommonJS, of whatever version.
  */
 export const API: unique symbol = Symbol.for("opentelemetry.js.api.1");
-
-/** Where `@opentelemetry/api-logs`, the logs API beside SDK 2.x, keeps a function that gives the provider. */
-const API_LOGS = Symbol.for("io.opentelemetry.js.api.logs");
-
-/** Of all versions of `@opentelemetry/api-logs`: what a caller says to be given the provider and not a substitute. */
-const API_LOGS_COMPATIBILITY = 1;
 
 /**
  * Gives what is registered in a part's place: the part itself, decorated, or another one around it.
@@ -35,7 +29,7 @@ export function decorateApiGlobals(decorators: Decorators): void {
   const { logs } = decorators;
   if (logs === undefined) return;
   whenGlobal(API_LOGS, (getProvider, wasThere) => {
-    const provider: unknown = typeof getProvider === "function" ? getProvider(API_LOGS_COMPATIBILITY) : undefined;
+    const provider = loggerProviderOf(getProvider);
     // The API hands the provider on to its proxies beside this place, so that it must be the provider that is decorated.
     if (typeof provider === "object" && provider !== null) logs(provider, wasThere);
   });
