@@ -22,6 +22,7 @@ export type { Assigner } from "./assignment/definition.ts";
 export { type EvaluationReason, isEvaluationReason } from "./assignment/reason.ts";
 export { attempt } from "./checks/diagnostics.ts";
 export { ExperimentConfigError } from "./checks/errors.ts";
+export { isName, linesOf } from "./http/header-parts.ts";
 export type { ArrivedRequest, HeaderGetter } from "./http/shapes.ts";
 export type { DescribedRequest } from "./http-spans/server-attributes.ts";
 export type { Emitter } from "./inbound/emitters.ts";

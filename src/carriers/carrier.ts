@@ -1,3 +1,5 @@
+import { isName, latin1 } from "../http/header-parts.ts";
+
 /**
  * What a message or a call brings its headers in: a plain object, as kafkajs's `message.headers` and amqplib's
  * `properties.headers`; a `Map`; or anything with `get` and `set`, as `Headers` and gRPC's `Metadata`.
@@ -79,7 +81,7 @@ function isMethod(value: unknown): value is (...args: unknown[]) => unknown {
 /** Only what the object itself has: what it inherits came with no message. */
 function accessByProperties(carrier: Carrier): Access {
   return {
-    names: (name) => Object.keys(carrier).filter((own) => isSame(own, name)),
+    names: (name) => Object.keys(carrier).filter((own) => isName(own, name)),
     get: (name): unknown => Reflect.get(carrier, name),
     set: (name, value) => demand(Reflect.set(carrier, name, value)),
     remove: (name) => demand(Reflect.deleteProperty(carrier, name)),
@@ -94,7 +96,7 @@ function accessByCalls(carrier: Carrier): Access {
   return {
     names(name) {
       const keys = call("keys");
-      if (isIterable(keys)) return Array.from(keys, String).filter((key) => isSame(key, name));
+      if (isIterable(keys)) return Array.from(keys, String).filter((key) => isName(key, name));
       // gRPC's Metadata does not list its names, which are all in lower case.
       return valuesOf(call("get", name)).length === 0 ? [] : [name];
     },
@@ -108,10 +110,6 @@ function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
 
-function isSame(name: string, lowerCase: string): boolean {
-  return name === lowerCase || (name.length === lowerCase.length && name.toLowerCase() === lowerCase);
-}
-
 function demand(done: boolean): void {
   if (!done) throw new TypeError("the carrier takes no header");
 }
@@ -123,10 +121,6 @@ function valuesOf(value: unknown): readonly (string | Uint8Array)[] {
 
 export function isAscii(text: string): boolean {
   return !/[^\0-\x7f]/.test(text);
-}
-
-function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
-  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
 }
 
 /** Queues write text as UTF-8. */

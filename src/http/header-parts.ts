@@ -2,18 +2,22 @@
 export type HeaderPart = string | number | Uint8Array | readonly string[] | null | undefined;
 
 /** Whether a header's name is this one; names are compared without regard to case (RFC 9110, section 5.1). */
-export function isName(name: HeaderPart, lowerCase: string): boolean {
-  const text = name instanceof Uint8Array ? latin1(name) : String(name);
+export function isName(name: unknown, lowerCase: string): boolean {
+  const text = textOf(name);
   return text.length === lowerCase.length && text.toLowerCase() === lowerCase;
 }
 
 /** The lines that a value stands for. */
-export function linesOf(value: HeaderPart): readonly string[] {
+export function linesOf(value: unknown): readonly string[] {
   if (value === undefined || value === null) return [];
-  if (value instanceof Uint8Array) return [latin1(value)];
-  return typeof value === "object" ? value.map(String) : [String(value)];
+  return Array.isArray(value) ? value.map(textOf) : [textOf(value)];
 }
 
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+/** Bytes as text, one character for each. */
+export function latin1({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+}
+
+function textOf(part: unknown): string {
+  return part instanceof Uint8Array ? latin1(part) : String(part);
 }

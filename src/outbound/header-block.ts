@@ -1,3 +1,4 @@
+import { isName } from "../http/header-parts.ts";
 import { TICKET_HEADER } from "./tickets.ts";
 
 const LINE_END = "\r\n";
@@ -16,9 +17,9 @@ export function takeFromBlock(block: string): HeaderBlock {
   const rest: string[] = [];
   for (const line of block.split(LINE_END)) {
     const colon = line.indexOf(":");
-    const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
-    if (name === "baggage") baggage.push(line.slice(colon + 1).trim());
-    else if (name === TICKET_HEADER) tickets.push(line.slice(colon + 1).trim());
+    const name = line.slice(0, Math.max(colon, 0));
+    if (isName(name, "baggage")) baggage.push(line.slice(colon + 1).trim());
+    else if (isName(name, TICKET_HEADER)) tickets.push(line.slice(colon + 1).trim());
     else rest.push(line);
   }
   return { rest: rest.join(LINE_END), baggage, tickets };

@@ -50,7 +50,7 @@ export function carriedFrom(active: Context): CarriedContext {
   let baggage: string | undefined;
   propagation.inject(active, undefined, {
     set(_carrier, name, value) {
-      if (name.toLowerCase() !== "baggage") trace.push([name, value]);
+      if (!isName(name, "baggage")) trace.push([name, value]);
       else baggage = value;
     },
   });

@@ -1,4 +1,4 @@
-import { type OutboundRequest, TICKET_HEADER } from "../../../src/adapter.ts";
+import { isName, type OutboundRequest, TICKET_HEADER } from "../../../src/adapter.ts";
 
 type Pair = readonly [name: unknown, value: unknown];
 
@@ -16,7 +16,7 @@ export class FetchHeaders {
 
   /** The lines of a header, by its lower-case name. */
   readonly lines = (name: string): readonly string[] =>
-    this.#read().flatMap((pair) => (isName(pair, name) ? [String(pair[1])] : []));
+    this.#read().flatMap((pair) => (isName(pair[0], name) ? [String(pair[1])] : []));
 
   /** With the outboundRequest's ticket and its `baggage` for the first destination. */
   with(outboundRequest: OutboundRequest, url: URL | null): unknown {
@@ -31,7 +31,7 @@ export class FetchHeaders {
     }
     const tickets = [...this.lines(TICKET_HEADER), outboundRequest.ticket].join(",");
     const others = this.#read().filter(
-      (pair) => !isName(pair, TICKET_HEADER) && !(baggage !== "" && isName(pair, "baggage")),
+      ([name]) => !isName(name, TICKET_HEADER) && !(baggage !== "" && isName(name, "baggage")),
     );
     const pairs = [
       ...others,
@@ -60,10 +60,6 @@ export class FetchHeaders {
 function pairsOf(headers: unknown): Iterable<Pair> {
   if (isIterable(headers)) return headers;
   return typeof headers === "object" && headers !== null ? Object.entries(headers) : [];
-}
-
-function isName([name]: Pair, lowerCase: string): boolean {
-  return String(name).toLowerCase() === lowerCase;
 }
 
 function isIterable(headers: unknown): headers is Iterable<Pair> {

@@ -1,4 +1,4 @@
-import { type OutboundRequest, TICKET_HEADER } from "../../../src/adapter.ts";
+import { isName, linesOf, type OutboundRequest, TICKET_HEADER } from "../../../src/adapter.ts";
 
 type Pair = readonly [name: unknown, value: unknown];
 
@@ -60,20 +60,6 @@ function pairsOfFlat(flat: readonly unknown[]): readonly Pair[] {
   const pairs: Pair[] = [];
   for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i], flat[i + 1]]);
   return pairs;
-}
-
-function linesOf(value: unknown): readonly string[] {
-  if (value === undefined || value === null) return [];
-  return Array.isArray(value) ? value.map(textOf) : [textOf(value)];
-}
-
-function isName(name: unknown, lowerCase: string): boolean {
-  const text = textOf(name);
-  return text.length === lowerCase.length && text.toLowerCase() === lowerCase;
-}
-
-function textOf(part: unknown): string {
-  return part instanceof Uint8Array ? Buffer.from(part).toString("latin1") : String(part);
 }
 
 function isIterable(headers: unknown): headers is Iterable<Pair> {
