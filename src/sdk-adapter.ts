@@ -10,7 +10,7 @@ export { describeValue } from "./checks/describe-value.ts";
 export { attempt, warnOnce } from "./checks/diagnostics.ts";
 export { ExperimentConfigError } from "./checks/errors.ts";
 export { nearestName } from "./checks/nearest-name.ts";
-export { checkOptions, type GivenOptions, listOf, unknownOption } from "./checks/option-checks.ts";
+export { checkOptions, type GivenOptions, listOf } from "./checks/option-checks.ts";
 export { askPredicate } from "./checks/predicate.ts";
 export { writeForAllClientsByDefault } from "./outbound/all-clients.ts";
 export { awaitClientSpan, forgetClientSpan } from "./outbound/awaited-client-spans.ts";

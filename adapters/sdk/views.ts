@@ -1,5 +1,5 @@
 import type { Attributes, Context } from "@opentelemetry/api";
-import { checkOptions, describeValue, ExperimentConfigError, unknownOption } from "../../src/sdk-adapter.ts";
+import { checkOptions, describeValue, ExperimentConfigError } from "../../src/sdk-adapter.ts";
 import {
   clientDurationError,
   HTTP_METER,
@@ -51,11 +51,14 @@ export function experimentViews(options: ExperimentViewsOptions = {}): Experimen
   ];
 }
 
-const SELECTORS = ["instrumentName", "instrumentType", "instrumentUnit", "meterName", "meterVersion", "meterSchemaUrl"];
-
 /** All fields of an SDK's `ViewOptions`. An SDK may come to have more, so that others are named only beside a mistake. */
 const VIEW_FIELDS: readonly string[] = [
-  ...SELECTORS,
+  "instrumentName",
+  "instrumentType",
+  "instrumentUnit",
+  "meterName",
+  "meterVersion",
+  "meterSchemaUrl",
   "name",
   "description",
   "attributesProcessors",
@@ -66,13 +69,7 @@ const VIEW_FIELDS: readonly string[] = [
 /** The given View with the pair added behind its other processors, so that a list of allowed attributes keeps it. */
 export function viewWithExperiments<V extends ViewLike>(view: V): V {
   if (selectsClientDuration(view)) {
-    const unknown = unknownOption(view, VIEW_FIELDS);
-    if (unknown !== undefined) {
-      throw new ExperimentConfigError(
-        "ERR_UNKNOWN_OPTION",
-        `the field ${describeValue(unknown)} of a View is unknown; it selects by ${SELECTORS.join(", ")}`,
-      );
-    }
+    checkOptions("a View", view, VIEW_FIELDS);
     throw clientDurationError(
       "the View selects",
       "narrow its instrumentName or its meterName, or leave the View as it is and wrap the MeterProvider: withExperiments(meterProvider)",

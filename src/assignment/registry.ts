@@ -1,6 +1,7 @@
 import { DEFAULT_PREFIX } from "../baggage/own.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
+import { checkOptions } from "../checks/option-checks.ts";
 import { type CompiledAssignment, compileAssignment } from "./assignment.ts";
 import { type Bucketing, compileBucketing, type NamespaceShare } from "./bucketing.ts";
 import type { Assigner, ExperimentDefinition, Registry } from "./definition.ts";
@@ -90,14 +91,7 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
   if (typeof definition !== "object" || definition === null || Array.isArray(definition)) {
     throw new ExperimentConfigError("ERR_EXPERIMENT", `${where} is no object; write { id, variants }`);
   }
-  const unknown = Object.keys(definition).find((name) => !DEFINITION_NAMES.some((known) => known === name));
-  if (unknown !== undefined) {
-    throw new ExperimentConfigError(
-      "ERR_UNKNOWN_OPTION",
-      `${where}.${unknown} is unknown; an experiment has ${DEFINITION_NAMES.join(", ")}`,
-    );
-  }
-  const given: { readonly [Name in keyof ExperimentDefinition]?: unknown } = definition;
+  const given = checkOptions(where, definition, DEFINITION_NAMES);
   const { id, seed = id, coverage = 1, targeting, status = "running", assigner, fallback } = given;
   const { timeLimitMs = DEFAULT_TIME_LIMIT_MS } = given;
   const refuse = (option: string, value: unknown, mend: string): ExperimentConfigError =>

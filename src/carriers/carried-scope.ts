@@ -3,7 +3,7 @@ import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
 import { describeValue } from "../checks/describe-value.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
-import { thereAre, unknownOption } from "../checks/option-checks.ts";
+import { optionsMistake } from "../checks/option-checks.ts";
 import { isThenable } from "../checks/thenable.ts";
 import type { HeaderGetter } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
@@ -83,20 +83,9 @@ function checkFunction(fn: unknown, message: string): void {
 }
 
 function checkRunOptions(instance: Instance, call: string, options: unknown, names: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    if (options === undefined || options === null) return;
-    instance.report(
-      "ERR_OPTION_VALUE",
-      `${call} got ${describeValue(options)} as options; write an object with ${names.join(", ")}`,
-    );
-    return;
-  }
-  const unknown = unknownOption(options, names);
-  if (unknown === undefined) return;
-  instance.report(
-    "ERR_UNKNOWN_OPTION",
-    `the option ${describeValue(unknown)} of ${call} is unknown; ${thereAre(names)}`,
-  );
+  if (options === undefined || options === null) return;
+  const mistake = optionsMistake(call, options, names);
+  if (mistake !== undefined) instance.report(mistake.code, mistake.message);
 }
 
 /** The scope of a message or a job. */

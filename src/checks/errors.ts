@@ -47,6 +47,7 @@ export type ExperimentUsageErrorCode =
   | "ERR_DESTINATION"
   | "ERR_CARRIER"
   | "ERR_FUNCTION"
+  | "ERR_OPTIONS"
   | "ERR_UNKNOWN_OPTION"
   | "ERR_UNKNOWN_FIELD"
   | "ERR_FIELD_VALUE"

@@ -1,12 +1,20 @@
 import { describeValue } from "./describe-value.ts";
 import { ExperimentConfigError } from "./errors.ts";
+import { nearestName } from "./nearest-name.ts";
 
 /** Options by name, with nothing known of their values yet. */
 export type GivenOptions<Name extends string> = { readonly [N in Name]?: unknown };
 
+/** A mistake in options, to be thrown at set-up or reported at run time. */
+export interface OptionsMistake {
+  readonly code: "ERR_OPTIONS" | "ERR_UNKNOWN_OPTION";
+  readonly message: string;
+}
+
 /**
  * Checks that options are an object with known names only.
  *
+ * @param what the options belong to, as messages name it, such as `cookieStore` or `experiments.checkout`
  * @throws ExperimentConfigError
  */
 export function checkOptions<const Name extends string>(
@@ -14,27 +22,41 @@ export function checkOptions<const Name extends string>(
   options: unknown,
   names: readonly Name[],
 ): GivenOptions<Name> {
+  const mistake = optionsMistake(what, options, names);
+  if (mistake !== undefined) throw new ExperimentConfigError(mistake.code, mistake.message);
+  return options as GivenOptions<Name>; // why: without a mistake they are an object with these names
+}
+
+/** The mistake that `checkOptions` throws; undefined if there is none. */
+export function optionsMistake(what: string, options: unknown, names: readonly string[]): OptionsMistake | undefined {
+  const mend = `write an object with ${names.join(", ")}`;
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    const mend = `write an object with ${names.join(", ")}`;
-    throw new ExperimentConfigError(
-      "ERR_OPTIONS",
-      // Where nothing was given, leaving it out was the mistake.
-      `the options of ${what} are ${describeValue(options)}; ${mend}${options === undefined ? "" : ", or leave it out"}`,
-    );
+    // If nothing was given, leaving it out was the mistake.
+    const end = options === undefined ? "" : ", or leave it out";
+    return { code: "ERR_OPTIONS", message: `the options of ${what} are ${describeValue(options)}; ${mend}${end}` };
   }
-  const unknown = unknownOption(options, names);
-  if (unknown === undefined) return options;
-  const className = classOf(options);
-  if (className !== undefined) {
-    throw new ExperimentConfigError(
-      "ERR_OPTIONS",
-      `the options of ${what} are an object of the class ${describeValue(className)}; write an object with ${names.join(", ")}, or leave it out`,
-    );
-  }
-  throw new ExperimentConfigError(
-    "ERR_UNKNOWN_OPTION",
-    `the option ${describeValue(unknown)} of ${what} is unknown; ${thereAre(names)}`,
-  );
+  const given = Object.keys(options);
+  const unknown = given.find((name) => !names.includes(name));
+  if (unknown === undefined) return undefined;
+  const className = given.some((name) => names.includes(name)) ? undefined : classOf(options);
+  return className === undefined
+    ? {
+        code: "ERR_UNKNOWN_OPTION",
+        message: `the option ${describeValue(unknown)} of ${what} is unknown; ${nearestOrAll(unknown, names)}`,
+      }
+    : {
+        code: "ERR_OPTIONS",
+        message: `the options of ${what} are an object of the class ${describeValue(className)}; ${mend}, or leave it out`,
+      };
+}
+
+/** The known name that an unknown one is a slip of, else all of them. */
+function nearestOrAll(unknown: string, names: readonly string[]): string {
+  const { length } = unknown;
+  const most = Math.min(Math.max(2, Math.floor(length / 3)), Math.floor(length / 2));
+  const nearest = nearestName(unknown, names, most);
+  if (nearest !== undefined) return `did you mean ${nearest}?`;
+  return names.length === 1 ? `the only option is ${names.join()}` : `the options are ${names.join(", ")}`;
 }
 
 /** Of what is something else than options, such as an undici Agent in their place; undefined for a plain object. */
@@ -44,16 +66,6 @@ function classOf(value: object): string | undefined {
     return undefined;
   const { constructor } = prototype;
   return typeof constructor === "function" ? constructor.name : "";
-}
-
-/** All names that options may have, as it stands in a message. */
-export function thereAre(names: readonly string[]): string {
-  return `there ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
-}
-
-/** The first name among options that is none of the known ones. */
-export function unknownOption(options: object, names: readonly string[]): string | undefined {
-  return Object.keys(options).find((name) => !names.includes(name));
 }
 
 /**

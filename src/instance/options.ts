@@ -6,7 +6,7 @@ import { pseudonymOf, type SubjectRecorder } from "../assignment/subject.ts";
 import { DEFAULT_PREFIX, OwnMemberReader } from "../baggage/own.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { nearestName } from "../checks/nearest-name.ts";
+import { checkOptions } from "../checks/option-checks.ts";
 import { isSecret, MIN_SECRET_LENGTH } from "../checks/secrets.ts";
 import { type CompiledFields, compileFields, NO_FIELDS } from "../fields/compiled-fields.ts";
 import type { Fields } from "../fields/field.ts";
@@ -90,8 +90,7 @@ export function compileOptions(options: unknown): CompiledOptions {
       `the options are ${describeValue(options)}; write createExperiments({ experiments: { … } })`,
     );
   }
-  for (const name of Object.keys(options)) checkOptionName(name);
-  const given: { readonly [Name in keyof ExperimentsOptions]?: unknown } = options;
+  const given = checkOptions("createExperiments", options, OPTION_NAMES);
 
   const prefix = compilePrefix(given.prefix === undefined ? DEFAULT_PREFIX : given.prefix);
   const fields = given.fields === undefined ? NO_FIELDS : compileFields(given.fields, prefix);
@@ -176,13 +175,6 @@ function compileSubjectRecorder(recordSubject: unknown, secret: unknown): Subjec
     );
   }
   return (experimentId, subject) => ({ text: pseudonymOf(experimentId, subject, secret), travels: true });
-}
-
-function checkOptionName(name: string): void {
-  if (OPTION_NAMES.some((known) => known === name)) return;
-  const nearest = nearestName(name, OPTION_NAMES, Math.max(2, Math.floor(name.length / 3)));
-  const mend = nearest === undefined ? `the options are ${OPTION_NAMES.join(", ")}` : `did you mean ${nearest}?`;
-  throw new ExperimentConfigError("ERR_UNKNOWN_OPTION", `the option ${describeValue(name)} is unknown; ${mend}`);
 }
 
 function compilePrefix(prefix: unknown): string {

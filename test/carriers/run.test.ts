@@ -327,12 +327,15 @@ describe("run", () => {
     expect(() => strict.run(message(), () => 1, unknown)).toThrow(
       expect.objectContaining({
         code: "ERR_UNKNOWN_OPTION",
-        message: 'the option "trust" of run(carrier, fn, options) is unknown; there is trusted',
+        message: 'the option "trust" of run(carrier, fn, options) is unknown; did you mean trusted?',
       }),
     );
-    expect(() => strict.run(message(), () => 1, none)).toThrow(expect.objectContaining({ code: "ERR_OPTION_VALUE" }));
+    expect(() => strict.run(message(), () => 1, none)).toThrow(expect.objectContaining({ code: "ERR_OPTIONS" }));
+    expect(() => strict.run(message(), () => 1, { believe: true } as object)).toThrow(
+      'the option "believe" of run(carrier, fn, options) is unknown; the only option is trusted',
+    );
     await expect(strict.runEach([], { carrier: () => ({}), ...unknown }, () => 1)).rejects.toThrow(
-      'the option "trust" of runEach(messages, options, fn) is unknown; there are carrier, trusted',
+      'the option "trust" of runEach(messages, options, fn) is unknown; did you mean trusted?',
     );
     const lenient = create({ strict: false });
     expect(lenient.run(message(), () => lenient.variant("checkout") ?? "none", unknown)).toBe("none");

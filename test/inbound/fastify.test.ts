@@ -417,7 +417,7 @@ test("FA-15 names an option that there is not, and leaves Fastify its own", asyn
   const options = { experiments: trusting(), serverspans: "create" };
   await expect(misspelt.register(fastifyExperiments, options)).rejects.toMatchObject({
     code: "ERR_UNKNOWN_OPTION",
-    message: 'the option "serverspans" of an adapter is unknown; there are serverSpan, route',
+    message: 'the option "serverspans" of an adapter is unknown; did you mean serverSpan?',
   });
   const app = fastify();
   closed(app);

@@ -259,7 +259,7 @@ describe("options", () => {
   test("LGP-11 a wrong one throws at set-up and says the mend", () => {
     const wrong: readonly [unknown, string, RegExp][] = [
       [null, "ERR_OPTIONS", /ExperimentLogRecordProcessor are null; write an object/],
-      [{ kinds: [1] }, "ERR_UNKNOWN_OPTION", /"kinds".*there are experiments, attributes/],
+      [{ kinds: [1] }, "ERR_UNKNOWN_OPTION", /"kinds".*the options are experiments, attributes/],
       [{ attributes: ["flat"] }, "ERR_OPTION_VALUE", /attributes is an array/],
     ];
     for (const [options, code, message] of wrong) {

@@ -294,7 +294,7 @@ describe("set-up", () => {
       [
         () => withExperiments(never({ instrument: "orders.placed" })),
         "ERR_UNKNOWN_OPTION",
-        /^the field "instrument" of a View is unknown; it selects by instrumentName, /,
+        /^the option "instrument" of a View is unknown; the options are instrumentName, /,
       ],
       [
         () => withExperiments(never({ instrumentName: "orders.placed" }), { instruments: ["orders.placed"] }),

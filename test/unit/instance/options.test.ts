@@ -126,8 +126,15 @@ const MISTAKES: readonly Mistake[] = [
     title: "OPT-12 an unknown field of an experiment",
     code: "ERR_UNKNOWN_OPTION",
     of: [withExperiment({ ...CHECKOUT, variant: "a" }), withExperiment({ ...CHECKOUT, variant: undefined })],
-    names: "experiments.checkout.variant is unknown",
-    mend: "an experiment has id, variants, seed, coverage",
+    names: 'the option "variant" of experiments.checkout is unknown',
+    mend: "did you mean variants?",
+  },
+  {
+    title: "OPT-24 an unknown field of an experiment that is near to none",
+    code: "ERR_UNKNOWN_OPTION",
+    of: [withExperiment({ ...CHECKOUT, wieghts: [1, 2] })],
+    names: 'the option "wieghts" of experiments.checkout is unknown',
+    mend: "the options are id, variants, seed, coverage",
   },
   {
     title: "OPT-13 a key that cannot name members and attributes",
