@@ -1,4 +1,5 @@
 import { describeValue } from "../checks/describe-value.ts";
+import { propertyOf } from "../checks/property.ts";
 import { errorMessage, errorType } from "../http-spans/http-attributes.ts";
 
 /**
@@ -21,16 +22,6 @@ export function exceptionOf(error: unknown): { name: string; message: string; st
   const message = typeof error === "string" ? error : (errorMessage(error) ?? describeValue(error));
   const stack = propertyOf(error, "stack");
   return { name: errorType(error), message, ...(typeof stack === "string" ? { stack } : {}) };
-}
-
-/** Anything can be thrown. A getter that throws is no property. */
-function propertyOf(error: unknown, name: string): unknown {
-  if (typeof error !== "object" || error === null) return undefined;
-  try {
-    return Reflect.get(error, name);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The failure of a flow or of a step. */

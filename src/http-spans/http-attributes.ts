@@ -1,4 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
+import { propertyOf } from "../checks/property.ts";
 import { isTokenShaped } from "../override/token.ts";
 
 // What spans and durations of servers and of clients have in common, by OpenTelemetry's HTTP semantic conventions.
@@ -111,11 +112,6 @@ export function errorMessage(error: unknown): string | undefined {
 
 /** Whoever aborts or destroys may give anything, also what throws when it is looked at. */
 function textIn(error: unknown, name: string): string | undefined {
-  if (typeof error !== "object" || error === null) return undefined;
-  try {
-    const text: unknown = Reflect.get(error, name);
-    return typeof text === "string" ? text : undefined;
-  } catch {
-    return undefined;
-  }
+  const text = propertyOf(error, name);
+  return typeof text === "string" ? text : undefined;
 }
