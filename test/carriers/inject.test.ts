@@ -3,29 +3,19 @@ import { metrics } from "@opentelemetry/api";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { MessagePropertyHeaders } from "amqplib";
 import type { IHeaders } from "kafkajs";
-import {
-  createExperiments,
-  type Experiments,
-  type ExperimentsOptions,
-  ExperimentUsageError,
-  type Registry,
-} from "otel-experiments";
+import { type Experiments, type ExperimentsOptions, ExperimentUsageError, type PropagateTo } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { type DiagLog, recordDiag } from "../support/diag.ts";
+import { createOpen } from "../support/experiments.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { PointReader } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
 
-const REGISTRY: Registry = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["control", "semantic"] },
-};
 const OWN = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
 const TO = { to: "queue:orders" };
 
 let log: DiagLog;
 let now = 0;
-const open: Experiments[] = [];
 
 beforeEach(() => {
   now += 600_000;
@@ -33,20 +23,15 @@ beforeEach(() => {
   log = recordDiag();
 });
 
-afterEach(async () => {
-  vi.restoreAllMocks();
-  for (const experiments of open.splice(0)) await experiments.close();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 function create(options: ExperimentsOptions = {}): Experiments {
-  const experiments = createExperiments({
-    experiments: REGISTRY,
-    propagateTo: ["queue:orders", "https://*.shop.internal", (url) => url.hostname === "asked.example"],
-    strict: true,
-    ...options,
-  });
-  open.push(experiments);
-  return experiments;
+  const propagateTo: PropagateTo = [
+    "queue:orders",
+    "https://*.shop.internal",
+    (url) => url.hostname === "asked.example",
+  ];
+  return createOpen({ propagateTo, strict: true, ...options });
 }
 
 /** Runs a function in a request that has the variant `express`. */

@@ -26,30 +26,20 @@ import {
 } from "@opentelemetry/core";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
-import {
-  createExperiments,
-  ExperimentConfigError,
-  type Experiments,
-  type ExperimentsOptions,
-  type Registry,
-} from "otel-experiments";
+import { ExperimentConfigError, type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { ExperimentPropagator, type ExperimentPropagatorOptions, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type DiagLog, recordDiag } from "../support/diag.ts";
+import { createOpen } from "../support/experiments.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { PointReader } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
 
-const REGISTRY: Registry = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["control", "semantic"] },
-};
 const OWN = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
 
 const reader = new PointReader();
 let log: DiagLog;
 let now = 0;
-const open: Experiments[] = [];
 
 beforeAll(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -62,17 +52,12 @@ beforeEach(() => {
   log = recordDiag();
 });
 
-afterEach(async () => {
-  vi.restoreAllMocks();
-  for (const experiments of open.splice(0)) await experiments.close();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 afterAll(() => context.disable());
 
 function create(options: Partial<ExperimentsOptions> = {}): Experiments {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: true, ...options });
-  open.push(experiments);
-  return experiments;
+  return createOpen({ trustInbound: true, strict: true, ...options });
 }
 
 type Carrier = Record<string, unknown>;

@@ -12,20 +12,17 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 import { RPCType, setRPCMetadata } from "@opentelemetry/core";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
-import { createExperiments, type Experiments, type ExperimentsOptions, type Registry } from "otel-experiments";
+import { type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 import { type DiagLog, recordDiag } from "../support/diag.ts";
+import { createOpen } from "../support/experiments.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { PointReader } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
 
-const REGISTRY: Registry = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["control", "semantic"] },
-};
 const OWN = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
 const TRUSTED = { trusted: true };
 
@@ -34,7 +31,6 @@ const reader = new PointReader();
 let downstream: WireServer;
 let log: DiagLog;
 let now = 0;
-const open: Experiments[] = [];
 
 beforeAll(async () => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -49,10 +45,7 @@ beforeEach(() => {
   downstream.clear();
 });
 
-afterEach(async () => {
-  vi.restoreAllMocks();
-  for (const experiments of open.splice(0)) await experiments.close();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 afterAll(async () => {
   await downstream.close();
@@ -60,9 +53,7 @@ afterAll(async () => {
 });
 
 function create(options: Partial<ExperimentsOptions> = {}): Experiments {
-  const experiments = createExperiments({ experiments: REGISTRY, strict: true, ...options });
-  open.push(experiments);
-  return experiments;
+  return createOpen({ strict: true, ...options });
 }
 
 /** The headers of a message of somebody who has the variant. */

@@ -8,8 +8,9 @@ import type { InboundServer } from "otel-experiments/testing";
 import supertest from "supertest";
 import { describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
+import { closed } from "../support/experiments.ts";
 import { listen } from "../support/listening.ts";
-import { closed, EXPRESS_VARIANT, type Trusting, trusting } from "./trusting.ts";
+import { EXPRESS_VARIANT, type Trusting, trusting } from "./trusting.ts";
 
 async function listening(app: express.Express): Promise<InboundServer> {
   return closed(await listen(createServer(app)));

@@ -5,9 +5,10 @@ import { ExperimentConfigError } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { afterAll, describe, expect, test } from "vitest";
 import { send, WireConnection } from "../../testing/wire/client.ts";
+import { closed } from "../support/experiments.ts";
 import { fastifyOtel } from "../support/frameworks/fastify-otel.ts";
 import { startTracing } from "../support/tracing.ts";
-import { closed, EXPRESS_VARIANT, type Trusting, trusting } from "./trusting.ts";
+import { EXPRESS_VARIANT, type Trusting, trusting } from "./trusting.ts";
 
 const tracing = startTracing([]);
 

@@ -9,8 +9,9 @@ import { scopesOf } from "../../src/scope/chain.ts";
 import { latestScope } from "../../src/scope/finding.ts";
 import type { RequestScope } from "../../src/scope/request-scope.ts";
 import { send } from "../../testing/wire/client.ts";
+import { closed } from "../support/experiments.ts";
 import { listen } from "../support/listening.ts";
-import { closed, EXPRESS_VARIANT, trusting } from "./trusting.ts";
+import { EXPRESS_VARIANT, trusting } from "./trusting.ts";
 
 const BAGGAGE = { baggage: "experiment.checkout.variant=express" };
 

@@ -10,8 +10,9 @@ import type { InboundServer } from "otel-experiments/testing";
 import supertest from "supertest";
 import { describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
+import { closed } from "../support/experiments.ts";
 import { listen } from "../support/listening.ts";
-import { closed, EXPRESS_VARIANT, trusting } from "./trusting.ts";
+import { EXPRESS_VARIANT, trusting } from "./trusting.ts";
 
 /** Koa's callback, as the listener that supertest and node:http take. */
 function listenerOf(app: Koa): Parameters<typeof createServer>[1] & object {

@@ -1,13 +1,9 @@
 import { createExperiments, type ExperimentsOptions } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { REDESIGN } from "../support/experiments.ts";
 import { nodeHarness } from "../support/frameworks/node.ts";
 import { type Measuring, startMeasuring } from "../support/measuring.ts";
 import { exchangeRaw } from "../support/raw-exchange.ts";
-
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
 
 const REJECTIONS = "experiment.baggage.rejections";
 
@@ -29,9 +25,9 @@ interface Received {
 
 async function receive(
   lines: readonly string[],
-  options: Partial<ExperimentsOptions<typeof REGISTRY>> = {},
+  options: Partial<ExperimentsOptions<typeof REDESIGN>> = {},
 ): Promise<Received> {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, ...options });
+  const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true, ...options });
   const server = await nodeHarness.serve({
     mount: [experiments],
     handler({ reply }) {
@@ -205,7 +201,7 @@ test("RJ-11 no value that a caller sends becomes an attribute of the counter", a
 });
 
 test("RJ-12 an instance that is mounted twice counts once", async () => {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
+  const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true });
   const server = await nodeHarness.serve({
     mount: [experiments, experiments],
     handler: ({ reply }) => reply(200, "ok"),

@@ -27,6 +27,7 @@ import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { send, type WireRequest } from "../../testing/wire/client.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
+import { REDESIGN } from "../support/experiments.ts";
 import { type BeforeMount, expressHarness } from "../support/frameworks/express.ts";
 import { fastifyHarness } from "../support/frameworks/fastify.ts";
 import { fastifyOtel } from "../support/frameworks/fastify-otel.ts";
@@ -101,11 +102,6 @@ const harnesses: readonly InboundHarness[] = [
   instrumented,
 ];
 
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
-
 const REQUESTS: readonly WireRequest[] = [
   { path: "/plain" },
   { path: "/trusted", lines: ["baggage: experiment.checkout.variant=express,user=1"] },
@@ -179,8 +175,8 @@ async function catchingUncaught(work: () => Promise<void>): Promise<Pick<Outcome
 }
 
 /** Experiments whose users ask for what the registry does not have. */
-function careless(options: Partial<ExperimentsOptions<typeof REGISTRY>>): Experiments {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false, ...options });
+function careless(options: Partial<ExperimentsOptions<typeof REDESIGN>>): Experiments {
+  const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true, strict: false, ...options });
   // why: the compiler would not let them
   const untyped = experiments as unknown as Experiments;
   closing.push(untyped);
@@ -194,7 +190,7 @@ function statusesOf({ answers }: Outcome): readonly number[] {
 /** The outcome with our middleware must be the one without it. */
 async function expectNoDifference(
   harness: InboundHarness,
-  options: Partial<ExperimentsOptions<typeof REGISTRY>> = {},
+  options: Partial<ExperimentsOptions<typeof REDESIGN>> = {},
 ): Promise<Outcome> {
   const plain = await outcomeOf(harness);
   const served = await outcomeOf(harness, careless(options));
@@ -253,7 +249,7 @@ describe.each(harnesses)("a fault changes no response on $name:", (harness) => {
 
   test("RB-17 a predicate of propagateTo that throws, which means no", async () => {
     const downstream = await startWireServer(() => ({ body: "downstream" }));
-    const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, propagateTo: [fail] });
+    const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true, propagateTo: [fail] });
     const fetchOn = experimentFetch(experiments);
     const server = await harness.serve({
       mount: [experiments],
@@ -314,9 +310,9 @@ describe.each(harnesses)("a fault changes no response on $name:", (harness) => {
 
 async function variantsWith(
   harness: InboundHarness,
-  options: Partial<ExperimentsOptions<typeof REGISTRY>>,
+  options: Partial<ExperimentsOptions<typeof REDESIGN>>,
 ): Promise<readonly string[]> {
-  const experiments = createExperiments({ experiments: REGISTRY, strict: false, ...options });
+  const experiments = createExperiments({ experiments: REDESIGN, strict: false, ...options });
   const variants: string[] = [];
   const server = await harness.serve({
     mount: [experiments],
@@ -395,7 +391,7 @@ function throwingBaggage(entries: readonly [string, BaggageEntry][]): object {
 }
 
 test("RB-13 a propagator that throws is not asked by us", async () => {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
+  const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true });
   const app = requireFastify()();
   await app.register(fastifyExperiments, { experiments });
   app.get("/", () => experiments.variant("checkout"));

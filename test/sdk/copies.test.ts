@@ -13,6 +13,7 @@ import type * as Sdk from "otel-experiments/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { recordDiag } from "../support/diag.ts";
+import { REGISTRY } from "../support/experiments.ts";
 import { listen } from "../support/listening.ts";
 import { type PackedPackage, packPackage } from "../support/packed-package.ts";
 import { PointReader, pointsOf } from "../support/points.ts";
@@ -24,8 +25,6 @@ import { countsOf } from "./measuring.ts";
 type Copy = typeof Sdk & Pick<typeof Core, "createExperiments"> & Pick<typeof NodeAdapter, "nodeExperiments">;
 
 const PAIR = { "experiment.id": "checkout_1", "experiment.variant": "express" };
-const REGISTRY = { checkout: { id: "checkout_1", variants: ["control", "express"] } };
-
 const require = createRequire(import.meta.url);
 // why: what these packages export to require()
 const commonApi = require("@opentelemetry/api") as typeof api;

@@ -20,16 +20,13 @@ import { afterAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type * as Winston from "winston";
 import { send } from "../../testing/wire/client.ts";
 import { recordDiag } from "../support/diag.ts";
+import { REGISTRY } from "../support/experiments.ts";
 import { expressHarness } from "../support/frameworks/express.ts";
 import { requireExpress } from "../support/frameworks/required.ts";
 import { logs } from "../support/logs-api.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { experimentAttributes, startTracing } from "../support/tracing.ts";
 
-const REGISTRY = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["bm25", "semantic"] },
-} as const;
 const EXPRESS = "experiment.checkout.variant=express";
 const EXPRESS_PAIR: Attributes = { "experiment.id": "checkout_1", "experiment.variant": "express" };
 const EXPRESS_KEYED: Attributes = { "experiment.checkout.id": "checkout_1", "experiment.checkout.variant": "express" };

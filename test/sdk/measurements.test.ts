@@ -12,14 +12,11 @@ import { createExperiments, ExperimentConfigError } from "otel-experiments";
 import { experimentViews, withExperiments } from "otel-experiments/sdk";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { recordDiag } from "../support/diag.ts";
+import { REGISTRY } from "../support/experiments.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { PointReader } from "../support/points.ts";
 import { MEANS, measured, pairOf, setGlobal } from "./measuring.ts";
 
-const REGISTRY = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["bm25", "semantic"] },
-} as const;
 const EXPRESS = "experiment.checkout.variant=express";
 const INSTRUMENTS = ["orders.placed", "orders.value", "orders.open", "orders.level", "orders.seen"];
 

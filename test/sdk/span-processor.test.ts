@@ -16,15 +16,12 @@ import { ExperimentSpanProcessor, type ExperimentSpanProcessorOptions } from "ot
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { recordDiag } from "../support/diag.ts";
+import { REGISTRY } from "../support/experiments.ts";
 import { expressHarness } from "../support/frameworks/express.ts";
 import { requireExpress, requireFastify } from "../support/frameworks/required.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { experimentAttributes, isServerSpan, startTracing } from "../support/tracing.ts";
 
-const REGISTRY = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["bm25", "semantic"] },
-} as const;
 const EXPRESS = "baggage: experiment.checkout.variant=express";
 const EXPRESS_PAIR: Attributes = { "experiment.id": "checkout_1", "experiment.variant": "express" };
 const EXPRESS_KEYED: Attributes = {

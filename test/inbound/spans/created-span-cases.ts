@@ -13,14 +13,11 @@ import { createExperiments, type Experiments } from "otel-experiments";
 import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send, WireConnection, type WireRequest } from "../../../testing/wire/client.ts";
+import { REDESIGN } from "../../support/experiments.ts";
 import { PointReader, pointsOf } from "../../support/points.ts";
 import { isServerSpan, type Tracing } from "../../support/tracing.ts";
 
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-} as const;
-
-type Checkout = Experiments<typeof REGISTRY>;
+type Checkout = Experiments<typeof REDESIGN>;
 type Handler = (exchange: InboundExchange, experiments: Checkout) => unknown;
 
 const DURATION = "http.server.request.duration";
@@ -68,7 +65,7 @@ export function describeCreatedSpans(tracing: Tracing, harnesses: readonly Inbou
 
   describe.each(harnesses)("the server span that we make on $name", (harness) => {
     async function serving<T>(handler: Handler, use: (port: number, experiments: Checkout) => Promise<T>): Promise<T> {
-      const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
+      const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true, strict: false });
       const server = await harness.serve({
         mount: [experiments],
         handler: (exchange) => handler(exchange, experiments),
@@ -330,7 +327,7 @@ export function describeCreatedSpans(tracing: Tracing, harnesses: readonly Inbou
     });
 
     test("CSS-14 is one, and so is its duration, where the adapter is mounted twice and for two instances", async () => {
-      const shop = createExperiments({ experiments: REGISTRY, trustInbound: true });
+      const shop = createExperiments({ experiments: REDESIGN, trustInbound: true });
       const labs = createExperiments({
         experiments: { colour: { id: "labs_colour_7", variants: ["blue", "red"] } },
         prefix: "labs.",
@@ -364,7 +361,7 @@ export function describeCreatedSpans(tracing: Tracing, harnesses: readonly Inbou
 
     test("CSS-17 is measured with the pair of the instance that has one", async () => {
       const first = createExperiments({ prefix: "labs.", trustInbound: true });
-      const last = createExperiments({ experiments: REGISTRY, trustInbound: true });
+      const last = createExperiments({ experiments: REDESIGN, trustInbound: true });
       for (const mount of [
         [first, last],
         [last, first],
@@ -379,7 +376,7 @@ export function describeCreatedSpans(tracing: Tracing, harnesses: readonly Inbou
     });
 
     test("CSS-15 opens a context with the others' baggage, and nothing of a stranger's own", async () => {
-      const experiments = createExperiments({ experiments: REGISTRY });
+      const experiments = createExperiments({ experiments: REDESIGN });
       const seen = Promise.withResolvers<unknown>();
       const server = await harness.serve({
         mount: [experiments],

@@ -3,9 +3,9 @@ import { createExperiments } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { describe, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
+import { REDESIGN } from "../../support/experiments.ts";
 import type { FastifyNeighbours } from "../../support/frameworks/fastify.ts";
 import { experimentAttributes, isServerSpan, type Tracing } from "../../support/tracing.ts";
-import { REGISTRY } from "./server-span-cases.ts";
 
 /** A set-up of Fastify with a SERVER span, and whether an injected request has a SERVER span of its own in it. */
 export interface InjectRow {
@@ -18,7 +18,7 @@ export interface InjectRow {
 export function describeInjectedSpans(tracing: Tracing, framework: typeof fastify, rows: readonly InjectRow[]): void {
   describe.each(rows)("requests that a handler injects, $name", ({ neighbours, innerSpans }) => {
     async function appWith(handle: (app: FastifyInstance, path: string) => Promise<unknown>) {
-      const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
+      const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true, strict: false });
       const app = framework({ forceCloseConnections: true });
       await neighbours.before?.(app);
       await app.register(fastifyExperiments, { experiments });

@@ -6,12 +6,8 @@ import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send, WireConnection } from "../../../testing/wire/client.ts";
 import { startWireServer } from "../../../testing/wire/server.ts";
+import { REDESIGN } from "../../support/experiments.ts";
 import { experimentAttributes, isServerSpan, type Tracing } from "../../support/tracing.ts";
-
-export const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
 
 const SEMANTIC_ONLY: Attributes = {
   "experiment.search.id": "search_ranking_2026q1",
@@ -32,7 +28,7 @@ const SEMANTIC_PAIR: Attributes = { "experiment.id": "search_ranking_2026q1", "e
 
 const BOTH = "baggage: experiment.search.variant=semantic,experiment.checkout.variant=express";
 
-type Handler = (exchange: InboundExchange, experiments: Experiments<typeof REGISTRY>) => unknown;
+type Handler = (exchange: InboundExchange, experiments: Experiments<typeof REDESIGN>) => unknown;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -66,7 +62,7 @@ function rowHere(): Omit<SpanRow, "harness"> {
 
 /** The row that a request of this harness finds itself in. */
 async function rowOf(harness: InboundHarness): Promise<Omit<SpanRow, "harness">> {
-  const experiments = createExperiments({ experiments: REGISTRY });
+  const experiments = createExperiments({ experiments: REDESIGN });
   const row = Promise.withResolvers<Omit<SpanRow, "harness">>();
   const server = await harness.serve({
     mount: [experiments],
@@ -97,9 +93,9 @@ export function describeServerSpans(tracing: Tracing, rows: readonly SpanRow[]):
     async function tagsOf(
       lines: readonly string[],
       handler: Handler = ({ reply }) => reply(200, "ok"),
-      options: Partial<ExperimentsOptions<typeof REGISTRY>> = {},
+      options: Partial<ExperimentsOptions<typeof REDESIGN>> = {},
     ): Promise<Tagged> {
-      const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false, ...options });
+      const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true, strict: false, ...options });
       const server = await harness.serve({
         mount: [experiments],
         handler: (exchange) => handler(exchange, experiments),
@@ -134,7 +130,7 @@ export function describeServerSpans(tracing: Tracing, rows: readonly SpanRow[]):
     test("SP-03 has what is recorded by the request, out of its async context", async () => {
       const asked = Promise.withResolvers<InboundExchange>();
       const answer = Promise.withResolvers<void>();
-      const experiments = createExperiments({ experiments: REGISTRY });
+      const experiments = createExperiments({ experiments: REDESIGN });
       const server = await harness.serve({
         mount: [experiments],
         async handler(exchange) {
@@ -239,7 +235,7 @@ export function describeServerSpans(tracing: Tracing, rows: readonly SpanRow[]):
     });
 
     test("SP-11 has its own request's on a kept-alive connection", async () => {
-      const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
+      const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true, strict: false });
       const server = await harness.serve({
         mount: [experiments],
         async handler({ request, reply }) {
@@ -298,7 +294,7 @@ export function describeServerSpans(tracing: Tracing, rows: readonly SpanRow[]):
     });
 
     test("SP-13 has the assignments of two instances", async () => {
-      const shop = createExperiments({ experiments: REGISTRY, trustInbound: true });
+      const shop = createExperiments({ experiments: REDESIGN, trustInbound: true });
       const labs = createExperiments({
         experiments: { colour: { id: "labs_colour_7", variants: ["blue", "red"] } },
         prefix: "labs.",
@@ -327,7 +323,7 @@ export function describeServerSpans(tracing: Tracing, rows: readonly SpanRow[]):
     });
 
     test("SP-15 leads to the scope where OpenTelemetry's context is all that is left", async () => {
-      const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
+      const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true });
       const contexts: Context[] = [];
       const server = await harness.serve({
         mount: [experiments],
@@ -347,7 +343,7 @@ export function describeServerSpans(tracing: Tracing, rows: readonly SpanRow[]):
     });
 
     test("SP-16 has the variant where the client aborts", async () => {
-      const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
+      const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true });
       const asked = Promise.withResolvers<void>();
       const over = Promise.withResolvers<void>();
       const server = await harness.serve({
@@ -420,7 +416,7 @@ export function describeWithoutServerSpan(rows: readonly SpanRow[], tracing?: Tr
     test("SP-20 scopes, variants and propagation work, and no span is tagged", async () => {
       const downstream = await startWireServer(() => ({ body: "ok" }));
       const experiments = createExperiments({
-        experiments: REGISTRY,
+        experiments: REDESIGN,
         trustInbound: true,
         propagateTo: [downstream.origin],
         strict: false,

@@ -14,31 +14,20 @@ import { expressExperiments } from "otel-experiments/express";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
+import { closed, REDESIGN } from "../../support/experiments.ts";
 import { listen } from "../../support/listening.ts";
 import { exchangeRaw } from "../../support/raw-exchange.ts";
-
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-} as const;
 
 const OWN = "experiment.checkout.variant=express";
 
 let minutes = 0;
 
-type Options = Partial<ExperimentsOptions<typeof REGISTRY>>;
-
-const closing: { close(): PromiseLike<unknown> }[] = [];
-
-afterEach(async () => {
-  for (const open of closing.splice(0)) await open.close();
-});
+type Options = Partial<ExperimentsOptions<typeof REDESIGN>>;
 
 function experimentsWith(options: Options) {
-  const experiments = createExperiments({ experiments: REGISTRY, ...options });
-  closing.push(experiments);
-  return experiments;
+  return closed(createExperiments({ experiments: REDESIGN, ...options }));
 }
 
 /** Whether a request from a peer counts, by the boundary that adapters use. */
@@ -206,7 +195,7 @@ const proxied: readonly (readonly [string, (options: Options) => Promise<number>
       app.use(expressExperiments(experiments));
       app.use((request, response) => response.send(`${experiments.variant("checkout") ?? "none"} ${request.ip}`));
       const server = await listen(createServer(app));
-      closing.push(server);
+      closed(server);
       return server.port;
     },
   ],
@@ -221,7 +210,7 @@ const proxied: readonly (readonly [string, (options: Options) => Promise<number>
       });
       const serve = app.callback();
       const server = await listen(createServer((request, response) => void serve(request, response)));
-      closing.push(server);
+      closed(server);
       return server.port;
     },
   ],
@@ -230,7 +219,7 @@ const proxied: readonly (readonly [string, (options: Options) => Promise<number>
     async (options) => {
       const experiments = experimentsWith(options);
       const app = fastify({ trustProxy: true, forceCloseConnections: true });
-      closing.push(app);
+      closed(app);
       await app.register(fastifyExperiments, { experiments });
       app.get("/", (request) => `${experiments.variant("checkout") ?? "none"} ${request.ip}`);
       return Number(new URL(await app.listen({ port: 0, host: "127.0.0.1" })).port);

@@ -12,6 +12,7 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import { map } from "rxjs";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
+import { REDESIGN } from "../../support/experiments.ts";
 import { experimentAttributes, isServerSpan, type Tracing } from "../../support/tracing.ts";
 
 /** The packages of one version of NestJS, by the types of the older one. */
@@ -22,12 +23,7 @@ export interface Nest {
   readonly onFastify: typeof OnFastify;
 }
 
-const REGISTRY = {
-  checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
-  search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
-} as const;
-
-type Shop = Experiments<typeof REGISTRY>;
+type Shop = Experiments<typeof REDESIGN>;
 
 interface Served {
   readonly port: number;
@@ -183,7 +179,7 @@ export function describeNest(
 
   describe.each(platforms)(`NestJS ${version} on $name`, (platform) => {
     async function serving<T>(use: (port: number) => Promise<T>): Promise<T> {
-      const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true });
+      const experiments = createExperiments({ experiments: REDESIGN, trustInbound: true });
       const app = await platform.serve(nest, shopModule(nest, experiments), experiments, options);
       try {
         return await use(app.port);

@@ -9,6 +9,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../../testing/outbound/scoped-service.ts";
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
 import { enable, startTelemetry } from "../../support/client-instrumentations.ts";
+import { REGISTRY } from "../../support/experiments.ts";
 import { type Network, startNetwork } from "../../support/network.ts";
 import { type Client, type HttpModules, openClients } from "./clients.ts";
 import { type Destination, destinationsOf, namedDestinations, someDestinationsOf } from "./destinations.ts";
@@ -20,7 +21,6 @@ const FOREIGN = "tenant=7;ttl=3";
 /** What a stranger may try, and what OpenTelemetry makes of it when it is not stopped. */
 const EVIL = "experiment%2Echeckout.variant=EVIL,%65xperiment.search.variant=EVIL";
 const STRANGERS = `${FOREIGN},${OWN},${EVIL}`;
-const REGISTRY = { checkout: { id: "checkout_1", variants: ["control", "express"] } } as const;
 const TICKET = "otel-experiments-ticket";
 
 /** A service under test, and the clients that are made for its experiments. */

@@ -9,10 +9,11 @@ import { flow } from "otel-experiments/flow";
 import type { InboundHarness } from "otel-experiments/testing";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
+import { REGISTRY } from "../../support/experiments.ts";
 import { newestHarnesses } from "../../support/frameworks/all.ts";
 import { startMeasuring } from "../../support/measuring.ts";
 import { isServerSpan, startTracing } from "../../support/tracing.ts";
-import { EXPRESS, exceptionsIn, REGISTRY, turns } from "../../unit/flow/stage.ts";
+import { EXPRESS, exceptionsIn, turns } from "../../unit/flow/stage.ts";
 
 // A shop at the edge, whose flow calls a bank, which continues the trace with a flow of its own.
 

@@ -5,6 +5,7 @@ import { createExperiments, type Experiments, type ExperimentsOptions, Experimen
 import { boolean, type Fields, integer, list, oneOf, text } from "otel-experiments/fields";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
+import { closed } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
 import { PointReader } from "../../support/points.ts";
 
@@ -23,7 +24,6 @@ const EXPRESS = "experiment.checkout.variant=express,experiment.checkout.id=chec
 
 const diag = recordDiag();
 let reader: PointReader;
-const open: Experiments[] = [];
 
 beforeEach(() => {
   reader = new PointReader();
@@ -32,14 +32,11 @@ beforeEach(() => {
 });
 afterEach(async () => {
   diag.take();
-  for (const experiments of open.splice(0)) await experiments.close();
 });
 
 function create(options: Partial<ExperimentsOptions> = {}): Experiments {
   const given = { fields: FIELDS as Fields, trustInbound: true, propagateTo: ["queue:orders"], strict: false };
-  const experiments: Experiments = createExperiments({ ...given, ...options });
-  open.push(experiments);
-  return experiments;
+  return closed(createExperiments({ ...given, ...options }));
 }
 
 /** What leaves. */

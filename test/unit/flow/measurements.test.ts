@@ -3,9 +3,10 @@ import { DataPointType, MeterProvider, type MetricData } from "@opentelemetry/sd
 import { createExperiments } from "otel-experiments";
 import { flow } from "otel-experiments/flow";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
 import { PointReader } from "../../support/points.ts";
-import { countsOf, EXPRESS, EXPRESS_MEMBERS, NONE, REGISTRY, startStage } from "./stage.ts";
+import { countsOf, EXPRESS, EXPRESS_MEMBERS, NONE, startStage } from "./stage.ts";
 
 const stage = startStage();
 const checkout = flow(stage.experiments, "checkout");

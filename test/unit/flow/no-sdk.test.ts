@@ -4,8 +4,9 @@ import { createExperiments } from "otel-experiments";
 import { flow } from "otel-experiments/flow";
 import { afterAll, expect, test } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
+import { REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { EXPRESS_MEMBERS, REGISTRY, turns } from "./stage.ts";
+import { EXPRESS_MEMBERS, turns } from "./stage.ts";
 
 // No SDK is registered in this file: no span, no measurement, and OpenTelemetry keeps no context.
 

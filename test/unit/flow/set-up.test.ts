@@ -3,8 +3,9 @@ import { createExperiments, ExperimentConfigError, ExperimentUsageError } from "
 import { flow } from "otel-experiments/flow";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { type DiagLog, recordDiag } from "../../support/diag.ts";
+import { REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { countsOf, EXPRESS_MEMBERS, REGISTRY, startStage } from "./stage.ts";
+import { countsOf, EXPRESS_MEMBERS, startStage } from "./stage.ts";
 
 const stage = startStage();
 const lenient = createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });

@@ -5,8 +5,9 @@ import { createExperiments } from "otel-experiments";
 import { flow, type Step } from "otel-experiments/flow";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { orAborted } from "../../project/docs/or-aborted.ts";
+import { REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { EXPRESS, EXPRESS_MEMBERS, exceptionsIn, isError, REGISTRY, startStage, turns } from "./stage.ts";
+import { EXPRESS, EXPRESS_MEMBERS, exceptionsIn, isError, startStage, turns } from "./stage.ts";
 
 const stage = startStage();
 const checkout = flow(stage.experiments, "checkout");

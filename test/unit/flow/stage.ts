@@ -2,14 +2,10 @@ import { type Attributes, metrics, SpanStatusCode } from "@opentelemetry/api";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan, Sampler, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { createExperiments, type Experiments } from "otel-experiments";
+import { REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
 import { type Point, PointReader } from "../../support/points.ts";
 import { startTracing, type Tracing } from "../../support/tracing.ts";
-
-export const REGISTRY = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["control", "semantic"] },
-} as const;
 
 export const EXPRESS_MEMBERS = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
 export const EXPRESS: Attributes = { "experiment.id": "checkout_1", "experiment.variant": "express" };

@@ -8,7 +8,8 @@ import {
   type ExperimentsOptions,
 } from "otel-experiments";
 import { outbound } from "otel-experiments/adapter";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { closed } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
 
 const CHECKOUT = { id: "checkout_2026q1", variants: ["control", "express"] };
@@ -16,19 +17,11 @@ const VALID = { experiments: { checkout: CHECKOUT } };
 const NAME_OF_65 = "a".repeat(65);
 const WITH_A_HOLE = Object.assign(Array.from({ length: 3 }), { 0: "a", 2: "b" });
 
-const open: Experiments[] = [];
-
 /** What a caller in JavaScript gives, right or wrong. */
 function create(options: unknown): Experiments {
   // why: callers in JavaScript give what the type forbids
-  const experiments = createExperiments(options as ExperimentsOptions);
-  open.push(experiments);
-  return experiments;
+  return closed(createExperiments(options as ExperimentsOptions));
 }
-
-afterEach(async () => {
-  for (const experiments of open.splice(0)) await experiments.close();
-});
 
 function withExperiment(definition: unknown): unknown {
   return { experiments: { checkout: definition } };

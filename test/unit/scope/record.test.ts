@@ -1,22 +1,13 @@
 import { inspect } from "node:util";
 import { DiagLogLevel, diag, metrics } from "@opentelemetry/api";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
-import {
-  createExperiments,
-  type Experiments,
-  type ExperimentsOptions,
-  ExperimentUsageError,
-  type Registry,
-} from "otel-experiments";
+import { createExperiments, type Experiments, type ExperimentsOptions, ExperimentUsageError } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
+import { closed, REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
 import { PointReader } from "../../support/points.ts";
 
-const REGISTRY: Registry = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["control", "semantic"] },
-};
 const MINUTE_MS = 60_000;
 
 const reader = new PointReader();
@@ -24,13 +15,10 @@ metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
 
 let log = recordDiag();
 let now = 0;
-const open: Experiments[] = [];
 
 /** Without the types of its registry, since most of what is asked here is what they forbid. */
 function create(options: ExperimentsOptions = {}): Experiments {
-  const experiments = createExperiments(options);
-  open.push(experiments);
-  return experiments;
+  return closed(createExperiments(options));
 }
 
 function strict(options: ExperimentsOptions = { experiments: REGISTRY }): Experiments {
@@ -73,7 +61,6 @@ beforeEach(() => {
 afterEach(async () => {
   vi.restoreAllMocks();
   vi.unstubAllEnvs();
-  for (const experiments of open.splice(0)) await experiments.close();
 });
 
 function refuse(): never {

@@ -13,15 +13,11 @@ import { TracerProvider } from "@opentelemetry/sdk-trace";
 import { createExperiments, type Experiments } from "otel-experiments";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type DiagLog, recordDiag } from "../../support/diag.ts";
+import { REGISTRY } from "../../support/experiments.ts";
 import { logs } from "../../support/logs-api.ts";
 import { openRequest } from "../../support/opened-request.ts";
 
 // The events of both lines: SDK 3 has its logs API in @opentelemetry/api, SDK 2 in @opentelemetry/api-logs.
-
-const REGISTRY = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["control", "semantic"] },
-} as const;
 
 const tracer = new TracerProvider().getTracer("test");
 let exporter = new InMemoryLogRecordExporter();

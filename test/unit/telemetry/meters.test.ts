@@ -15,16 +15,12 @@ import {
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { RPCType, setRPCMetadata } from "@opentelemetry/core";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
-import { createExperiments, type Experiments, type ExperimentsOptions, type Registry } from "otel-experiments";
+import { type Experiments, type ExperimentsOptions } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
+import { createOpen } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
 import { type Point, PointReader } from "../../support/points.ts";
-
-const REGISTRY: Registry = {
-  checkout: { id: "checkout_1", variants: ["control", "express"] },
-  search: { id: "search_1", variants: ["control", "semantic"] },
-};
 
 const EXPRESS = { "experiment.id": "checkout_1", "experiment.variant": "express" };
 const SEMANTIC = { "experiment.id": "search_1", "experiment.variant": "semantic" };
@@ -36,12 +32,9 @@ const SEARCH_MEMBERS = "experiment.search.variant=semantic,experiment.search.id=
 
 let log = recordDiag();
 let now = 0;
-const open: Experiments[] = [];
 
 function create(options: ExperimentsOptions = {}): Experiments {
-  const experiments = createExperiments({ experiments: REGISTRY, trustInbound: true, ...options });
-  open.push(experiments);
-  return experiments;
+  return createOpen({ trustInbound: true, ...options });
 }
 
 /** Makes itself the process's MeterProvider, in the place of one that is there. */
@@ -63,10 +56,7 @@ beforeEach(() => {
   metrics.disable();
 });
 
-afterEach(async () => {
-  vi.restoreAllMocks();
-  for (const experiments of open.splice(0)) await experiments.close();
-});
+afterEach(() => void vi.restoreAllMocks());
 
 type Record = (meter: Meter, name: string, value: number, attributes?: Attributes) => void;
 
