@@ -1,5 +1,5 @@
 import type { Meter } from "@opentelemetry/api";
-import type { ExperimentKey, Registry, VariantOf } from "./assignment/definition.ts";
+import type { Registry } from "./assignment/definition.ts";
 import {
   type RunEachOptions,
   type RunOptions,
@@ -23,9 +23,8 @@ import { writeForAllClients, writesForAllClientsByDefault } from "./outbound/all
 import { installStop } from "./outbound/stop.ts";
 import type { Verdict } from "./policy/destinations.ts";
 import { scopeOwnedBy } from "./scope/chain.ts";
-import type { ConversionOptions } from "./scope/conversion-options.ts";
 import { getScope } from "./scope/holder.ts";
-import type { AssignOptions, Scope } from "./scope/public-scope.ts";
+import type { Scope, ScopeCalls } from "./scope/public-scope.ts";
 import type { RequestScope } from "./scope/request-scope.ts";
 import type { Attribution } from "./telemetry/meter.ts";
 
@@ -38,35 +37,10 @@ export interface ExperimentMeterOptions {
   readonly attribution?: Attribution;
 }
 
-/** The experiments of one service. */
-export interface Experiments<R extends Registry = Registry, F extends Fields = Fields> extends ExperimentsHandle {
-  /** Reads the current request's variant, without any side effect; undefined without one, and outside a request. */
-  variant<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
-  /**
-   * Notes a variant that was decided elsewhere, for the current request. An assignment that it has already stands.
-   *
-   * @returns the variant that counts; undefined where none could be noted
-   * @throws ExperimentUsageError for an unknown key or variant, in strict mode only
-   */
-  record<K extends ExperimentKey<R>>(key: K, variant: VariantOf<R, K>): VariantOf<R, K> | undefined;
-  /**
-   * Decides a subject's variant in the current request, once; what a trusted caller sent, or was recorded, stands.
-   * Undefined where the subject takes no part. Outside a request it decides, and remembers nothing. Settles always,
-   * never rejects.
-   *
-   * @throws ExperimentUsageError for an unknown key, in strict mode only
-   */
-  assign<K extends ExperimentKey<R>>(
-    key: K,
-    subject: string | null | undefined,
-    options?: AssignOptions,
-  ): Promise<VariantOf<R, K> | undefined>;
-  /** Reads the current request's variant and exposes it: what code calls that goes one way or the other. */
-  use<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
-  /** Counts that the variant made a difference to the subject, once per request and experiment. */
-  expose(key: ExperimentKey<R>): void;
-  /** Counts an outcome: for each assignment that was exposed in this request and not forced, or for the one that is named. */
-  convert(name: string, options?: ConversionOptions<ExperimentKey<R>>): void;
+/** The experiments of one service, with the calls of the current request's scope. */
+export interface Experiments<R extends Registry = Registry, F extends Fields = Fields>
+  extends ExperimentsHandle,
+    ScopeCalls<R, F> {
   /**
    * Puts other experiments in the place of those that are declared. Requests that run keep what they have.
    *
@@ -77,8 +51,6 @@ export interface Experiments<R extends Registry = Registry, F extends Fields = F
   current(): Scope<R, F>;
   /** The scope of a request, by the framework's object or by node:http's, also where async context is gone. */
   of(request: object): Scope<R, F>;
-  /** The declared fields of the current request. */
-  readonly fields: FieldAccess<F>;
   /**
    * An OpenTelemetry meter whose synchronous instruments add the scope's flat pair. The meter and these instruments may
    * be made before the SDK is started. An observable instrument gets no pair, and measures nothing if it is made before
