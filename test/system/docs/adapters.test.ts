@@ -16,7 +16,7 @@ describe("the inbound adapter of docs/adapters.md", () => {
     await expect(checkInboundCase(each, tinyHarness)).resolves.toBeUndefined();
   });
 
-  test("IN-R1 lacks no case that there is none of", () => {
+  test("IN-R1 lacks only cases that exist", () => {
     expect(() => checkInboundLacks(tinyHarness)).not.toThrow();
   });
 });
@@ -26,7 +26,7 @@ describe("the outbound adapter of docs/adapters.md", () => {
     await expect(checkOutboundCase(each, persistentHarness)).resolves.toBeUndefined();
   });
 
-  test("OUT-R1 lacks no case that there is none of", () => {
+  test("OUT-R1 lacks only cases that exist", () => {
     expect(() => checkOutboundLacks(persistentHarness)).not.toThrow();
   });
 });

@@ -11,7 +11,7 @@ export const tinyHarness: InboundHarness = {
   name: "Tiny",
   lacks: {
     "IN-08": "Tiny has no parser of multipart forms",
-    "IN-15": "Tiny tells of errors outside of its middleware; of(request) finds the scope there",
+    "IN-15": "Tiny reports errors outside of its middleware; of(request) finds the scope there",
   },
   async serve({ mount, prepare, handler, onError }) {
     const app = new Tiny();

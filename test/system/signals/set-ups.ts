@@ -39,7 +39,7 @@ export const setUps: readonly SetUp[] = [
   { ...PLAIN, name: "@fastify/otel alone", framework: "Fastify", instrumentations: [], fastifyOtel: true },
   {
     ...PLAIN,
-    name: "auto-instrumentations and ours, both by `--import`",
+    name: "auto-instrumentations and `otel-experiments/register`, both by `--import`",
     framework: "Express",
     base: "auto",
     instrumentations: [],
