@@ -15,6 +15,7 @@ import { suppressTracing } from "@opentelemetry/core";
 import { createExperiments } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { nodeExperiments } from "otel-experiments/node";
+import { testHeaders } from "otel-experiments/testing";
 import { experimentInterceptor, ignoreExperimentRequests } from "otel-experiments/undici";
 import { Agent, type Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -406,14 +407,14 @@ test.each(undiciMajors)("CS-69 $name: what a handler asks for is a call of its o
   expect(spans.map(({ attributes }) => attributes["http.request.resend_count"])).toEqual([undefined, undefined]);
 });
 
-test("CS-70 what a test writes by hand reaches a server of its own process, as without spans", async () => {
+test("CS-70 the header of testHeaders reaches a server of the test's own process, as without spans", async () => {
   const service = await listen(
     createServer(
       nodeExperiments(experiments, (_request, response) => response.end(experiments.variant("checkout") ?? "none")),
     ),
   );
   const origin = `http://127.0.0.1:${service.port}`;
-  const headers = { baggage: own("express") };
+  const headers = testHeaders(experiments, { checkout: "express" });
   const ofFetch = await (await fetchWithSpans(origin, { headers })).text();
   const ofRequests: string[] = [];
   for (const { undici } of undiciMajors) {
