@@ -1,39 +1,39 @@
 import type { Attributes } from "@opentelemetry/api";
 
-/** What was decided for one experiment in one request. */
+/** The variant of one experiment in one request. */
 export interface Assignment {
   /** The experiment's key, which names its baggage members and attributes. */
   readonly key: string;
-  /** The run of the experiment. Missing only where the wire had none and no registry knows the key. */
+  /** The run of the experiment. Undefined only if the wire had none and no registry declares the key. */
   readonly id: string | undefined;
   readonly variant: string;
-  /** Set by hand for a test; counts in no measurement. */
+  /** True: set by hand for a test, so no measurement counts it. */
   readonly forced: boolean;
-  /** The subject's pseudonym, or itself, where `recordSubject` says so. */
+  /** The subject or its pseudonym, as `recordSubject` declares; missing without it. */
   readonly subject?: string;
 }
 
-/** An assignment with everything that is written of it, made once and shared by all requests that have it. */
+/** An assignment with everything that is written of it. Made once and shared by all requests that have it. */
 export interface CompiledAssignment {
   readonly key: string;
   readonly id: string | undefined;
   readonly variant: string;
   readonly forced: boolean;
-  /** What users see of it. */
+  /** The assignment as users see it. */
   readonly assignment: Assignment;
   /** `experiment.<key>.*`, for spans. */
   readonly keyedAttributes: Attributes;
-  /** The flat pair as decided, for child spans and log records. */
+  /** The flat pair with unbounded values, for child spans and log records. */
   readonly flatPair: Attributes;
-  /** Keyed and flat beside each other: for the span of a request whose flat pair is this one's. */
+  /** Keyed attributes and flat pair, for the server span of a request whose flat pair is this one's. */
   readonly spanAttributes: Attributes;
-  /** Whether exposures and conversions count it: not where it is forced, nor where an assigner failed. */
+  /** Whether exposures and conversions count it: false if it is forced or an assigner's fallback. */
   readonly counts: boolean;
   /** The flat pair with bounded values, for measurements. */
   readonly metricPair: Attributes;
-  /** Its members as they stand on the wire. */
+  /** Its members in wire form. */
   readonly members: string;
-  /** The list of this assignment alone: most requests have one, and share it. */
+  /** A list of only this assignment: most requests have one assignment, and share this list. */
   readonly alone: readonly CompiledAssignment[];
 }
 
@@ -41,8 +41,8 @@ export const ATTR_EXPERIMENT_ID = "experiment.id";
 export const ATTR_EXPERIMENT_VARIANT = "experiment.variant";
 
 /**
- * Whether attributes have one of the flat pair. Then neither is added: our variant beside the id of another one would
- * name an experiment that does not exist.
+ * Whether attributes have one of the flat pair. If so, neither is added: an own variant beside another experiment's id
+ * would name an experiment that does not exist.
  */
 export function namesExperiment(attributes: object | undefined): boolean {
   return attributes !== undefined && (ATTR_EXPERIMENT_ID in attributes || ATTR_EXPERIMENT_VARIANT in attributes);
@@ -51,20 +51,20 @@ export function namesExperiment(attributes: object | undefined): boolean {
 /** The pair of a measurement without an assignment, or with a forced one. */
 export const NO_ASSIGNMENT_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_VARIANT]: "none" });
 
-/** The pair of a measurement whose assignment would add a series beyond the bounds. */
+/** The pair of a measurement whose assignment would add a series beyond the limit. */
 const OTHER_PAIR: Attributes = Object.freeze({ [ATTR_EXPERIMENT_VARIANT]: "other" });
 
-/** What is written of an assignment beside its own values. */
+/** Choices about how an assignment is written. */
 export interface CompilePlan {
   readonly prefix: string;
   /** Whether its values may make a metric series. */
   readonly countable: boolean;
   /**
-   * Whether it stands in for what an assigner failed to decide. It travels as forced, since no service behind this one
-   * may count it either.
+   * Whether it is the fallback of a failed assigner. It travels as forced, since no later service may count it
+   * either.
    */
   readonly isFallback?: boolean;
-  /** Whether the subject may travel: a pseudonym may. */
+  /** Whether the subject may travel: only a pseudonym may. */
   readonly subjectTravels?: boolean;
 }
 

@@ -1,15 +1,15 @@
-/** A share of the subjects that experiments of one namespace divide among them. */
+/** One experiment's share of the subjects in a namespace. */
 export interface NamespaceShare {
   readonly name: string;
   /** From 0 to 1. */
   readonly from: number;
-  /** Greater than `from`, up to 1; not part of the share itself. */
+  /** Greater than `from`, up to 1; excluded from the share. */
   readonly to: number;
 }
 
-/** What decides which variant a subject has, and nothing else does. */
+/** The complete input that decides a subject's variant. */
 export interface BucketingPlan {
-  /** Another seed deals the subjects anew. */
+  /** A different seed distributes the subjects differently. */
   readonly seed: string;
   /** Weights by variant, in the order of declaration; not negative, and not all 0. */
   readonly weights: ReadonlyMap<string, number>;
@@ -18,7 +18,7 @@ export interface BucketingPlan {
   readonly namespace: NamespaceShare | undefined;
 }
 
-/** Gives the variant of a subject, or undefined where it does not take part. */
+/** Returns the variant of a subject; undefined if the subject does not take part. */
 export type Bucketing = (subject: string) => string | undefined;
 
 interface Range {
@@ -28,9 +28,9 @@ interface Range {
 }
 
 /**
- * Deals subjects as GrowthBook's hash version 2 does, so that both give the same variant: FNV-1a over seed and subject,
- * hashed once more, in 10,000 buckets. Each variant's range begins where the one before it would end at full coverage,
- * so that growing coverage only adds subjects. Weights are normalised to 1 first.
+ * Distributes subjects as GrowthBook's hash version 2 does, so both return the same variant: FNV-1a over seed and
+ * subject, hashed once more, in 10,000 buckets. Each variant's range begins where the previous one would end at full
+ * coverage, so more coverage only adds subjects. Weights are normalised to 1 first.
  *
  * @see https://docs.growthbook.io/lib/build-your-own#hash
  */
@@ -56,7 +56,7 @@ function rangesOf(weights: ReadonlyMap<string, number>, coverage: number): reado
   });
 }
 
-/** GrowthBook's hash version 1, over another text than the variants', so that both are independent of each other. */
+/** GrowthBook's hash version 1. Its input differs from that of the variants' hash, so the two are independent. */
 function namespaceTest({ name, from, to }: NamespaceShare): (subject: string) => boolean {
   const suffix = `__${name}`;
   return (subject) => {
@@ -65,7 +65,7 @@ function namespaceTest({ name, from, to }: NamespaceShare): (subject: string) =>
   };
 }
 
-/** FNV-1a with 32 bits over UTF-16 code units, as GrowthBook has it; RFC 9923. */
+/** FNV-1a with 32 bits over UTF-16 code units, as in GrowthBook; RFC 9923. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

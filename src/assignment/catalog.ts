@@ -9,25 +9,25 @@ import { UnregisteredAssignments } from "./unregistered.ts";
 interface AssignmentFlags {
   /** Whether it is the fallback of an assigner that failed. */
   readonly isFallback?: boolean;
-  /** Whether the recorded subject is passed on. */
+  /** Whether the recorded subject travels. */
   readonly subjectTravels?: boolean;
 }
 
-/** The experiments that an instance knows at a time, and what follows from them. */
+/** The experiments of an instance, with the checks and assignments that depend on them. */
 export interface Catalog {
-  /** Those that are declared; empty without a registry. */
+  /** The declared experiments; empty without a registry. */
   readonly declared: CompiledRegistry;
-  /** Whether an experiment with that key may have that variant. */
+  /** Whether the experiment may have the variant. */
   has(key: string, variant: string): boolean;
-  /** Whether a caller may name that key. @throws ExperimentUsageError in strict mode */
+  /** Whether the user's code may use the key. @throws ExperimentUsageError in strict mode */
   checkKey(key: unknown, report: MistakeReporter): boolean;
-  /** Whether a caller may name that variant of an experiment. @throws ExperimentUsageError in strict mode */
+  /** Whether the user's code may use the variant. @throws ExperimentUsageError in strict mode */
   checkVariant(key: string, variant: unknown, report: MistakeReporter): boolean;
   /** Everything that is written of an assignment; a declared one is shared by all requests. */
   compile(assignment: Assignment, flags?: AssignmentFlags): CompiledAssignment;
 }
 
-/** @param registry undefined for an instance that declares no experiments, which takes every well-formed name */
+/** @param registry undefined if the instance declares no experiments; then every well-formed name is allowed */
 export function catalogOf(registry: CompiledRegistry | undefined, prefix: string): Catalog {
   return registry === undefined ? new OpenCatalog(prefix) : new DeclaredCatalog(registry, prefix);
 }
@@ -53,7 +53,7 @@ class DeclaredCatalog implements Catalog {
 
   checkVariant(key: string, variant: unknown, report: MistakeReporter): boolean {
     const experiment = this.declared.get(key);
-    // A caller of ours may have sent an experiment that is declared elsewhere.
+    // A trusted caller may have sent an experiment that only another service declares.
     if (experiment === undefined) return checkName(variant, report);
     if (typeof variant === "string" && experiment.assignments.has(variant)) return true;
     const variants = [...experiment.assignments.keys()].join(", ");
@@ -75,7 +75,7 @@ class DeclaredCatalog implements Catalog {
 
 const NONE_DECLARED: CompiledRegistry = new Map<string, CompiledExperiment>();
 
-/** Without a registry, keys and variants are any that can stand on the wire. */
+/** Without a registry, every key and variant that is valid on the wire is allowed. */
 class OpenCatalog implements Catalog {
   readonly declared: CompiledRegistry = NONE_DECLARED;
   readonly #assignments: UnregisteredAssignments;

@@ -8,20 +8,20 @@ import { type EvaluationReason, isEvaluationReason } from "./reason.ts";
 import type { CompiledExperiment } from "./registry.ts";
 import { recall, remember, type StickyStore } from "./sticky-store.ts";
 
-/** Why an assigner's answer does not count; the values of `error.type`. */
+/** The reason why an assigner's answer does not count; the values of `error.type`. */
 type AssignerFailure = "timeout" | "assigner_error" | "unknown_variant";
 
-/** What was decided for a subject that takes part. */
+/** The decision for a subject that takes part. */
 export interface Decision {
   readonly variant: string;
   readonly reason: EvaluationReason;
-  /** Where the variant is the fallback. */
+  /** Defined if the variant is the fallback. */
   readonly failure: AssignerFailure | undefined;
 }
 
 /**
- * Decides for one subject; undefined where it takes no part. At once, unless there is a store or an assigner to be asked.
- * Never rejects.
+ * Decides for one subject; undefined if the subject does not take part. Synchronous without a store and an assigner; else
+ * a promise, which never rejects.
  */
 export function decide(
   experiment: CompiledExperiment,
@@ -52,7 +52,7 @@ async function inquire(
     }
   }
   const dealt = bucketed(bucketOf(subject));
-  // Coverage and namespace say who takes part, whoever decides which variant it is.
+  // Coverage and namespace decide whether a subject takes part, even if an assigner decides the variant.
   if (dealt === undefined) return undefined;
   const decision = assigner === undefined ? dealt : await ask(experiment, assigner, subject, attributes);
   if (store !== undefined && decision !== undefined && decision.failure === undefined) {
@@ -75,7 +75,8 @@ async function ask(
     assigner({ key, id, subject, attributes, variants, signal }),
   );
   const fail = (failure: AssignerFailure, message: string, error?: unknown): Decision | undefined => {
-    const instead = fallback === undefined ? "nobody is assigned; declare a fallback" : `${fallback} is given instead`;
+    const instead =
+      fallback === undefined ? "the subject is not assigned; declare a fallback" : `the fallback ${fallback} is used`;
     warnOnce("assigner", `the assigner of ${key} ${message}; ${instead}`, error);
     return fallback === undefined ? undefined : { variant: fallback, reason: "error", failure };
   };
@@ -87,13 +88,13 @@ async function ask(
     if (typeof variant === "string" && assignments.has(variant)) {
       return { variant, reason: isEvaluationReason(reason) ? reason : "unknown", failure: undefined };
     }
-    return fail("unknown_variant", `gave ${describeValue(variant)}, which is none of ${variants.join(", ")}`);
+    return fail("unknown_variant", `returned ${describeValue(variant)}, which is none of ${variants.join(", ")}`);
   } catch (error) {
-    return fail("assigner_error", "gave what could not be read", error);
+    return fail("assigner_error", "returned a value that cannot be read", error);
   }
 }
 
-/** The parts of an answer, which may be of any class. May throw what an accessor throws. */
+/** The parts of an answer, which may be of any class. Throws if one of its accessors throws. */
 function read(answer: unknown): Readonly<Record<"variant" | "reason", unknown>> {
   if (typeof answer !== "object" || answer === null || !("variant" in answer)) {
     return { variant: answer, reason: undefined };

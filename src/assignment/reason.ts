@@ -1,6 +1,6 @@
 /**
- * How a feature flag's value came about, OpenTelemetry's `feature_flag.result.reason`. What somebody else decided and
- * `record` was told is `unknown`: that a reason exists is known, which one it is not.
+ * The reason for a feature flag's value, OpenTelemetry's `feature_flag.result.reason`. An assignment given to `record`
+ * is `unknown`: it has a reason, but this service does not know it.
  */
 export type EvaluationReason = (typeof REASONS)[number];
 

@@ -8,14 +8,14 @@ import type { Assigner, ExperimentDefinition, Registry } from "./definition.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE, RESERVED_KEYS } from "./names.ts";
 import { compileWeights } from "./weights.ts";
 
-/** A declared experiment with everything that requests need of it. */
+/** A declared experiment, compiled for requests. */
 export interface CompiledExperiment {
   readonly key: string;
   readonly id: string;
   /** The assignment to each declared variant, shared by all requests that have it. */
   readonly assignments: ReadonlyMap<string, CompiledAssignment>;
   readonly variants: readonly string[];
-  /** By variant, as they are declared: not normalised. */
+  /** By variant, as declared: not normalised. */
   readonly weights: ReadonlyMap<string, number>;
   /** The share of the subjects that take part. */
   readonly coverage: number;
@@ -30,7 +30,7 @@ export interface CompiledExperiment {
 export type CompiledRegistry = ReadonlyMap<string, CompiledExperiment>;
 
 /**
- * Checks experiments that several services share, and keeps their types. The result goes to `createExperiments`.
+ * Checks experiments that several services share, and keeps their types. Pass the result to `createExperiments`.
  *
  * @throws ExperimentConfigError
  */
@@ -39,12 +39,12 @@ export function defineExperiments<const R extends Registry>(registry: R): R {
   return registry;
 }
 
-/** Checks a registry and computes what requests need. The caller's object is not kept. */
+/** Checks a registry and compiles it for requests. The given object is not kept. @throws ExperimentConfigError */
 export function compileRegistry(registry: unknown, prefix: string): CompiledRegistry {
   if (!isPlainObject(registry)) {
     throw new ExperimentConfigError(
       "ERR_EXPERIMENT",
-      'experiments is no object; write experiments: { checkout: { id: "checkout_1", variants: ["control", "express"] } }',
+      'experiments is not an object; write experiments: { checkout: { id: "checkout_1", variants: ["control", "express"] } }',
     );
   }
   const compiled = new Map<string, CompiledExperiment>();
@@ -55,7 +55,7 @@ export function compileRegistry(registry: unknown, prefix: string): CompiledRegi
     if (other !== undefined) {
       throw new ExperimentConfigError(
         "ERR_EXPERIMENT_ID",
-        `experiments.${key}.id is "${experiment.id}", as experiments.${other}.id is; give each run an id of its own`,
+        `experiments.${key}.id is "${experiment.id}", the same as experiments.${other}.id; give each run its own id`,
       );
     }
     ids.set(experiment.id, key);
@@ -77,7 +77,7 @@ const DEFINITION_NAMES: readonly (keyof ExperimentDefinition)[] = [
   "fallback",
 ];
 
-/** A page waits for an assigner; what takes longer than this is worse for it than the fallback. */
+/** A page waits for an assigner; a longer wait is worse than the fallback. */
 const DEFAULT_TIME_LIMIT_MS = 250;
 const MAX_TIME_LIMIT_MS = 60_000;
 
@@ -89,13 +89,13 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
   }
   const where = `experiments.${key}`;
   if (typeof definition !== "object" || definition === null || Array.isArray(definition)) {
-    throw new ExperimentConfigError("ERR_EXPERIMENT", `${where} is no object; write { id, variants }`);
+    throw new ExperimentConfigError("ERR_EXPERIMENT", `${where} is not an object; write { id, variants }`);
   }
   const given = checkOptions(where, definition, DEFINITION_NAMES);
   const { id, seed = id, coverage = 1, targeting, status = "running", assigner, fallback } = given;
   const { timeLimitMs = DEFAULT_TIME_LIMIT_MS } = given;
-  const refuse = (option: string, value: unknown, mend: string): ExperimentConfigError =>
-    new ExperimentConfigError("ERR_EXPERIMENT", `${where}.${option} is ${describeValue(value)}; write ${mend}`);
+  const refuse = (option: string, value: unknown, instead: string): ExperimentConfigError =>
+    new ExperimentConfigError("ERR_EXPERIMENT", `${where}.${option} is ${describeValue(value)}; write ${instead}`);
   if (!isExperimentName(id)) {
     const wrong = id === undefined ? "is missing" : `is ${describeValue(id)}`;
     throw new ExperimentConfigError(
@@ -134,7 +134,7 @@ function compileExperiment(key: string, definition: unknown, prefix: string): Co
     targeting:
       targeting === undefined ? undefined : (attributes: object) => Reflect.apply(targeting, undefined, [attributes]),
     bucketOf: compileBucketing({ seed, weights, coverage, namespace: compileNamespace(where, given.namespace) }),
-    // why: that it is a function is all that can be known; what it answers is checked each time
+    // why: only that it is a function can be checked here; each answer is checked when it is called
     assigner: assigner as Assigner | undefined,
     timeLimitMs,
     fallback,
@@ -160,7 +160,7 @@ function isShare(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= 1;
 }
 
-/** A Map or a RegExp has no entries of its own, and would pass for an empty registry. */
+/** False for a Map or a RegExp: without own entries, it would count as an empty registry. */
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

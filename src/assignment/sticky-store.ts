@@ -2,7 +2,7 @@ import { warnOnce } from "../checks/diagnostics.ts";
 import { withinTime } from "../checks/time-limit.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 
-/** Whose variant a store is asked for. */
+/** The experiment and subject whose variant a store keeps. */
 export interface StickyKey {
   readonly key: string;
   readonly id: string;
@@ -12,36 +12,36 @@ export interface StickyKey {
 }
 
 /**
- * Keeps a subject in its variant, whatever becomes of weights and coverage: a Map, or anything that is asked by text.
- * The name is `<experiment id>:<subject>`; what it is made of stands beside it.
+ * Keeps a subject in its variant when weights and coverage change: a Map, or any other store with text keys.
+ * The name is `<experiment id>:<subject>`; `of` has its parts.
  */
 export interface StickyStore {
   get(name: string, of: StickyKey): string | undefined | null | Promise<string | undefined | null>;
   set(name: string, variant: string, of: StickyKey): unknown;
 }
 
-/** A store is there to help; a page does not wait for one that hangs. */
+/** A store is optional help, so a page does not wait for one that hangs. */
 const STORE_TIME_LIMIT_MS = 250;
 
-/** What a store has; undefined where it has nothing, fails or is late. Never rejects. */
+/** The variant in a store; undefined if it has none, fails or is late. Never rejects. */
 export async function recall(store: StickyStore, of: StickyKey): Promise<string | undefined> {
   const outcome = await withinTime(STORE_TIME_LIMIT_MS, () => store.get(nameOf(of), of));
   if (outcome.kind === "value") return typeof outcome.value === "string" ? outcome.value : undefined;
-  say("asked", outcome.kind === "error" ? outcome.error : undefined);
+  warn("get", outcome.kind === "error" ? outcome.error : undefined);
   return undefined;
 }
 
-/** Tells a store, and waits for it no longer than the limit. Never rejects. */
+/** Writes a variant to a store, and waits no longer than the limit. Never rejects. */
 export async function remember(store: StickyStore, of: StickyKey, variant: string): Promise<void> {
   const outcome = await withinTime(STORE_TIME_LIMIT_MS, () => store.set(nameOf(of), variant, of));
-  if (outcome.kind !== "value") say("told", outcome.kind === "error" ? outcome.error : undefined);
+  if (outcome.kind !== "value") warn("set", outcome.kind === "error" ? outcome.error : undefined);
 }
 
 function nameOf({ id, subject }: StickyKey): string {
   return `${id}:${subject}`;
 }
 
-function say(verb: string, error: unknown): void {
+function warn(method: "get" | "set", error: unknown): void {
   const what = error === undefined ? `took more than ${STORE_TIME_LIMIT_MS} ms` : "failed";
-  warnOnce("store", `the store ${what} when it was ${verb}, so a subject may not stay in its variant`, error);
+  warnOnce("store", `the store's ${method} ${what}, so a subject may not stay in its variant`, error);
 }

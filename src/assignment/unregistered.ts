@@ -1,13 +1,13 @@
 import { processWide } from "../process-wide.ts";
 import { type Assignment, type CompiledAssignment, compileAssignment } from "./assignment.ts";
 
-/** Without a registry nothing says which values are meant, so a process measures this many and calls the rest `other`. */
+/** Without a registry the expected values are unknown, so a process measures at most these; the others are `other`. */
 const MAX_MEASURED_EXPERIMENTS = 8;
 const MAX_MEASURED_VARIANTS = 8;
 
 /**
  * Assignments of experiments that no registry declares. Those that may make a metric series are compiled once; the
- * others are compiled anew each time, so that what callers send fills no cache.
+ * others are compiled each time, so caller input does not fill a cache.
  */
 export class UnregisteredAssignments {
   readonly #prefix: string;
@@ -34,10 +34,10 @@ export class UnregisteredAssignments {
   }
 }
 
-/** The variants, by experiment, that have a metric series without being declared. */
+/** Undeclared variants that have a metric series, by experiment. */
 const measuredVariants = processWide("measured.v1", () => new Map<string, Set<string>>());
 
-/** First come, first measured; over all instances of the process. Those without an id are one experiment to a meter. */
+/** Admits the first values in the process, over all instances. Assignments without an id count as one experiment. */
 function admit(experiment: string, variant: string): boolean {
   const measured = measuredVariants();
   let variants = measured.get(experiment);

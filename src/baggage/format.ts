@@ -4,12 +4,12 @@ import type { BaggageMemberInput, BaggageProperty } from "./member.ts";
 import { percentEncode } from "./percent.ts";
 
 /**
- * Writes members as one header value, in their order; of two with one key the last counts, in the first one's place.
- * `""` means that no header is to be set.
+ * Writes members as one header value, in their order. If two have the same key, the last one takes the first one's
+ * place. `""` means: set no header.
  *
- * A key that is no token drops its member, or its property; keys are never encoded. Values are percent-encoded where
- * the grammar asks for it; numbers, booleans and bigints are written as `String` gives them; values of other types
- * drop their member. A member that does not fit into 8192 bytes is dropped whole, and what follows is still tried.
+ * If a key is no token, its member or property is dropped; keys are never encoded. Values are percent-encoded where
+ * the grammar requires it; numbers, booleans and bigints are written by `String`. If a value has another type, its
+ * member is dropped. If a member does not fit into 8192 bytes, it is dropped whole; shorter ones after it may still fit.
  * Never throws.
  *
  * Source: W3C Baggage, "Header Content" and "Limits".
@@ -20,7 +20,7 @@ export function formatBaggage(members: readonly BaggageMemberInput[]): string {
   return text;
 }
 
-/** The members by key, each as it stands on the wire. */
+/** The members by key, each in its wire form. */
 export function formatMembers(members: readonly BaggageMemberInput[]): ReadonlyMap<string, string> {
   const formatted = new Map<string, string>();
   for (const member of listOf(members)) {
@@ -30,7 +30,7 @@ export function formatMembers(members: readonly BaggageMemberInput[]): ReadonlyM
   return formatted;
 }
 
-/** What is given may be anything at run time, a proxy or an object with getters that throw included. */
+/** At run time an input may be any value, even a proxy or an object whose getters throw. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -43,7 +43,7 @@ function listOf<T>(list: readonly T[] | undefined): readonly T[] {
   return attempt(() => (Array.isArray(list) ? [...(list as readonly T[])] : [])) ?? [];
 }
 
-/** The list with the member at its end, or the list as it was where the member does not fit. */
+/** The list with the member at its end; if the member does not fit, the unchanged list. */
 export function appendMember(list: string, member: string): string {
   const extended = list === "" ? member : `${list},${member}`;
   return extended.length > MAX_HEADER_BYTES ? list : extended;

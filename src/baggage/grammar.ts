@@ -31,17 +31,17 @@ export function isToken(text: string): boolean {
   return text.length > 0 && isAll(text, TOKEN);
 }
 
-/** Only `baggage-octet`s: what a value looks like on the wire. May be empty. */
+/** Only `baggage-octet`s, as in a value on the wire. May be empty. */
 export function isBaggageOctets(text: string): boolean {
   return isAll(text, OCTET);
 }
 
-/** A `baggage-octet` that stands for itself, as all but the percent sign do. */
+/** A `baggage-octet` other than the percent sign. */
 export function isPlainOctet(code: number): boolean {
   return code !== 0x25 && code < 128 && ((CLASSES[code] ?? 0) & OCTET) !== 0;
 }
 
-/** Optional white space is a space or a tab, and nothing else that `String.prototype.trim` removes. */
+/** Optional white space is a space or a tab; other characters that `String.prototype.trim` removes are not. */
 export function isOws(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
@@ -55,7 +55,7 @@ export function trimOws(text: string): string {
   return start === 0 && end === text.length ? text : text.slice(start, end);
 }
 
-/** Several header lines are one list, RFC 7230, section 3.2.2. Whatever is no string carries nothing. */
+/** Joins several header lines into one list (RFC 7230, section 3.2.2). A value that is no string counts as empty. */
 export function joinLines(header: unknown): string {
   if (typeof header === "string") return header;
   try {

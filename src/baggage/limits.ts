@@ -1,11 +1,11 @@
-/** W3C Baggage, "Limits": a platform must carry at least this much, and we carry no more. Bytes over all header lines, joining commas counted. */
+/** W3C Baggage, "Limits": every platform carries this much; we carry no more. Bytes of all lines and joining commas. */
 export const MAX_HEADER_BYTES = 8192;
 
-/** Own members beyond this are left out, whole experiments at a time, so that half of the header stays for others. */
+/** Bytes. Own members beyond this are left out, by whole experiments: half of the header is left for foreign members. */
 export const MAX_OWN_BYTES = 4096;
 
-/** Own members beyond this earn an advice: every request of the chain pays for them. */
+/** Bytes. Own members beyond this cause a warning: every request of the chain carries them. */
 export const ADVISED_OWN_BYTES = 1024;
 
-/** Experiments that one request carries. W3C Baggage guarantees 64 members; an experiment is two or three. */
+/** The most experiments in one request. W3C Baggage guarantees 64 members; an experiment has two or three. */
 export const MAX_EXPERIMENTS = 64;

@@ -2,16 +2,16 @@ import { appendMember, formatMembers } from "./format.ts";
 import { joinLines, trimOws } from "./grammar.ts";
 import type { BaggageMemberInput } from "./member.ts";
 
-/** What no header value may hold: control characters but the tab, and what is beyond one byte. */
+/** Characters that no header value may hold: control characters except the tab, and characters above U+00FF. */
 const UNWRITABLE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /**
- * Puts members into a header that an outgoing request already has. `""` means that no header is to be set.
+ * Merges members into the existing header of an outgoing request. `""` means: set no header.
  *
- * The others' members stay as they are, byte for byte and in their order, malformed ones too; only what could not
- * stand in a header at all (control characters) is taken out. A member of ours takes the place of the first one with
- * its key, and the others with that key go; new ones come last. What has no room within 8192 bytes is dropped whole,
- * ours and never theirs. Merging twice changes nothing. Never throws.
+ * Existing members keep their bytes and their order, malformed ones too; only a member that cannot stand in a header at
+ * all (control characters) is removed. A given member replaces the first existing one with its key, and the others with
+ * that key are removed; new keys come last. If a given member does not fit into 8192 bytes, it is dropped whole; an
+ * existing one is never dropped for lack of room. A second merge changes nothing. Never throws.
  */
 export function mergeBaggage(
   existing: string | readonly string[] | undefined,
@@ -44,17 +44,17 @@ function arrange(segments: readonly string[], ours: ReadonlyMap<string, string>,
   return list.join(",");
 }
 
-/** The members of a list as they stand there, white space around them included; empty ones are no members. */
+/** The members of a list, unchanged, with the white space around them; empty parts are no members. */
 export function splitMembers(text: string): string[] {
   return text.split(",").filter((segment) => trimOws(segment) !== "" && !UNWRITABLE.test(segment));
 }
 
-/** The list without the members that could not stand in a header; to the byte as it was where all of them could. */
+/** The list without the members that cannot stand in a header; if all can, the unchanged list. */
 export function writableMembers(text: string): string {
   return UNWRITABLE.test(text) ? splitMembers(text).join(",") : text;
 }
 
-/** The key of a member as it stands on the wire. */
+/** The key of a member in its wire form; `""` if the member has no `=` before its properties. */
 export function memberKey(segment: string): string {
   const semicolon = segment.indexOf(";");
   const equals = segment.indexOf("=");

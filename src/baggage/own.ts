@@ -6,17 +6,17 @@ import { percentDecode } from "./percent.ts";
 /** Own members of one header, found without parsing the others. */
 export interface OwnMembers {
   /**
-   * Three strings for each member, in header order: what stands between the prefix and the last dot of the key
-   * (`checkout`), what stands behind it (`variant`), and the decoded value.
+   * Three strings for each member, in header order: the part of the key between the prefix and its last dot
+   * (`checkout`), the part after that dot (`variant`), and the decoded value.
    */
   readonly parts: readonly string[];
   /** Two strings for each member whose whole key is a declared name, in header order: the name and the decoded value. */
   readonly fields: readonly string[];
-  /** Own members whose value breaks the grammar, or that stand behind white space which only some parsers trim. */
+  /** Own members whose value breaks the grammar, or that follow white space which only some parsers trim. */
   readonly malformed: number;
   /** Own members beyond the header's 8192 bytes. */
   readonly overBudget: number;
-  /** Members whose key has our prefix, or is a declared name, only when it is percent-decoded. */
+  /** Members whose key has the own prefix, or is a declared name, only after percent-decoding. */
   readonly encoded: number;
 }
 
@@ -29,10 +29,10 @@ const SEMICOLON = 0x3b;
 const EQUALS = 0x3d;
 const DOT = 0x2e;
 
-/** What the keys of own members begin with, where no option says otherwise. */
+/** The default prefix of own members' keys. */
 export const DEFAULT_PREFIX = "experiment.";
 
-/** Finds the members under one prefix, and those of declared names. What can be known of these is computed once. */
+/** Finds the members under one prefix, and those with declared names. Facts about prefix and names are computed once. */
 export class OwnMemberReader {
   readonly prefix: string;
   readonly #names: ReadonlySet<string>;
@@ -48,8 +48,8 @@ export class OwnMemberReader {
   }
 
   /**
-   * Reads the own members of a header. The cost is that of finding the prefix in the text, not of the members around
-   * it; with declared names, that of looking at each key too. Never throws; linear in the length of the header.
+   * Reads the own members of a header. The cost is one search for the prefix, not a parse of the other members; with
+   * declared names, also a look at each key. Never throws; linear in the length of the header.
    */
   read(header: string): OwnMembers {
     const own = this.#readUnderPrefix(header);
@@ -77,7 +77,7 @@ export class OwnMemberReader {
     return { parts, fields: NO_TEXTS, malformed, overBudget, encoded };
   }
 
-  /** Adds the members of declared names. Of the others no more than the key is looked at. */
+  /** Adds the members with declared names. Of the other members only the key is read. */
   #withFields(header: string, own: OwnMembers): OwnMembers {
     let fields: string[] | undefined;
     let { malformed, overBudget } = own;
@@ -99,7 +99,7 @@ export class OwnMemberReader {
     return isAsItWas ? own : { ...own, fields: fields ?? NO_TEXTS, malformed, overBudget };
   }
 
-  /** The declared name that is the key of the member between two places, as it stands or trimmed as JavaScript does. */
+  /** The declared name that is the key of the member in a range, also if only `String.prototype.trim` makes it so. */
   #nameIn(header: string, start: number, end: number): NameInHeader | undefined {
     let from = start;
     while (from < end && isSpaceAt(header, from)) from++;
@@ -117,7 +117,7 @@ export class OwnMemberReader {
     return { text, end: keyEnd, isClean };
   }
 
-  /** Whether a list may hold an own member; a quick test before its members are looked at one by one. */
+  /** Whether a list may hold an own member: a quick test before its members are read one by one. */
   mayBeIn(list: string): boolean {
     return list.includes(this.prefix) || this.#hasName(list) || this.#countEncoded(list, list.length) > 0;
   }
@@ -134,9 +134,8 @@ export class OwnMemberReader {
   }
 
   /**
-   * Whether a key, as it stands on the wire or in OpenTelemetry's baggage, is ours: it has the prefix or is a declared
-   * name, or becomes so when it is trimmed and percent-decoded as OpenTelemetry's propagator does before it passes the
-   * member on.
+   * Whether a key, on the wire or in OpenTelemetry's baggage, is an own key: it has the prefix or is a declared name, as
+   * it is or after trimming and percent-decoding. OpenTelemetry's propagator does both before it passes a member on.
    */
   owns(key: string): boolean {
     if (this.#ownsAsItStands(key)) return true;
@@ -144,7 +143,7 @@ export class OwnMemberReader {
     return decoded !== undefined && (decoded.startsWith(this.prefix) || this.#names.has(decoded.trim()));
   }
 
-  /** The same of a whole member: one without a value breaks the grammar, but under our key it is nothing to pass on. */
+  /** The same for a whole member. One with an own key and no value breaks the grammar; it counts as own all the same. */
   ownsMember(member: string): boolean {
     if (this.owns(memberKey(member)) || member.trimStart().startsWith(this.prefix)) return true;
     return this.#names.size > 0 && this.#nameIn(member, 0, member.length) !== undefined;
@@ -154,7 +153,7 @@ export class OwnMemberReader {
     return key.startsWith(this.prefix) || this.#names.has(key);
   }
 
-  /** A percent sign before `end` concerns us only where it encodes a character of ours, and stands in a key. */
+  /** Counts the keys before `end` that are own only after decoding. Only escapes of characters of own keys are examined. */
   #countEncoded(header: string, end: number): number {
     let count = 0;
     for (let at = header.indexOf("%"); at !== -1 && at < end; at = header.indexOf("%", at + 1)) {
@@ -170,7 +169,7 @@ export class OwnMemberReader {
   }
 }
 
-/** The escapes that stand for the characters of a text, as `escapeAt` gives them. */
+/** The escapes of all characters of a text, as `escapeAt` returns them. */
 function escapesOf(text: string): ReadonlySet<number> {
   const escapes = new Set<number>();
   for (const char of text) {
@@ -180,15 +179,15 @@ function escapesOf(text: string): ReadonlySet<number> {
   return escapes;
 }
 
-/** The two characters behind a percent sign as one number; NaN, which is 0 here, where there are none. */
+/** The two characters after a percent sign as one number; a missing one counts as 0 (NaN in a bitwise operation). */
 function escapeAt(text: string, percent: number): number {
   return (text.charCodeAt(percent + 1) << 16) | text.charCodeAt(percent + 2);
 }
 
 /**
- * What stands between the last comma and the prefix. `clean`: nothing, or white space that the grammar allows, so a
- * member starts here. `foreign-space`: white space that only JavaScript trims, so OpenTelemetry takes it for a member
- * and the grammar does not. `inside`: other characters, so the prefix is part of another member.
+ * The text between the last comma and the prefix. `clean`: nothing, or white space that the grammar allows, so a
+ * member starts here. `foreign-space`: white space that only JavaScript trims, so this is a member to OpenTelemetry but
+ * not to the grammar. `inside`: other characters, so the prefix is part of another member.
  */
 type Lead = "clean" | "foreign-space" | "inside";
 
@@ -204,15 +203,15 @@ function leadOf(header: string, at: number): Lead {
   return lead;
 }
 
-/** A key that is a declared name, and where the key ends. */
+/** A key that is a declared name, with the index where the key ends. */
 interface NameInHeader {
   readonly text: string;
   readonly end: number;
-  /** Whether all white space around it is what the grammar allows. */
+  /** Whether the grammar allows all white space around it. */
   readonly isClean: boolean;
 }
 
-/** White space that JavaScript trims, and with it OpenTelemetry. */
+/** White space that JavaScript's `trim` removes, and so OpenTelemetry. */
 function isSpaceAt(text: string, at: number): boolean {
   const code = text.charCodeAt(at);
   return isOws(code) || ((code < 0x21 || code > 0x7e) && text.charAt(at).trim() === "");
@@ -223,14 +222,14 @@ function isOwsOnly(text: string, start: number, end: number): boolean {
   return true;
 }
 
-/** How long a member is without the white space behind it. */
+/** The length of a member without the white space after it. */
 function endOfContent(text: string, start: number, end: number): number {
   let at = end;
   while (at > start && isOws(text.charCodeAt(at - 1))) at--;
   return at - start;
 }
 
-/** The decoded value behind a key; undefined where there is none, or one that breaks the grammar. */
+/** The decoded value after a key; undefined if there is none or it breaks the grammar. */
 function valueIn(header: string, keyEnd: number, end: number): string | undefined {
   if (keyEnd === end || header.charCodeAt(keyEnd) !== EQUALS) return undefined;
   const semicolon = header.slice(keyEnd + 1, end).indexOf(";");
@@ -242,7 +241,7 @@ function decodeValue(raw: string): string | undefined {
   return isBaggageOctets(value) ? percentDecode(value) : undefined;
 }
 
-/** Reads one member from behind its prefix, or says that it breaks the grammar. Looks at nothing beyond its end. */
+/** Reads one member, from the end of its prefix to its own end. False if it breaks the grammar. */
 function pushMember(parts: string[], header: string, start: number, end: number): boolean {
   let equals = start;
   let dot = -1;
@@ -271,7 +270,7 @@ function pushMember(parts: string[], header: string, start: number, end: number)
   return true;
 }
 
-/** How much white space stands before a place. That behind the last dot stands within the key, which is no token then. */
+/** The length of the white space before an index. It may begin right after the last dot; then the key is no token. */
 function owsBefore(text: string, end: number): number {
   let start = end;
   while (start > 0 && isOws(text.charCodeAt(start - 1))) start--;

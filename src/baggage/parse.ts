@@ -6,11 +6,11 @@ import { percentDecode } from "./percent.ts";
 const NO_PROPERTIES: readonly BaggageProperty[] = Object.freeze([]);
 
 /**
- * Reads a `baggage` header, or its several lines in order.
+ * Reads a `baggage` header, or its lines in order.
  *
- * Members come in header order; of two with one key the last valid one counts, in the first one's place.
- * A member that breaks the grammar is dropped alone. Of more than 8192 bytes (lines joined by a comma),
- * the members that fit whole are kept, up to the first that does not. Never throws.
+ * Members come in header order. If two have the same key, the last valid one takes the first one's place.
+ * If a member breaks the grammar, only that member is dropped. If the header has more than 8192 bytes (lines joined by
+ * commas), the members before the first one that does not fit are kept. Never throws.
  *
  * Source: W3C Baggage, "Header Content"; duplicates by OpenTelemetry's Baggage API.
  */
@@ -29,7 +29,7 @@ export function parseBaggage(header: string | readonly string[]): readonly Bagga
   return [...members.values()];
 }
 
-/** White space after a member is not part of it, so it does not count against the budget. */
+/** White space after a member is not part of it, so it does not count towards the limit. */
 function endOfContent(segment: string): number {
   let end = segment.length;
   while (end > 0 && isOws(segment.charCodeAt(end - 1))) end--;
@@ -54,7 +54,7 @@ function parseValue(raw: string): string | undefined {
   return isBaggageOctets(value) ? percentDecode(value) : undefined;
 }
 
-/** A property that breaks the grammar is dropped alone; the member stays. */
+/** If a property breaks the grammar, only that property is dropped; the member stays. */
 function parseProperties(text: string): readonly BaggageProperty[] {
   const properties: BaggageProperty[] = [];
   for (const part of text.split(";")) {

@@ -1,7 +1,7 @@
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
 const BEYOND_ASCII = /%[89A-Fa-f]/;
 
-/** Everything but `baggage-octet`, and the percent sign, which must be encoded too. */
+/** All characters except `baggage-octet`s; also the percent sign, which must be encoded too. */
 const UNSAFE = /[^\x21\x23\x24\x26-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+/g;
 
 // An encoded byte order mark is data, so it is kept.
@@ -9,12 +9,12 @@ const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Decodes a value once. Octets that are no UTF-8 become U+FFFD (W3C Baggage, "value").
- * `undefined` where a percent sign is not followed by two hexadecimal digits.
+ * Undefined if a percent sign is not followed by two hexadecimal digits.
  */
 export function percentDecode(value: string): string | undefined {
   if (!value.includes("%")) return value;
   if (MALFORMED.test(value)) return undefined;
-  // decodeURIComponent throws on what is no UTF-8, and a header full of it would cost milliseconds.
+  // decodeURIComponent throws for invalid UTF-8; a header full of it would cost milliseconds.
   return BEYOND_ASCII.test(value) ? utf8.decode(octets(value)) : decodeURIComponent(value);
 }
 
@@ -31,12 +31,12 @@ function octets(value: string): Uint8Array {
   return bytes.subarray(0, length);
 }
 
-/** The value of a digit's character code: `0` is 0x30, and the letters count from 10 in either case. */
+/** The value of a hexadecimal digit from its character code: `0` is 0x30; letters of either case begin at 10. */
 function hexDigit(code: number): number {
   return code <= 0x39 ? code - 0x30 : (code | 0x20) - 0x57;
 }
 
-/** Encodes what may not stand in a value as it is. A lone surrogate becomes U+FFFD; nothing throws. */
+/** Encodes the characters that a value may not hold. A lone surrogate becomes U+FFFD. Never throws. */
 export function percentEncode(value: string): string {
   return value.toWellFormed().replace(UNSAFE, encodeURIComponent);
 }

@@ -1,9 +1,9 @@
-/** A wrong value as it can stand in a message. Never throws, whatever the value does when it is looked at. */
+/** Describes a wrong value for a message. Never throws, even if the value's own code throws. */
 export function describeValue(value: unknown): string {
   try {
     return describe(value);
   } catch {
-    return "what cannot be looked at";
+    return "a value that cannot be inspected";
   }
 }
 

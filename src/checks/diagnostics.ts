@@ -1,10 +1,10 @@
 import { diag } from "@opentelemetry/api";
 import type { ExperimentUsageErrorCode } from "./errors.ts";
 
-/** A cause is named once a minute, however often it occurs. */
+/** Each cause is logged at most once in this time. */
 const QUIET_MS = 60_000;
 
-/** Why something of ours speaks up. The list is closed, so that what clients send cannot fill the log. */
+/** The cause of a message. The list is closed, so client input cannot fill the log. */
 export type Cause =
   | ExperimentUsageErrorCode
   | "ambiguous-primary"
@@ -40,13 +40,13 @@ export type Cause =
 
 const lastSpoken = new Map<Cause, number>();
 
-/** Says something to the operator through OpenTelemetry's `diag`. Never throws, never writes to the console itself. */
+/** Warns through OpenTelemetry's `diag`, once a minute for each cause. Never throws, never writes to the console itself. */
 export function warnOnce(cause: Cause, message: string, error?: unknown): void {
   if (!isDue(cause)) return;
   quietly(() => (error === undefined ? diag.warn(PREFIX + message) : diag.warn(PREFIX + message, error)));
 }
 
-/** The same, of what is as it should be unless somebody wonders why nothing happens. */
+/** The same as `diag.info`: expected behaviour that explains why nothing happens. */
 export function infoOnce(cause: Cause, message: string): void {
   if (isDue(cause)) quietly(() => diag.info(PREFIX + message));
 }
@@ -65,11 +65,11 @@ function quietly(speak: () => void): void {
   try {
     speak();
   } catch {
-    // A diag logger that throws has nobody left to be told.
+    // The diag logger itself throws: there is no other place to report it.
   }
 }
 
-/** Does what may fail in parts that are not ours; a failure is said, and what would have come of it is undefined. */
+/** Calls foreign code that may throw. If it throws, the error goes to `warnOnce` and the result is undefined. */
 export function attempt<T>(cause: Cause, message: string, act: () => T): T | undefined {
   try {
     return act();

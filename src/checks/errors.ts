@@ -1,4 +1,4 @@
-/** What is wrong with the options, for programs; the message says it for people, with the mend. */
+/** The kind of a configuration error, for programs. The message is for people and says what to write instead. */
 export type ExperimentConfigErrorCode =
   | "ERR_OPTIONS"
   | "ERR_UNKNOWN_OPTION"
@@ -24,8 +24,8 @@ export type ExperimentConfigErrorCode =
   | "ERR_OPTION_VALUE";
 
 /**
- * Thrown at set-up, by `createExperiments`, `defineExperiments` and `meter`, and by `testHeaders`; never while a request is
- * served.
+ * A wrong option or definition. Thrown at set-up, by `createExperiments`, `defineExperiments` and `meter`, and by
+ * `testHeaders`; never while a request is served.
  */
 export class ExperimentConfigError extends Error {
   override readonly name = "ExperimentConfigError";
@@ -37,7 +37,7 @@ export class ExperimentConfigError extends Error {
   }
 }
 
-/** Which mistake of the programmer was met. */
+/** The kind of a programmer's mistake. */
 export type ExperimentUsageErrorCode =
   | "ERR_UNKNOWN_EXPERIMENT"
   | "ERR_UNKNOWN_VARIANT"
@@ -56,8 +56,8 @@ export type ExperimentUsageErrorCode =
 
 /**
  * A mistake of the programmer, such as a misspelt key. Thrown only in `strict` mode, which is on by default where
- * `NODE_ENV` is `test` or `development`; elsewhere the mistake goes to OpenTelemetry's `diag` and the call does nothing. Only `run`
- * and `runEach` without a function throw in every mode, since there is no result that they could give.
+ * `NODE_ENV` is `test` or `development`; elsewhere the mistake goes to OpenTelemetry's `diag` and the call does nothing.
+ * Only `run` and `runEach` without a function throw in every mode, since they have no result to return.
  */
 export class ExperimentUsageError extends Error {
   override readonly name = "ExperimentUsageError";

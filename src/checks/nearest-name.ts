@@ -1,7 +1,7 @@
 /**
- * The known name that a misspelt one is closest to, by the letters that would have to be changed, whatever their case.
+ * The known name closest to a misspelt one, by the number of changed letters. Case does not count.
  *
- * @param most undefined is the result where it would be more changes than these
+ * @param most the most changes; if the closest name needs more, the result is undefined
  */
 export function nearestName<T extends string>(
   misspelt: string,
@@ -18,10 +18,10 @@ export function nearestName<T extends string>(
   return nearest;
 }
 
-/** The longest name that is compared; what is longer is no slip of the hand. */
+/** A misspelt name is compared up to this length; a longer one is no typing error. */
 const MAX_LENGTH = 128;
 
-/** Levenshtein's distance: letters to insert, to remove and to replace. Row by row of its table. */
+/** The Levenshtein distance: letters to insert, remove or replace. Computed row by row. */
 function changesBetween(from: string, to: string): number {
   const source = from.slice(0, MAX_LENGTH);
   let previous = Array.from({ length: to.length + 1 }, (_, i) => i);

@@ -2,10 +2,10 @@ import { describeValue } from "./describe-value.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
 
-/** Options by name, with nothing known of their values yet. */
+/** Options with known names and unchecked values. */
 export type GivenOptions<Name extends string> = { readonly [N in Name]?: unknown };
 
-/** A mistake in options, to be thrown at set-up or reported at run time. */
+/** A mistake in options: thrown at set-up, reported at run time. */
 export interface OptionsMistake {
   readonly code: "ERR_OPTIONS" | "ERR_UNKNOWN_OPTION";
   readonly message: string;
@@ -14,7 +14,7 @@ export interface OptionsMistake {
 /**
  * Checks that options are an object with known names only.
  *
- * @param what the options belong to, as messages name it, such as `cookieStore` or `experiments.checkout`
+ * @param what the owner of the options, as messages name it, such as `cookieStore` or `experiments.checkout`
  * @throws ExperimentConfigError
  */
 export function checkOptions<const Name extends string>(
@@ -29,11 +29,11 @@ export function checkOptions<const Name extends string>(
 
 /** The mistake that `checkOptions` throws; undefined if there is none. */
 export function optionsMistake(what: string, options: unknown, names: readonly string[]): OptionsMistake | undefined {
-  const mend = `write an object with ${names.join(", ")}`;
+  const fix = `write an object with ${names.join(", ")}`;
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    // If nothing was given, leaving it out was the mistake.
+    // If the options are undefined, leaving them out is the mistake.
     const end = options === undefined ? "" : ", or leave it out";
-    return { code: "ERR_OPTIONS", message: `the options of ${what} are ${describeValue(options)}; ${mend}${end}` };
+    return { code: "ERR_OPTIONS", message: `the options of ${what} are ${describeValue(options)}; ${fix}${end}` };
   }
   const given = Object.keys(options);
   const unknown = given.find((name) => !names.includes(name));
@@ -46,11 +46,11 @@ export function optionsMistake(what: string, options: unknown, names: readonly s
       }
     : {
         code: "ERR_OPTIONS",
-        message: `the options of ${what} are an object of the class ${describeValue(className)}; ${mend}, or leave it out`,
+        message: `the options of ${what} are an object of the class ${describeValue(className)}; ${fix}, or leave it out`,
       };
 }
 
-/** The known name that an unknown one is a slip of, else all of them. */
+/** The known name closest to the unknown one; if none is close, all known names. */
 function nearestOrAll(unknown: string, names: readonly string[]): string {
   const { length } = unknown;
   const most = Math.min(Math.max(2, Math.floor(length / 3)), Math.floor(length / 2));
@@ -59,7 +59,7 @@ function nearestOrAll(unknown: string, names: readonly string[]): string {
   return names.length === 1 ? `the only option is ${names.join()}` : `the options are ${names.join(", ")}`;
 }
 
-/** Of what is something else than options, such as an undici Agent in their place; undefined for a plain object. */
+/** The class of an object that is no options object, such as an undici Agent; undefined for a plain object. */
 function classOf(value: object): string | undefined {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) === null)
@@ -69,7 +69,7 @@ function classOf(value: object): string | undefined {
 }
 
 /**
- * A list that is not empty, of values that pass; undefined where nothing is given.
+ * A non-empty list of values that pass the test; undefined if the value is undefined.
  *
  * @throws ExperimentConfigError
  */

@@ -1,12 +1,12 @@
 import { ExperimentConfigError, type ExperimentConfigErrorCode } from "./errors.ts";
 
-/** RFC 2104, section 3, discourages keys that are shorter than the hash; a short text is no secret at all. */
+/** In characters. RFC 2104, section 3, discourages keys that are shorter than the hash; a short text is no secret. */
 export const MIN_SECRET_LENGTH = 16;
 
 /**
- * One secret or several, as a list of their own. No message shows one.
+ * One secret or several, as a new list. No message shows a secret.
  *
- * @param of what they are of, as it stands in messages
+ * @param of the owner of the secrets, as messages name it
  * @throws ExperimentConfigError
  */
 export function compileSecrets(

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 /**
- * HMAC-SHA-256 (RFC 2104) over a purpose, a line feed and a text. What is made for one purpose is of no use for another
- * one, though the secret is the same.
+ * HMAC-SHA-256 (RFC 2104) over a purpose, a line feed and a text. A hash for one purpose is not valid for another, even
+ * with the same secret.
  *
  * @param purpose without a line feed
  */
@@ -15,10 +15,10 @@ export function sign(purpose: string, text: string, secret: string): string {
   return keyedHash(purpose, text, secret).toString("base64url");
 }
 
-/** Whether one of the secrets signed a text. Takes the same time whichever it was, and where it was none. */
+/** Whether one of the secrets signed a text. All secrets are tried, so the time does not depend on which one signed. */
 export function isSigned(purpose: string, text: string, signature: string, secrets: readonly string[]): boolean {
   const given = Buffer.from(signature, "base64url");
-  // The last letter of 32 bytes in base64url has bits to spare: another spelling of the same bytes is another text.
+  // The last base64url letter of 32 bytes has unused bits, so the same bytes have several spellings. Only one is accepted.
   if (given.length !== HASH_BYTES || given.toString("base64url") !== signature) return false;
   let signed = false;
   for (const secret of secrets) signed = timingSafeEqual(given, keyedHash(purpose, text, secret)) || signed;

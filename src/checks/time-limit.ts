@@ -1,14 +1,14 @@
 import { isThenable } from "./thenable.ts";
 
-/** What came of work that may not take for ever. */
+/** The result of work under a time limit. */
 export type TimedOutcome<T> =
   | { readonly kind: "value"; readonly value: T }
   | { readonly kind: "error"; readonly error: unknown }
   | { readonly kind: "timeout" };
 
 /**
- * Does work that may fail or hang, and waits no longer than a limit. The signal is aborted when the limit is reached;
- * what comes after that is nobody's. Settles always, never rejects, and keeps a process alive no longer than the limit.
+ * Starts work that may fail or hang, and waits no longer than a limit. When the limit is reached, the signal is aborted;
+ * a later result or error is ignored. Always settles, never rejects, keeps a process alive no longer than the limit.
  */
 export async function withinTime<T>(
   limitMs: number,
@@ -19,7 +19,7 @@ export async function withinTime<T>(
   try {
     const pending = work(aborting.signal);
     if (!isThenable(pending)) return { kind: "value", value: pending };
-    // What `then` of somebody's own making gives may be no promise.
+    // The `then` of a foreign thenable may return something other than a promise.
     const outcome = Promise.resolve(pending).then(
       (value): TimedOutcome<T> => ({ kind: "value", value }),
       (error: unknown): TimedOutcome<T> => ({ kind: "error", error }),

@@ -1,4 +1,4 @@
-/** Keeps a visitor in their variants by a signed cookie, also where nobody knows who they are. */
+/** Keeps a visitor in their variants by a signed cookie, also if the visitor is anonymous. */
 import { isExperimentName } from "../assignment/names.ts";
 import type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
 import { describeValue } from "../checks/describe-value.ts";
@@ -10,7 +10,7 @@ import { isSigned, sign } from "../checks/signature.ts";
 import { cookieValues, isCookieName } from "../http/cookies.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 
-/** How the cookie is made. */
+/** The secrets and attributes of the cookie. */
 export interface CookieStoreOptions {
   /** One secret of at least 16 characters, or several: the first signs, all of them verify. */
   readonly secrets: string | readonly string[];
@@ -20,11 +20,11 @@ export interface CookieStoreOptions {
   readonly maxAge?: Duration;
   /** Default: `/`. */
   readonly path?: string;
-  /** Default: none, so that the cookie is this host's alone. */
+  /** Default: none, so only this host receives the cookie. */
   readonly domain?: string;
   /** Default: `"Lax"`. `"None"` needs `secure`. */
   readonly sameSite?: "Strict" | "Lax" | "None";
-  /** Default: true. Browsers take such a cookie from `http://localhost` too. */
+  /** Default: true. Browsers accept such a cookie from `http://localhost` too. */
   readonly secure?: boolean;
   /** Default: true. */
   readonly httpOnly?: boolean;
@@ -40,21 +40,21 @@ const OPTION_NAMES: readonly (keyof CookieStoreOptions)[] = [
   "secure",
   "httpOnly",
 ];
-/** A browser keeps 4096 bytes of a cookie (RFC 6265, section 6.1). With names at their longest, these are fewer. */
+/** A browser keeps 4096 bytes of a cookie (RFC 6265, section 6.1). This many experiments always fit. */
 const MAX_EXPERIMENTS = 24;
-/** Says what is signed, so that the same secret signs nothing else by accident; with the format's version. */
+/** Signed with the text, so that a signature is valid for no other purpose and no other version of the format. */
 const PURPOSE = "otel-experiments cookie v1";
 const VALUE = /^([A-Za-z0-9._~-]+)!([A-Za-z0-9_-]{43})$/;
 
 /**
- * What responses set already, by request and cookie: it is what the next assignment of the same request adds to, of
- * whichever instance.
+ * The variants that a response's cookie already holds, by request and cookie name. The next assignment in the same
+ * request, by any instance, adds to them.
  */
 const written = new WeakMap<object, Map<string, ReadonlyMap<string, string>>>();
 
 /**
- * A store for `createExperiments({ store: cookieStore({ secrets }) })`. The cookie holds variants by experiment id; what
- * is not signed counts as no cookie. The subject does not matter to it: the browser is who stays in its variant.
+ * A store for `createExperiments({ store: cookieStore({ secrets }) })`. The cookie holds variants by experiment id; a
+ * cookie without a valid signature is ignored. The subject is ignored too: the browser stays in its variant.
  *
  * @throws ExperimentConfigError
  */
@@ -70,12 +70,12 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
   return Object.freeze({
     get: (_: string, { id, exchange }: StickyKey) => (exchange === undefined ? undefined : read(exchange).get(id)),
     set(_: string, variant: string, { key, id, exchange }: StickyKey) {
-      if (exchange === undefined) throw new Error(`there is no response that could keep ${key} in a cookie`);
+      if (exchange === undefined) throw new Error(`there is no response to set a cookie for ${key}`);
       const others = [...read(exchange)].filter(([other]) => other !== id);
       const variants = new Map([...others, [id, variant] as const].slice(-MAX_EXPERIMENTS));
       const line = `${name}=${signed(variants, secrets[0])}${attributes}`;
       if (exchange.setCookie?.(name, line) !== true)
-        throw new Error(`the response has begun, so ${key} is in no cookie`);
+        throw new Error(`the response has begun, so no cookie is set for ${key}`);
       const cookies = written.get(exchange.request) ?? new Map<string, ReadonlyMap<string, string>>();
       written.set(exchange.request, cookies.set(name, variants));
     },
@@ -87,7 +87,7 @@ function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): str
   const seconds = secondsOf(maxAge);
   if (seconds === undefined) throw refuse(`maxAge is ${describeValue(maxAge)}; write ${DURATION_RULE}`);
   if (typeof path !== "string" || !/^\/[!-:<-~]*$/.test(path))
-    throw refuse(`path is ${describeValue(path)}; write one that begins with a slash`);
+    throw refuse(`path is ${describeValue(path)}; write a path that begins with a slash`);
   if (domain !== undefined && (typeof domain !== "string" || !/^[A-Za-z0-9.-]+$/.test(domain)))
     throw refuse(`domain is ${describeValue(domain)}; write a host`);
   if (sameSite !== "Strict" && sameSite !== "Lax" && sameSite !== "None") {
@@ -95,8 +95,7 @@ function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): str
   }
   if (typeof secure !== "boolean") throw refuse(`secure is ${describeValue(secure)}; write true or false`);
   if (typeof httpOnly !== "boolean") throw refuse(`httpOnly is ${describeValue(httpOnly)}; write true or false`);
-  if (sameSite === "None" && !secure)
-    throw refuse('sameSite: "None" without secure is refused by browsers; leave secure on');
+  if (sameSite === "None" && !secure) throw refuse('browsers refuse sameSite: "None" without secure; leave secure on');
   return [
     `; Max-Age=${seconds}; Path=${path}`,
     domain === undefined ? "" : `; Domain=${domain}`,
@@ -106,13 +105,13 @@ function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): str
   ].join("");
 }
 
-/** `id~variant!signature`: names as they are, since neither holds a tilde or an exclamation mark. */
+/** `id~variant!signature`, not encoded: ids and variants have no tilde and no exclamation mark. */
 function signed(variants: ReadonlyMap<string, string>, secret: string): string {
   const text = Array.from(variants, (pair) => pair.join("~")).join("~");
   return `${text}!${sign(PURPOSE, text, secret)}`;
 }
 
-/** A service on a parent domain may have a cookie of the same name, signed with a secret of its own. */
+/** A service on a parent domain may set a cookie with the same name, signed with another secret. */
 function firstVerified(values: readonly string[], secrets: readonly string[]): ReadonlyMap<string, string> {
   for (const value of values) {
     const variants = verified(value, secrets);

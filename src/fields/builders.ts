@@ -6,11 +6,11 @@ import type { ClosedField, Field } from "./field.ts";
 import { decodeItems, encodeItems } from "./item-list.ts";
 import { compileTextRules, isPlainText, type TextOptions, wholeNumberOf } from "./text-rules.ts";
 
-/** Each makes metric series where the field goes there. */
+/** If the field goes on metrics, each choice makes series. */
 const MAX_CHOICES = 64;
 const MAX_CHOICE_LENGTH = 64;
 
-/** One of some texts. @throws ExperimentConfigError */
+/** One of several texts. @throws ExperimentConfigError */
 export function oneOf<const T extends string>(...choices: readonly [T, ...T[]]): ClosedField<T> {
   const where = "oneOf";
   if (choices.length === 0 || choices.length > MAX_CHOICES || new Set(choices).size < choices.length) {
@@ -20,7 +20,7 @@ export function oneOf<const T extends string>(...choices: readonly [T, ...T[]]):
     if (typeof choice !== "string" || !isPlainText(choice, MAX_CHOICE_LENGTH)) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
-        `${where}: ${describeValue(choice)} is no text of 1 to ${MAX_CHOICE_LENGTH} characters without control characters`,
+        `${where}: ${describeValue(choice)} is not a text of 1 to ${MAX_CHOICE_LENGTH} characters without control characters`,
       );
     }
   }
@@ -47,7 +47,7 @@ function declareChoices<T extends string | boolean>(type: string, choices: reado
   });
 }
 
-/** Both included. By default all that a double holds exactly. */
+/** The range, both ends included. Default: all whole numbers that a double holds exactly. */
 export interface IntegerOptions {
   readonly min?: number;
   readonly max?: number;
@@ -55,7 +55,7 @@ export interface IntegerOptions {
 
 const { MIN_SAFE_INTEGER: LEAST, MAX_SAFE_INTEGER: MOST } = Number;
 
-/** As `String` writes it. */
+/** The form that `String` writes. */
 const DECIMAL = /^(?:0|-?[1-9][0-9]{0,15})$/;
 
 /** A whole number. @throws ExperimentConfigError */
@@ -72,7 +72,7 @@ export function integer(options: IntegerOptions = {}): Field<number> {
     choices: undefined,
     codec: {
       accepts,
-      // Also of -0.
+      // -0 becomes "0".
       encode: String,
       decode(digits) {
         const value = DECIMAL.test(digits) ? Number(digits) : undefined;
@@ -87,7 +87,7 @@ function rangeOf(min: number, max: number): string {
   return max === MOST ? `, at least ${min}` : ` from ${min} to ${max}`;
 }
 
-/** A text that is not empty, without control characters. @throws ExperimentConfigError */
+/** A non-empty text without control characters. @throws ExperimentConfigError */
 export function text(options: TextOptions = {}): Field<string> {
   const rules = compileTextRules("text", checkOptions("text", options, ["maxLength", "pattern"]));
   return declare<string>({
@@ -102,7 +102,7 @@ export function text(options: TextOptions = {}): Field<string> {
   });
 }
 
-/** What a list may hold. */
+/** The limits of a list and of its items. */
 export interface ListOptions extends TextOptions {
   /** Default: 8, at most 64. */
   readonly maxItems?: number;
@@ -111,7 +111,7 @@ export interface ListOptions extends TextOptions {
 const DEFAULT_ITEMS = 8;
 const MAX_ITEMS = 64;
 
-/** A list of texts, in their order; it may be empty, its items may not. @throws ExperimentConfigError */
+/** An ordered list of texts; the list may be empty, an item may not. @throws ExperimentConfigError */
 export function list(options: ListOptions = {}): Field<readonly string[]> {
   const { maxItems = DEFAULT_ITEMS, ...ofItems } = checkOptions("list", options, ["maxItems", "maxLength", "pattern"]);
   const most = wholeNumberOf("list", "maxItems", maxItems, 1, MAX_ITEMS);

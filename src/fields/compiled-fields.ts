@@ -14,13 +14,13 @@ export type CompiledFields = ReadonlyMap<string, CompiledField>;
 
 export const NO_FIELDS: CompiledFields = new Map();
 
-/** W3C Baggage guarantees 64 members, and experiments want some of them. */
+/** W3C Baggage guarantees 64 members, and experiments need some of them. */
 const MAX_FIELDS = 64;
 
 const NAME = /^[a-z](?:[a-z0-9_.-]{0,62}[a-z0-9_-])?$/;
 const NAME_RULE = "a lower-case letter, then up to 63 of a-z, 0-9, _, - and ., the last no dot";
 
-/** Headers that carry something else, and would be taken for it. */
+/** Names of headers. A field with such a name could be mistaken for the header. */
 const HEADERS: ReadonlySet<string> = new Set(["traceparent", "tracestate", "baggage", "b3", "tracecontext"]);
 
 /** Namespaces of OpenTelemetry's semantic conventions that instrumentations and SDKs write. */
@@ -30,11 +30,11 @@ const NAMESPACES: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Attributes of experiments have this name whatever the prefix on the wire is. */
+/** The namespace of experiment attributes, for every prefix on the wire. */
 const EXPERIMENTS = "experiment";
 
 /**
- * Checks fields that several services share, and keeps their types. The result goes to `createExperiments`.
+ * Checks fields that several services share, and keeps their types. Pass the result to `createExperiments`.
  *
  * @throws ExperimentConfigError
  */
@@ -64,7 +64,7 @@ export function compileFields(fields: unknown, prefix: string): CompiledFields {
     compiled.set(name, Object.freeze({ ...plan, name }));
   }
   if (compiled.size > MAX_FIELDS) {
-    throw new ExperimentConfigError("ERR_FIELD", `fields are ${compiled.size}; declare at most ${MAX_FIELDS}`);
+    throw new ExperimentConfigError("ERR_FIELD", `there are ${compiled.size} fields; declare at most ${MAX_FIELDS}`);
   }
   return compiled;
 }
@@ -75,27 +75,27 @@ function checkName(name: string, prefix: string, plan: FieldPlan): void {
   if (!NAME.test(name)) throw refuse(`is not ${NAME_RULE}`);
   const [namespace = ""] = name.split(".", 1);
   if (name.startsWith(prefix) || namespace === EXPERIMENTS) {
-    throw refuse("is one of experiments; choose another, such as user_tier");
+    throw refuse("is reserved for experiments; choose another, such as user_tier");
   }
   if (!plan.notSensitive) checkSensitive(name, plan);
-  if (HEADERS.has(name)) throw refuse("is that of a header; choose another");
+  if (HEADERS.has(name)) throw refuse("is the name of a header; choose another");
   if (NAMESPACES.has(namespace) && namespace !== name) {
-    throw refuse(`is within OpenTelemetry's namespace ${namespace}; choose another`);
+    throw refuse(`is in OpenTelemetry's namespace ${namespace}; choose another`);
   }
 }
 
-/** No message shows a value. */
+/** Its message shows no value. */
 function checkSensitive(name: string, { choices = [] }: FieldPlan): void {
   const part = sensitivePartOf(name);
   const what =
     part !== undefined
-      ? `the name ${describeValue(name)} speaks of a secret or of personal data (${part})`
+      ? `the name ${describeValue(name)} suggests a secret or personal data (${part})`
       : choices.some(looksSensitive)
         ? `one of the texts of ${name} looks like a secret or personal data`
         : undefined;
   if (what === undefined) return;
   throw new ExperimentConfigError(
     "ERR_FIELD_SENSITIVE",
-    `fields: ${what}, which every service on the way sees; share something that says less, or add .notSensitive() if it is neither`,
+    `fields: ${what}, which every service on the way sees; share a value that reveals less, or add .notSensitive() if it is neither`,
   );
 }

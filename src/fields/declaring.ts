@@ -4,14 +4,14 @@ import { type ClosedField, FIELD, type FieldPlan, type FieldSignal, type FieldVa
 
 const SIGNALS: readonly FieldSignal[] = ["span", "log", "metric"];
 
-/** The declaration that a builder makes, before a service says more of it. */
+/** A field with a builder's defaults: on no signal, not mutable, checked for sensitive data. */
 export function declare<T extends FieldValue>(
   plan: Pick<FieldPlan<T>, "type" | "wire" | "choices" | "codec">,
 ): ClosedField<T> {
   return fieldOf({ ...plan, signals: [], mutable: false, notSensitive: false });
 }
 
-/** The types keep measurements from fields without choices; so does the check. */
+/** A field without choices cannot go on metrics: types and the check in `withSignals` refuse it. */
 function fieldOf<T extends FieldValue>(plan: FieldPlan<T>): ClosedField<T> {
   const frozen = Object.freeze({ ...plan, signals: Object.freeze([...plan.signals]) });
   return Object.freeze({
@@ -22,7 +22,7 @@ function fieldOf<T extends FieldValue>(plan: FieldPlan<T>): ClosedField<T> {
   });
 }
 
-/** In one order, so that equal declarations look the same. */
+/** Adds signals, in a fixed order, so that equal declarations look the same. */
 function withSignals(plan: FieldPlan, added: readonly unknown[]): readonly FieldSignal[] {
   for (const signal of added) {
     if (!SIGNALS.some((known) => known === signal)) {
@@ -34,7 +34,7 @@ function withSignals(plan: FieldPlan, added: readonly unknown[]): readonly Field
     if (signal === "metric" && plan.choices === undefined) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
-        `a field of ${plan.type} goes on "metric", where each value makes a series; only oneOf and boolean can do that`,
+        `a field of ${plan.type} goes on "metric", where each value makes a series; only oneOf and boolean can go there`,
       );
     }
   }

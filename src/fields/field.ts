@@ -1,12 +1,12 @@
-/** What a field can hold. */
+/** The types of a field's value. */
 export type FieldValue = string | number | boolean | readonly string[];
 
-/** Where a field goes beside the wire. */
+/** A signal that shows a field. */
 export type FieldSignal = "span" | "log" | "metric";
 
-/** Whether a value may be written, and how; what is read from a text. Nothing here throws. */
+/** Checks, encodes and decodes the values of a field. No method throws. */
 interface FieldCodec<T extends FieldValue = FieldValue> {
-  /** Whether a value of the caller's, of whatever type, keeps the declaration. */
+  /** Whether a value of any type fits the declaration. */
   accepts(value: unknown): value is T;
   /** The text on the wire, before it is percent-encoded. */
   encode(value: T): string;
@@ -14,39 +14,39 @@ interface FieldCodec<T extends FieldValue = FieldValue> {
   decode(text: string): T | undefined;
 }
 
-/** A field as it is declared. */
+/** The declaration of a field. */
 export interface FieldPlan<T extends FieldValue = FieldValue> {
-  /** For people: `"free" | "premium"`. */
+  /** The type, for people: `"free" | "premium"`. */
   readonly type: string;
-  /** For people: the form of the text on the wire, `<decimal>`. */
+  /** The form on the wire, for people: `<decimal>`. */
   readonly wire: string;
-  /** All its values, where they are few and known, so that measurements can bear them. */
+  /** All values, if they are few and known, so that metrics can show them; else undefined. */
   readonly choices: readonly T[] | undefined;
   readonly signals: readonly FieldSignal[];
   readonly mutable: boolean;
-  /** Whether neither its name nor its values are checked for secrets and personal data. */
+  /** True: neither the name nor the values are checked for secrets and personal data. */
   readonly notSensitive: boolean;
   readonly codec: FieldCodec<T>;
 }
 
-/** Where a field keeps what it is; the same in all copies of this package. */
+/** The property of a field that holds its declaration; the same in all copies of the package. */
 export const FIELD: unique symbol = Symbol.for("otel-experiments.field.v1");
 
-/** One declared field. Never changed: each method gives another one. */
+/** One declared field. Immutable: each method returns a new field. */
 export interface Field<T extends FieldValue = FieldValue> {
   readonly [FIELD]: FieldPlan<T>;
-  /** The field, with these signals too. @throws ExperimentConfigError */
+  /** Adds signals. @throws ExperimentConfigError */
   on(...signals: readonly ("span" | "log")[]): Field<T>;
-  /** The field, which services may change on the way. */
+  /** Lets services change the field on the way. */
   mutable(): Field<T>;
   /**
-   * The field, declared to be neither a secret nor personal data, though its name or its values look like it: neither is
+   * States that the field is neither a secret nor personal data, even if its name or its values look like it: neither is
    * checked.
    */
   notSensitive(): Field<T>;
 }
 
-/** A field whose values are few and known: measurements can bear it. */
+/** A field whose values are few and known, so metrics can show it. */
 export interface ClosedField<T extends FieldValue = FieldValue> extends Field<T> {
   on(...signals: readonly FieldSignal[]): ClosedField<T>;
   mutable(): ClosedField<T>;
@@ -56,7 +56,7 @@ export interface ClosedField<T extends FieldValue = FieldValue> extends Field<T>
 /** The fields that services share, by name. */
 export type Fields = Readonly<Record<string, Field>>;
 
-/** The names of declared fields; any string where none are known. */
+/** The names of declared fields; any string if none are declared. */
 export type FieldName<F extends Fields> = keyof F & string;
 
 /** The type of one field's value. */
@@ -64,14 +64,14 @@ export type FieldValueOf<F extends Fields, K extends FieldName<F>> = F[K] extend
 
 /** A request's fields. */
 export interface FieldAccess<F extends Fields = Fields> {
-  /** What a trusted caller sent or this service has set; undefined without it, and outside a request. */
+  /** The value that a trusted caller sent or this service has set; undefined if there is none, and outside a request. */
   get<K extends FieldName<F>>(name: K): FieldValueOf<F, K> | undefined;
   /**
-   * Sets a field, once unless it is mutable; what it has already stands.
+   * Sets a field. Unless the field is mutable, the first value stays.
    *
    * @returns whether the value counts
-   * @throws ExperimentUsageError for an unknown name, a value that breaks the declaration, or another value than it has,
-   * in strict mode only
+   * @throws ExperimentUsageError in strict mode, for an unknown name, for a value that breaks the declaration, or for a
+   * value that differs from the one that stays
    */
   set<K extends FieldName<F>>(name: K, value: FieldValueOf<F, K>): boolean;
 }

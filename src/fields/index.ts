@@ -1,4 +1,4 @@
-/** Context that services share beside variants, declared once. */
+/** Declared fields: context that services share beside variants. */
 export { boolean, type IntegerOptions, integer, type ListOptions, list, oneOf, text } from "./builders.ts";
 export { defineFields } from "./compiled-fields.ts";
 export type {

@@ -1,12 +1,12 @@
-/** A `baggage-octet`, so that it stands on the wire as it is; rare in names of things. */
+/** A `baggage-octet`, so it is not encoded on the wire; rare in names. */
 const SEPARATOR = "|";
 
-/** The items with the separator between them; within them it is `%7C`, and the percent sign is `%25`. */
+/** Joins the items with the separator. In an item, the separator becomes `%7C` and the percent sign `%25`. */
 export function encodeItems(items: readonly string[]): string {
   return items.map((item) => item.replaceAll("%", "%25").replaceAll(SEPARATOR, "%7C")).join(SEPARATOR);
 }
 
-/** Undefined for more items than there may be, and for what `encodeItems` would not have written. */
+/** Undefined for more than `most` items, and for a text that `encodeItems` would not write. */
 export function decodeItems(text: string, most: number): string[] | undefined {
   if (text === "") return [];
   const items = text.split(SEPARATOR, most + 1);

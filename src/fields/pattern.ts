@@ -6,8 +6,8 @@ export type WholeMatch = (text: string) => boolean;
 const ESCAPE = String.raw`\\(?:[dDsSwW]|[^\da-zA-Z])`;
 
 /**
- * A character, an escape or a class, with its count. It names no character beyond U+FFFF, so that to a piece all of those
- * are alike.
+ * A character, an escape or a class, with its count. It names no character beyond U+FFFF, so a piece treats all of those
+ * alike.
  */
 const PIECE = new RegExp(
   String.raw`(\[(?:${ESCAPE}|[^\\\]\ud800-\udfff])*\]|${ESCAPE}|[^\\^$*+?()[\]{}|\ud800-\udfff])([*+?]|\{\d+(?:,\d*)?\})?`,
@@ -18,14 +18,14 @@ const FIXED = /^(?:\{\d+\})?$/;
 const MAY_BE_NONE = /^(?:[*?]|\{0+[,}])/;
 
 /**
- * A pattern as a sequence of pieces, each one character or class with a count. Each piece reads as many characters as it
- * can, and none is read again.
+ * Compiles a pattern to a sequence of pieces, each one character or class with a count. Each piece reads as many
+ * characters as it can; no character is read again.
  *
- * Linear: a piece is one sticky expression of one class. Nothing stands behind the class that could fail, so the engine
- * never gives back a character. A text costs at most its length and one more test for each piece.
+ * Linear: a piece is one sticky expression of one class. Nothing after the class can fail, so the engine never
+ * backtracks. A text costs at most its length and one more test for each piece.
  *
- * Right: a piece whose count is not fixed shares no character with those that may come next, up to the first that must
- * come. So where it could read one character more, no other piece can read that character, and there is one way to match.
+ * Correct: a piece without a fixed count shares no character with the pieces that may come next, up to the first that
+ * must come. So if it can read one more character, no other piece can read that character: there is one way to match.
  *
  * @throws ExperimentConfigError for any other pattern
  */
@@ -37,7 +37,7 @@ export function compilePattern(where: string, pattern: RegExp): WholeMatch {
     );
   const { source, flags } = pattern;
   if (flags !== "" && flags !== "u")
-    throw refuse(`the flags ${flags}`, "write none but u, and [Aa] for a of either case");
+    throw refuse(`the flags ${flags}`, "write no flag but u, and [Aa] for a letter in either case");
   const body = source.replace(/^\^/, "");
   const rest = body.replace(PIECE, "");
   if (rest !== "" && rest !== "$") {
@@ -49,8 +49,8 @@ export function compilePattern(where: string, pattern: RegExp): WholeMatch {
     for (const next of pieces.slice(i + 1)) {
       if (shareCharacters(piece.character, next.character, flags)) {
         throw refuse(
-          `${piece.text} before ${next.text}, which share characters, so that it is open where the first one ends`,
-          "give the first one a fixed count, as in [a-z][a-z0-9]*, or let them share none",
+          `${piece.text} before ${next.text}, which share characters, so the end of the first one is ambiguous`,
+          "give the first one a fixed count, as in [a-z][a-z0-9]*, or classes that share no character",
         );
       }
       if (!MAY_BE_NONE.test(next.count)) break;
@@ -68,10 +68,13 @@ export function compilePattern(where: string, pattern: RegExp): WholeMatch {
   };
 }
 
-/** Made when it is first needed: milliseconds of work that a service without patterns does not do. */
+/** Made on first use: it costs milliseconds, and a service without patterns does not need it. */
 let everyCharacter: string | undefined;
 
-/** The engine itself says so, asked of each code unit. With `u`, two of them make U+10FC00, which stands for all beyond U+FFFF. */
+/**
+ * The regular expression engine decides, for each code unit. With `u`, two code units make U+10FC00, which represents all
+ * characters beyond U+FFFF.
+ */
 function shareCharacters(one: string, other: string, flags: string): boolean {
   everyCharacter ??= Array.from({ length: 0x1_0000 }, (_, code) => String.fromCharCode(code)).join("");
   return new RegExp(`(?=${one})${other}`, flags).test(everyCharacter);

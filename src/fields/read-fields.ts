@@ -2,31 +2,31 @@ import type { CompiledField, CompiledFields } from "./compiled-fields.ts";
 import type { FieldValue } from "./field.ts";
 import { looksSensitive } from "./sensitive-values.ts";
 
-/** A value that a request has. */
+/** The value of a field in a request. */
 export interface StandingField {
   readonly field: CompiledField;
   readonly value: FieldValue;
-  /** As it is written, before it is percent-encoded: equal values are the same text. */
+  /** The text on the wire, before percent-encoding; the same for equal values. */
   readonly text: string;
 }
 
-/** Why a member does not count. */
+/** The reason why a member does not count. */
 type FieldRejection = "malformed" | "sensitive" | "duplicate";
 
-/** The value that a text on the wire has for a field, or why it does not count. */
+/** The value of a field from its text on the wire, or the reason why it does not count. */
 export function readField(field: CompiledField, text: string): StandingField | "malformed" | "sensitive" {
   const value = field.codec.decode(text);
   if (value === undefined) return "malformed";
-  // Choices were checked where the field was declared.
+  // Choices were checked when the field was declared.
   const isFree = field.notSensitive || field.choices !== undefined;
   return !isFree && looksSensitive(value) ? "sensitive" : { field, value, text };
 }
 
 /**
- * The fields that a trusted caller sent, each once: the first valid one counts.
+ * The fields that a trusted caller sent. If a field occurs more than once, the first valid value counts.
  *
- * @param reject is called for each member that does not count
- * @param members names and decoded values by turns
+ * @param reject called for each member that does not count
+ * @param members alternating names and decoded values
  */
 export function readFields(
   declared: CompiledFields,

@@ -3,12 +3,12 @@ const OF_PEOPLE =
 const OF_SECRETS =
   "pwd pin otp totp jwt bearer sid sessionid sessionkey csrf xsrf apikey privatekey accesskey signingkey iban bankaccount accountnumber card cardnumber creditcard cvv cvc";
 
-/** These count within a longer word too, such as `accesstoken`. */
+/** Words that also count inside a longer word, such as `accesstoken`. */
 const PARTS = "password passwd passphrase secret token authorization credential cookie email".split(" ");
 
 const WORDS: ReadonlySet<string> = new Set([...`${OF_PEOPLE} ${OF_SECRETS}`.split(" "), ...PARTS]);
 
-/** The part of a field's name that speaks of a secret or of personal data: a word, or up to three such as `session_id`. */
+/** The part of a field's name that suggests a secret or personal data: one to three words, such as `session_id`. */
 export function sensitivePartOf(name: string): string | undefined {
   const words = name.split(/[._-]+/);
   for (const [i, word] of words.entries()) {

@@ -2,14 +2,14 @@ import { percentDecode } from "../baggage/percent.ts";
 import type { FieldValue } from "./field.ts";
 
 /**
- * Forms that nothing else has. Each is read in time with the text's length: where a part repeats, it shares no character
- * with the next part, and it begins where the text before cannot be such a part too.
+ * Forms of secrets and e-mail addresses that no other text has. Each takes time linear in the text's length: a repeated
+ * part shares no character with the next part, and begins where the text before it cannot be such a part.
  */
 const FORMS: RegExp = new RegExp(
   [
-    // RFC 7519: three parts of base64url with dots between them. The first is a JSON object, so it begins with eyJ.
+    // RFC 7519: three parts of base64url, separated by dots. The first is a JSON object, so it begins with eyJ.
     String.raw`(?<![\w-])eyJ[\w-]*\.[\w-]+\.`,
-    // An e-mail address, as far as the second label of its domain.
+    // An e-mail address, up to the second label of its domain.
     String.raw`[^\s@]@[^\s@,;<>()[\]".]+\.+[^\s@,;<>()[\]".]`,
     "-----BEGIN ",
     "PRIVATE KEY",
@@ -25,12 +25,12 @@ const FORMS: RegExp = new RegExp(
   ].join("|"),
 );
 
-/** RFC 6750: the scheme, in any case, and something behind it. */
+/** RFC 6750: the scheme, in any case, followed by any text. */
 const BEARER = /\bbearer[\s:=]\s*\S/i;
 
 /**
- * Whether a value, or an item of it, has the form of a secret or of an e-mail address, also once more percent-encoded.
- * A guard against mistakes.
+ * Whether a value, or an item of it, has the form of a secret or of an e-mail address, even if percent-encoded once more.
+ * Protects against mistakes only.
  */
 export function looksSensitive(value: FieldValue): boolean {
   const texts: readonly unknown[] = typeof value === "object" ? value : [value];

@@ -3,32 +3,32 @@ import { ExperimentConfigError } from "../checks/errors.ts";
 import type { GivenOptions } from "../checks/option-checks.ts";
 import { compilePattern, type WholeMatch } from "./pattern.ts";
 
-/** What a text field, or an item of a list, may be. */
+/** The limits of a text field, or of an item of a list. */
 export interface TextOptions {
-  /** In UTF-16 code units, as JavaScript counts them. Default: 64, at most 1024. */
+  /** In UTF-16 code units. Default: 64, at most 1024. */
   readonly maxLength?: number;
   /**
-   * Has to match the whole text. A sequence of characters, escapes and classes, each with a count where needed:
-   * `/[a-z]{2}-[a-z]+-\d/`. Any other expression is refused at set-up.
+   * Must match the whole text. A sequence of characters, escapes and classes, each with a count if needed:
+   * `/[a-z]{2}-[a-z]+-\d/`. Any other expression throws at set-up.
    */
   readonly pattern?: RegExp;
 }
 
 export interface TextRules {
   readonly accepts: (text: string) => boolean;
-  /** For people. */
+  /** The rules, for people. */
   readonly type: string;
 }
 
 const DEFAULT_LENGTH = 64;
 
-/** A member of this length, with every character encoded, still has room among the own ones if it is ASCII. */
+/** An ASCII value of this length fits into the own members' limit even if every character is encoded. */
 const MAX_LENGTH = 1024;
 
-/** C0, DEL and C1: what a log or a terminal would act on. */
+/** C0, DEL and C1: control characters for logs and terminals. */
 const CONTROL = /[\0-\x1f\x7f-\x9f]/;
 
-/** Not empty, since propagators lose members without a value; what is no UTF-16 could not be read as it was written. */
+/** Not empty, since propagators drop members without a value; valid UTF-16, since only that survives the wire. */
 export function isPlainText(text: string, maxLength: number): boolean {
   return text.length > 0 && text.length <= maxLength && text.isWellFormed() && !CONTROL.test(text);
 }

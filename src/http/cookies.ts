@@ -1,9 +1,9 @@
-/** Cookies with one name, of several paths and domains, are few; somebody's header may hold any number. */
+/** A browser sends few cookies with one name (several paths or domains); a forged header may hold any number. */
 const MAX_VALUES = 4;
 
 /**
- * The values of a cookie as they stand in the request. Of several with one name the one with the longest path comes first
- * (RFC 6265, section 5.4). Linear in the length of the header.
+ * The values of a cookie, at most 4, in the order of the header. If a name occurs several times, the cookie with the
+ * longest path comes first (RFC 6265, section 5.4). Linear in the length of the header.
  */
 export function cookieValues(header: string | readonly string[] | undefined, name: string): readonly string[] {
   const values: string[] = [];
@@ -21,7 +21,7 @@ function unquoted(value: string): string {
   return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }
 
-/** What a cookie may be called: a token of RFC 9110, section 5.6.2. */
+/** Whether a value can be a cookie's name: a token of RFC 9110, section 5.6.2, of at most 64 characters. */
 export function isCookieName(name: unknown): name is string {
   return typeof name === "string" && /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(name);
 }

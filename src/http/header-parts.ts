@@ -1,13 +1,13 @@
 /** A name, a value, or the values of several lines, as HTTP clients take them. */
 export type HeaderPart = string | number | Uint8Array | readonly string[] | null | undefined;
 
-/** Whether a header's name is this one; names are compared without regard to case (RFC 9110, section 5.1). */
+/** Whether a header has this name. Case does not count (RFC 9110, section 5.1). */
 export function isName(name: unknown, lowerCase: string): boolean {
   const text = textOf(name);
   return text.length === lowerCase.length && text.toLowerCase() === lowerCase;
 }
 
-/** The lines that a value stands for. */
+/** The header lines of a value. */
 export function linesOf(value: unknown): readonly string[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value.map(textOf) : [textOf(value)];

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 
-/** A header by its lower-case name, as an adapter gives it. */
+/** Returns a header by its lower-case name. */
 export type HeaderGetter = (name: string) => string | readonly string[] | undefined;
 
 /** The facts by which `trustInbound` judges a request or a message. */
@@ -10,7 +10,7 @@ export interface Caller {
   readonly peer: string | undefined;
 }
 
-/** The properties of node:http's request that are read on the server. */
+/** The properties that a server reads from node:http's request. */
 export interface ArrivedRequest {
   readonly socket?: Socket | undefined;
   readonly method?: string | undefined;
@@ -19,19 +19,19 @@ export interface ArrivedRequest {
   readonly originalUrl?: string | undefined;
 }
 
-/** The request of a scope and its response, as far as a cookie store needs them. */
+/** A scope's request and response, as far as a cookie store needs them. */
 export interface HttpExchange {
   readonly header: HeaderGetter;
   /** The same object for all instances that serve the request. */
   readonly request: object;
-  /** Puts a `Set-Cookie` line in the place of an earlier one for the same cookie. False once the headers are sent. */
+  /** Adds a `Set-Cookie` line; an earlier line for the same cookie is replaced. False if the headers are already sent. */
   readonly setCookie?: (name: string, line: string) => boolean;
 }
 
 /** How a request ended. */
 export interface RequestOutcome {
-  /** The status that was sent; undefined if the connection broke before one was. */
+  /** The status that was sent; undefined if the connection broke before that. */
   readonly status?: number | undefined;
-  /** The error or its name that broke the response off; undefined if the response was sent as a whole. */
+  /** The error, or its name, that broke the response off; undefined if the whole response was sent. */
   readonly error?: unknown;
 }

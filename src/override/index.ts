@@ -1,6 +1,6 @@
 /**
- * Forced variants for tests by hand: a signed token says which, for whom and how long. What it forces travels as forced
- * and counts in no measurement, no exposure and no conversion.
+ * Forced variants for manual tests: a signed token names the variants, the audience and the lifetime. A forced variant
+ * travels as forced and counts in no measurement, no exposure and no conversion.
  */
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE } from "../assignment/names.ts";
 import { describeValue } from "../checks/describe-value.ts";
@@ -16,21 +16,21 @@ export type { Duration } from "../checks/duration.ts";
 export type { OverrideArrival, OverrideSource } from "./source.ts";
 export type { OverrideRefusal } from "./token.ts";
 
-/** How an override is signed. */
+/** The secret, audience and lifetime of a new override. */
 export interface SignOverrideOptions {
-  /** At least 16 characters, known to the services at the edge alone. */
+  /** At least 16 characters, known only to the services at the edge. */
   readonly secret: string;
-  /** Where it counts, such as `staging`. */
+  /** The environment where it counts, such as `staging`. */
   readonly audience: string;
-  /** How long it counts: seconds, or text such as `"2h"`. Default: `"1h"`. */
+  /** The lifetime: seconds, or text such as `"2h"`. Default: `"1h"`. */
   readonly expiresIn?: Duration;
 }
 
-/** Which overrides a service accepts, and where it looks for them. */
+/** The overrides that a service accepts, and the places where it looks for them. */
 export interface AcceptOverridesOptions {
-  /** One secret, or several: any of them may have signed, so that a new one is put in front of the old one. */
+  /** One secret or several; any of them may have signed. To rotate, put the new one before the old one. */
   readonly secrets: string | readonly string[];
-  /** What the token must name. */
+  /** The audience that the token must name. */
   readonly audience: string;
   /** Default: the header `x-experiment-override`. */
   readonly from?: {
@@ -38,7 +38,7 @@ export interface AcceptOverridesOptions {
     readonly cookie?: string;
     readonly query?: string;
   };
-  /** The longest life of a token that is accepted, from when it was signed. Default: `"1d"`. */
+  /** The longest lifetime of an accepted token, from its signing. Default: `"1d"`. */
   readonly maxLifetime?: Duration;
 }
 
@@ -48,7 +48,7 @@ const MAX_EXPERIMENTS = 32;
 /**
  * Signs an override: `signOverride({ checkout: "express" }, { secret, audience: "staging", expiresIn: "2h" })`.
  *
- * @returns a token that can stand in a header, a cookie and a query as it is
+ * @returns a token that needs no encoding in a header, a cookie or a query
  * @throws ExperimentConfigError
  */
 export function signOverride(variants: Readonly<Record<string, string>>, options: SignOverrideOptions): string {
@@ -76,12 +76,14 @@ export function signOverride(variants: Readonly<Record<string, string>>, options
   const [key] = compileSecrets("ERR_OVERRIDE", "overrides", [secret]);
   const token = signToken(claims, key);
   if (token.length <= MAX_TOKEN_LENGTH) return token;
-  throw refuse(`the override takes ${token.length} characters, of which ${MAX_TOKEN_LENGTH} are read; force fewer`);
+  throw refuse(
+    `the override has ${token.length} characters, and at most ${MAX_TOKEN_LENGTH} are read; force fewer experiments`,
+  );
 }
 
 /**
  * Accepts overrides at the edge: `createExperiments({ …, overrides: acceptOverrides({ secrets, audience: "staging" }) })`.
- * A caller that is trusted sends its forced variants in the baggage; from it no token is taken.
+ * A token of a trusted caller does not count: such a caller sends forced variants in the baggage.
  *
  * @throws ExperimentConfigError
  */
@@ -105,7 +107,7 @@ export function acceptOverrides(options: AcceptOverridesOptions): OverrideSource
 
 type Place = (arrival: OverrideArrival) => string | undefined;
 
-/** The first place that has a token counts: the header, then the query, then the cookie. */
+/** The order of the places is header, query, cookie. The first one that has a token counts. */
 function compilePlaces(from: unknown): Place {
   const { header, cookie, query } = checkOptions("from", from, ["header", "cookie", "query"]);
   const places: Place[] = [];
@@ -131,7 +133,7 @@ function compilePlaces(from: unknown): Place {
   return (arrival) => {
     for (const place of places) {
       const token = place(arrival);
-      // A proxy may clear a header that it does not let through.
+      // A proxy may empty a header instead of removing it.
       if (token !== undefined && token !== "") return token;
     }
     return undefined;
@@ -146,7 +148,9 @@ function queryParameter(url: string | undefined, name: string): string | undefin
 
 function checkAudience(audience: unknown): string {
   if (typeof audience === "string" && audience !== "" && audience.length <= 64) return audience;
-  throw refuse(`the audience is ${describeValue(audience)}; name where the override counts, such as "staging"`);
+  throw refuse(
+    `the audience is ${describeValue(audience)}; name the environment where the override counts, such as "staging"`,
+  );
 }
 
 function refuse(message: string): ExperimentConfigError {

@@ -1,15 +1,15 @@
 import type { HeaderGetter } from "../http/shapes.ts";
 import type { OverrideRefusal } from "./token.ts";
 
-/** Where a request may carry a token. */
+/** The parts of a request that may hold a token. */
 export interface OverrideArrival {
   readonly header: HeaderGetter;
-  /** Path and query, as they stand in the request line. */
+  /** Path and query, as in the request line. */
   readonly url: string | undefined;
 }
 
-/** What `acceptOverrides` makes, and `createExperiments` takes as `overrides`. */
+/** The result of `acceptOverrides`, for the option `overrides` of `createExperiments`. */
 export interface OverrideSource {
-  /** The variant by experiment key, or why the token does not count; undefined where there is no token. Never throws. */
+  /** The variants by experiment key, or why the token does not count; undefined without a token. Never throws. */
   read(arrival: OverrideArrival): ReadonlyMap<string, string> | OverrideRefusal | undefined;
 }

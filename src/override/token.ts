@@ -1,29 +1,29 @@
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
 import { isSigned, sign } from "../checks/signature.ts";
 
-/** What is signed. */
+/** The signed content of a token. */
 export interface OverrideClaims {
   /** Variant by experiment key. */
   readonly variants: ReadonlyMap<string, string>;
-  /** Where the override counts, such as `staging`. */
+  /** The environment where the override counts, such as `staging`. */
   readonly audience: string;
   /** Seconds since 1970. */
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
 
-/** Why a token does not count. */
+/** The reason why a token does not count. */
 export type OverrideRefusal = "malformed" | "tampered" | "expired" | "audience" | "lifetime";
 
-/** Limits the work that a stranger's text can cause. */
+/** In characters. Limits the work that untrusted input can cause. */
 export const MAX_TOKEN_LENGTH = 4096;
-/** Clocks of two machines differ. */
+/** Allowed difference between the clocks of two machines. */
 const CLOCK_SKEW_S = 60;
-/** Says what is signed, so that the same secret signs nothing else by accident; with the format's version. */
+/** Signed with the claims, so that a signature is valid for no other purpose and no other version of the format. */
 const PURPOSE = "otel-experiments override v1";
 const TOKEN = /^v1\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/;
 
-/** Whether a text may be an override, which is good for whoever holds it. */
+/** Whether a text may be an override token. Such a token is valid for every holder. */
 export function isTokenShaped(text: string): boolean {
   return TOKEN.test(text);
 }
@@ -35,9 +35,9 @@ export function signToken({ variants, audience, issuedAt, expiresAt }: OverrideC
   return `v1.${claims}.${sign(PURPOSE, claims, secret)}`;
 }
 
-/** What a verifier demands. */
+/** The conditions that a token must meet. */
 export interface TokenDemands {
-  /** Any of them may have signed, so that a new secret can be put in front of the old one. */
+  /** Any of them may have signed, so that a secret can be rotated. */
   readonly secrets: readonly string[];
   readonly audience: string;
   /** The longest time from issue to expiry, in seconds. */
@@ -46,7 +46,7 @@ export interface TokenDemands {
   readonly now: number;
 }
 
-/** The claims of a token that counts, or why it does not. Nothing of it is read before its signature is checked. */
+/** The claims of a valid token, or why it does not count. The signature is checked before the claims are read. */
 export function verifyToken(token: string, demands: TokenDemands): OverrideClaims | OverrideRefusal {
   const [, claims, signature] = (token.length <= MAX_TOKEN_LENGTH ? TOKEN.exec(token) : null) ?? [];
   if (claims === undefined || signature === undefined) return "malformed";
@@ -75,7 +75,7 @@ function claimsOf(encoded: string): OverrideClaims | undefined {
     if (!Array.isArray(variants) || !variants.every(isVariantPair)) return undefined;
     return { audience: aud, issuedAt: Number(iat), expiresAt: Number(exp), variants: new Map(variants) };
   } catch {
-    // Signed by us and yet no JSON: by another version with the same purpose, which cannot be.
+    // A signed text that is no JSON. It would need another version with the same purpose, which cannot exist.
     return undefined;
   }
 }

@@ -1,14 +1,14 @@
 import type { Destinations } from "./destinations.ts";
 
-/** Where something goes that carries baggage: a request, a message, a call. */
+/** The destination of a carrier of baggage: a request, a message or a call. */
 export interface Target {
   /** Whether own members may go there. */
   allowedBy(destinations: Destinations): boolean;
 }
 
-/** Where one outgoing request goes. It is taken apart only if somebody asks: most requests have nothing of ours. */
+/** The destination of one outgoing request. The URL is parsed only on demand: most requests have no own members. */
 export class Destination implements Target {
-  /** As the client names it; the same as the URL's origin in all but odd spellings. */
+  /** As the client writes it; equal to the URL's origin except in unusual spellings. */
   readonly origin: string;
   readonly #path: string;
   #url: URL | null | undefined;
@@ -20,14 +20,14 @@ export class Destination implements Target {
   }
 
   static of(url: URL): Destination {
-    // A URL has more than its origin says: a user and a password, or another scheme around it, as in blob:https://…
+    // An origin leaves out a user, a password, and an outer scheme as in blob:https://…
     const isPlain = url.username === "" && url.password === "" && url.protocol !== "blob:";
     const destination = new Destination(isPlain ? url.origin : url.href, url.pathname);
     destination.#url = url;
     return destination;
   }
 
-  /** The target of an absolute-form path, as it is sent to a proxy; undefined where that is no URL. */
+  /** The target of an absolute-form path, as a proxy receives it; undefined if it is no URL. */
   static parse(target: string): Destination | undefined {
     const url = URL.parse(target);
     return url === null ? undefined : Destination.of(url);
@@ -37,9 +37,9 @@ export class Destination implements Target {
     return destinations.allows(this);
   }
 
-  /** Undefined where origin and path make no URL. */
+  /** Undefined if origin and path make no URL. */
   get url(): URL | undefined {
-    // Joined as text: a path such as "//other.host/" would take the origin's place in new URL(path, origin).
+    // Joined as text: in new URL(path, origin), a path such as "//other.host/" would replace the origin.
     if (this.#url === undefined) this.#url = URL.parse(this.origin + this.#path);
     return this.#url ?? undefined;
   }

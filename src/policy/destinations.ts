@@ -3,37 +3,37 @@ import { ExperimentConfigError } from "../checks/errors.ts";
 import { askPredicate } from "../checks/predicate.ts";
 
 /**
- * Where own members may go: an origin (`https://api.shop.internal`), one with `*` as its whole first label
- * (`https://*.shop.internal`), `queue:NAME` for what is not HTTP, or a predicate.
+ * The destinations of own members: an origin (`https://api.shop.internal`), an origin with `*` as its whole first label
+ * (`https://*.shop.internal`), `queue:NAME` for anything other than HTTP, or a predicate.
  */
 export type PropagateTo = readonly (string | ((url: URL) => boolean))[];
 
-/** Whether own members may go somewhere, and by which entry or for which reason. */
+/** Whether own members may go to a destination, and the entry or reason that decides it. */
 export interface Verdict {
   readonly allowed: boolean;
   readonly reason: string;
 }
 
-/** An HTTP destination as a client names it. */
+/** An HTTP destination as a client writes it. */
 interface NamedDestination {
   readonly origin: string;
   /** Undefined if origin and path make no URL. */
   readonly url: URL | undefined;
 }
 
-/** The compiled list. Origins are compared whole, never by a part of their text. */
+/** The compiled list. Whole origins are compared, never parts of their text. */
 export interface Destinations {
   allows(destination: NamedDestination): boolean;
-  /** By the name behind `queue:`, which is compared whole. */
+  /** @param name the text after `queue:`; the whole name is compared */
   allowsQueue(name: string): boolean;
   explain(url: URL): Verdict;
-  /** Whether no HTTP destination can ever be allowed. */
+  /** True if no entry can allow an HTTP destination. */
   readonly namesNobody: boolean;
 }
 
 const QUEUE = "queue:";
 
-/** The name in `queue:NAME`; undefined for what has not that form. */
+/** The name in `queue:NAME`; undefined for a text of any other form. */
 export function queueName(text: string): string | undefined {
   return /^queue:([^\s*]+)$/.exec(text)?.[1];
 }
@@ -41,7 +41,7 @@ export function queueName(text: string): string | undefined {
 interface Wildcard {
   readonly entry: string;
   readonly protocol: string;
-  /** With the dot before it: `.shop.internal`. */
+  /** With the leading dot: `.shop.internal`. */
   readonly suffix: string;
   readonly port: string;
 }
@@ -65,7 +65,7 @@ export function compileDestinations(entries: unknown): Destinations {
   const predicates: ((url: URL) => unknown)[] = [];
   for (const entry of entries as readonly unknown[]) {
     if (typeof entry === "function") predicates.push((url) => Reflect.apply(entry, undefined, [url]) as unknown);
-    else if (entry instanceof URL) throw refuse(entry, "of a URL write its origin: url.origin");
+    else if (entry instanceof URL) throw refuse(entry, "write the URL's origin: url.origin");
     else if (typeof entry !== "string") throw refuse(entry, HINT);
     else if (entry.startsWith(QUEUE)) queues.add(compileQueue(entry));
     else {
@@ -102,7 +102,7 @@ export function compileDestinations(entries: unknown): Destinations {
   return { allows, allowsQueue, explain, namesNobody };
 }
 
-/** What a URL encodes of a queue's name, it encodes of the entry too. */
+/** A URL encodes some characters of a queue's name. So each entry is compared as a URL. */
 function explainQueue({ href }: URL, queues: ReadonlySet<string>): Verdict {
   const named = [...queues].some((name) => URL.parse(QUEUE + name)?.href === href);
   return named ? { allowed: true, reason: `propagateTo names ${href}` } : no(`propagateTo does not name ${href}`);
@@ -112,8 +112,8 @@ function no(reason: string): Verdict {
   return { allowed: false, reason };
 }
 
-function refuse(entry: unknown, mend: string): ExperimentConfigError {
-  return new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo holds ${describeValue(entry)}; ${mend}`);
+function refuse(entry: unknown, fix: string): ExperimentConfigError {
+  return new ExperimentConfigError("ERR_PROPAGATE_TO", `propagateTo holds ${describeValue(entry)}; ${fix}`);
 }
 
 function compileQueue(entry: string): string {
@@ -128,7 +128,7 @@ function compileOrigin(text: string, entry: string): URL {
   if (url === undefined || (url.protocol !== "http:" && url.protocol !== "https:")) throw refuse(entry, HINT);
   if (text.includes("@")) throw refuse(entry, `an origin has no user and no password; write "${url.origin}"`);
   if (/[?#\\\s]/.test(text) || url.pathname !== "/" || !/^https?:\/\/[^/]+\/?$/i.test(text)) {
-    throw refuse(entry, `an origin is scheme, host and port alone; ${HINT}`);
+    throw refuse(entry, `an origin is only scheme, host and port; ${HINT}`);
   }
   return url;
 }
@@ -140,7 +140,7 @@ function compileWildcard(entry: string): Wildcard | undefined {
   return { entry, protocol: url.protocol, suffix: url.hostname.slice("any".length), port: url.port };
 }
 
-/** The star stands for exactly one label, as in certificates (RFC 6125, section 6.4.3). */
+/** `*` matches exactly one label, as in certificates (RFC 6125, section 6.4.3). */
 function matches({ protocol, suffix, port }: Wildcard, url: URL): boolean {
   if (url.protocol !== protocol || url.port !== port || !url.hostname.endsWith(suffix)) return false;
   const label = url.hostname.slice(0, -suffix.length);

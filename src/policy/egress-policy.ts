@@ -1,20 +1,20 @@
 import type { OwnMemberReader } from "../baggage/own.ts";
 import type { Destinations } from "./destinations.ts";
 
-/** What one instance lets out. The process-wide stop applies the policies of all instances to each request. */
+/** One instance's policy for outgoing baggage. The process-wide stop applies all policies to each request. */
 export interface EgressPolicy {
-  /** What it takes for own leaves only if a scope of this instance writes it. */
+  /** Finds own members. They leave only if a scope of this instance writes them. */
   readonly reader: OwnMemberReader;
   readonly destinations: Destinations;
-  /** Whether it is a warning, and not just information, that own members were taken off a request. */
+  /** If the stop removes own members from a request: true logs a warning, false an information. */
   readonly strict: boolean;
-  /** Whether the others' members go to every destination, or only where own ones may go. */
+  /** Whether foreign members go to every destination, or only to those that own members may go to. */
   readonly foreignBaggage: "everywhere" | "allowed-only";
 }
 
-/** An instance's hold on the process-wide stop. The last one to let go takes the subscriptions back. */
+/** An instance's registration with the process-wide stop. The last release removes the stop's subscriptions. */
 export interface StopHold {
-  /** Keeps the policy in force until the result is called, also if the instance is closed meanwhile. */
+  /** Keeps the policy in force until the returned function is called, even if the instance is closed before. */
   readonly retain: () => () => void;
   /** Idempotent. */
   readonly release: () => void;

@@ -4,17 +4,17 @@ import { ExperimentConfigError } from "../checks/errors.ts";
 import { askPredicate } from "../checks/predicate.ts";
 import type { Caller } from "../http/shapes.ts";
 
-/** Whether a caller's own members count: `true`, the networks it may come from, or a synchronous predicate. */
+/** The callers whose own members count: all (`true`), none (`false`), those of networks, or by a synchronous predicate. */
 export type TrustInbound = boolean | readonly string[] | ((caller: Caller) => boolean);
 
-/** Who is believed, compiled. Neither throws. */
+/** Compiled `trustInbound`. Neither method throws. */
 export interface Trust {
   trusts(caller: Caller): boolean;
-  /** Why a caller is not, and what to write so that it is. */
+  /** Why a caller is not trusted, and what to write to trust it. */
   explain(caller: Caller): string;
 }
 
-/** What a proxy adds. A peer that forwards others' requests vouches for none of them. */
+/** Headers that a proxy adds. The address of a proxy says nothing about the caller behind it. */
 const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const;
 
 /** @throws ExperimentConfigError */
@@ -24,7 +24,7 @@ export function compileTrust(trust: unknown, trustProxied: boolean): Trust {
     return {
       trusts: (caller) =>
         askPredicate("trustInbound", "trust-predicate", () => Reflect.apply(trust, undefined, [caller])),
-      explain: () => "the predicate of trustInbound says so",
+      explain: () => "the predicate of trustInbound does not trust it",
     };
   }
   if (Array.isArray(trust)) return byNetwork(compileNetworks(trust), trustProxied);
@@ -41,7 +41,7 @@ function byNetwork(networks: BlockList, trustProxied: boolean): Trust {
     explain(caller) {
       const forwards = isWithin(caller) ? proxyHeaderOf(caller) : undefined;
       if (forwards === undefined) return explainStranger(caller);
-      return `by its ${forwards} it speaks for somebody else; if you believe what it forwards, set trustProxied: true`;
+      return `its header ${forwards} shows that it is a proxy; if you trust the requests that it forwards, set trustProxied: true`;
     },
   };
 }
@@ -52,13 +52,13 @@ function proxyHeaderOf({ header }: Caller): string | undefined {
 
 function explainStranger({ peer }: Caller): string {
   return peer === undefined
-    ? "no network has it; if you believe it, write a predicate as trustInbound, or for a message run(headers, fn, { trusted: true })"
-    : `if you believe it, add its network to trustInbound, such as ${describeValue(addressOf(peer))}`;
+    ? "no network can match it; if you trust it, write a predicate as trustInbound, or for a message run(headers, fn, { trusted: true })"
+    : `if you trust it, add its network to trustInbound, such as ${describeValue(addressOf(peer))}`;
 }
 
 const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** Without the zone that a link-local one has. */
+/** The address without the zone of a link-local one; a mapped IPv4 address in its plain form. */
 function addressOf(peer: string): string {
   return MAPPED_IPV4.exec(peer)?.[1] ?? peer.split("%", 1)[0] ?? "";
 }

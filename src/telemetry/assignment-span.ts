@@ -4,18 +4,18 @@ import type { EvaluationReason } from "../assignment/reason.ts";
 import { attempt } from "../checks/diagnostics.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 
-/** What is said of how an assignment came about. */
+/** How an assignment was decided. */
 export interface AssignmentTrace {
   /** Milliseconds since 1970. */
   readonly startTime: number;
   readonly reason: EvaluationReason;
-  /** `error.type`, where a fallback stands in. */
+  /** `error.type`, if the variant is a fallback. */
   readonly failure: string | undefined;
 }
 
-/** The span `experiment.assign_variant`, from the question to the answer. Only who takes part has one. Never throws. */
+/** Records the span `experiment.assign_variant` of a decision, for subjects that take part only. Never throws. */
 export function traceAssignment(assignment: CompiledAssignment, { startTime, reason, failure }: AssignmentTrace): void {
-  attempt("span", "the span of an assignment was refused", () => {
+  attempt("span", "the span of an assignment could not be recorded", () => {
     const span = trace.getTracer(SCOPE_NAME, VERSION).startSpan("experiment.assign_variant", { startTime });
     if (span.isRecording()) {
       const { key, id, variant } = assignment;

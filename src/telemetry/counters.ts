@@ -6,11 +6,11 @@ import { SCOPE_NAME, VERSION } from "../version.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
 /**
- * Why own members do not count. `untrusted`: the caller may not send them. `encoded_key`: the key is ours only when
- * it is percent-decoded. `malformed`: key, value or field breaks the rules or the declaration. `duplicate`: a field that
- * was read already. `sensitive`: a field's value looks like a secret or personal data. `orphan`: an id or a mark without
- * a variant. `unknown`: not in the registry, where `unknown` is `"drop"`. `over_limit`: no room. `id_mismatch`: kept, but
- * of another run than the registry names.
+ * The reason why own members do not count. `untrusted`: the caller may not send them. `encoded_key`: the key is an own
+ * one only after percent-decoding. `malformed`: key, value or field breaks the rules or the declaration. `duplicate`: a
+ * field that was read already. `sensitive`: a field's value looks like a secret or personal data. `orphan`: an id or a
+ * mark without a variant. `unknown`: not in the registry, if the option `unknown` is `"drop"`. `over_limit`: no room.
+ * `id_mismatch`: kept, but of another run than the declared one.
  */
 export type RejectionReason =
   | "untrusted"
@@ -24,9 +24,9 @@ export type RejectionReason =
   | "id_mismatch";
 
 /**
- * Why an override does not count: its token is `malformed`, `tampered` with, `expired`, for another `audience`, or lives
- * too long (`lifetime`). `unknown`: it names an experiment or a variant that is not declared. `inside`: its caller is
- * trusted, and sends forced variants in the baggage.
+ * The reason why an override does not count: its token is `malformed`, `tampered` with, `expired`, for another
+ * `audience`, or lives too long (`lifetime`). `unknown`: it names an experiment or a variant that is not declared.
+ * `inside`: its caller is trusted, so it must send forced variants in the baggage.
  */
 export type OverrideRejectionReason =
   | "malformed"
@@ -39,10 +39,10 @@ export type OverrideRejectionReason =
 
 const METER: MeterIdentity = { name: SCOPE_NAME, version: VERSION, options: undefined };
 
-/** Money, mostly: steps of 1, 2 and 5, since nobody knows the currency. */
+/** Mostly amounts of money in an unknown currency: steps of 1, 2 and 5. */
 const VALUE_BOUNDARIES = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
-/** What the package measures of itself. Nothing here throws. */
+/** The package's own instruments. No method throws. */
 export class ExperimentCounters {
   readonly #assignments: LateInstrument<Counter> = counter("experiment.assignments", {
     unit: "{assignment}",
@@ -58,7 +58,7 @@ export class ExperimentCounters {
   });
   readonly #values: LateInstrument<Histogram> = new LateInstrument(METER, (meter: Meter) =>
     meter.createHistogram("experiment.conversion.value", {
-      description: "What conversions were worth, in whatever the service counts.",
+      description: "The value of conversions, in the service's own unit.",
       advice: { explicitBucketBoundaries: VALUE_BOUNDARIES },
     }),
   );
@@ -83,7 +83,7 @@ export class ExperimentCounters {
       attempt("meter", "a counter threw", () => this.#rejections.get()?.add(members, { reason }, ROOT_CONTEXT));
   }
 
-  /** @param failure `error.type`, from a closed list, where a fallback stands in */
+  /** @param failure `error.type`, from a closed list, if the variant is a fallback */
   assigned({ metricPair }: CompiledAssignment, reason: EvaluationReason, failure?: string): void {
     const attributes: Attributes = { ...metricPair, "feature_flag.result.reason": reason };
     if (failure !== undefined) attributes["error.type"] = failure;

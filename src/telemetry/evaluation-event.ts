@@ -5,8 +5,8 @@ import { SCOPE_NAME } from "../version.ts";
 import { type EventScope, emitEvent } from "./events.ts";
 
 /**
- * Emits `feature_flag.evaluation`, as OpenTelemetry's conventions for feature flags have it: the experiment is the flag,
- * and this package is the provider of what counts. Never throws.
+ * Emits `feature_flag.evaluation` by OpenTelemetry's conventions for feature flags: the experiment is the flag, this
+ * package is the provider. Never throws.
  */
 export function emitEvaluation(scope: EventScope, assignment: CompiledAssignment, reason: EvaluationReason): void {
   const { key, id, variant } = assignment;
@@ -20,7 +20,7 @@ export function emitEvaluation(scope: EventScope, assignment: CompiledAssignment
   }));
 }
 
-/** Who was assigned, where `recordSubject` says so. */
+/** The recorded subject; empty without `recordSubject`. */
 export function subjectAttributes({ key, assignment: { subject } }: CompiledAssignment): Attributes {
   return subject === undefined ? {} : { [`experiment.${key}.subject`]: subject };
 }

@@ -10,11 +10,11 @@ export interface EventScope {
 }
 
 /**
- * Emits an event of a request, in the request's own trace also where async context is gone. `attributes` is called only
- * if somebody takes the event. Never throws.
+ * Emits an event of a request, in the request's trace even if async context is lost. `attributes` is called only if a
+ * logger is enabled for the event. Never throws.
  */
 export function emitEvent(scope: EventScope, name: string, attributes: () => Attributes): void {
-  attempt("event", `the event ${name} was refused`, () => {
+  attempt("event", `the event ${name} could not be emitted`, () => {
     const logger = currentLogger();
     if (logger === undefined) return;
     const record = { eventName: name, severityNumber: SEVERITY_INFO, context: contextOf(scope) };
@@ -22,10 +22,10 @@ export function emitEvent(scope: EventScope, name: string, attributes: () => Att
   });
 }
 
-/** `SeverityNumber.INFO`, which api 1.9 does not have. */
+/** `SeverityNumber.INFO`; api 1.9 does not export it. */
 const SEVERITY_INFO = 9;
 
-/** The active context, with the request's server span where the active span is of another trace or there is none. */
+/** The active context; if it has no span of the request's trace, the server span is put in. */
 function contextOf({ serverSpan }: EventScope): Context {
   const active = api.context.active();
   if (serverSpan === undefined) return active;
@@ -40,7 +40,7 @@ interface EventRecord {
   readonly attributes: Attributes;
 }
 
-/** What we use of a logger. Older versions of the API do not ask whether anybody listens. */
+/** The used part of a logger. Older versions of the API have no `enabled`. */
 interface EventLogger {
   emit(record: EventRecord): void;
   enabled?(record: Omit<EventRecord, "attributes">): boolean;
@@ -53,7 +53,7 @@ interface EventLoggerProvider {
 let lastProvider: EventLoggerProvider | undefined;
 let lastLogger: EventLogger | undefined;
 
-/** Looked for at each event, since the SDK may be started late; made once for each provider. */
+/** The provider is looked up at each event, since the SDK may start late; the logger is made once for each provider. */
 function currentLogger(): EventLogger | undefined {
   const provider = currentProvider();
   if (provider !== lastProvider) {
@@ -64,12 +64,12 @@ function currentLogger(): EventLogger | undefined {
   return lastLogger;
 }
 
-/** The provider of the 2.x line's API, if somebody set one; else that of `@opentelemetry/api`, which 1.9 does not have. */
+/** The provider of the 2.x line's API, if one is set; else that of `@opentelemetry/api`, which 1.9 does not have. */
 function currentProvider(): EventLoggerProvider | undefined {
-  // why: the contract of api-logs' global, held in place by the tests against that package
+  // why: the contract of api-logs' global, which tests against that package check
   const ofApiLogs = loggerProviderOf(Reflect.get(globalThis, API_LOGS)) as EventLoggerProvider | undefined;
   if (ofApiLogs !== undefined) return ofApiLogs;
-  // A named import of what 1.9 does not export would fail when it is linked.
+  // 1.9 does not export `logs`, so a named import would fail at link time.
   const { logs }: { readonly logs?: { getLoggerProvider(): EventLoggerProvider } } = api;
   return logs?.getLoggerProvider();
 }

@@ -1,7 +1,7 @@
 import { type Meter, type MeterOptions, type MeterProvider, metrics } from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
 
-/** Which meter an instrument belongs to. */
+/** The arguments of `getMeter`. */
 export interface MeterIdentity {
   readonly name: string;
   readonly version: string | undefined;
@@ -9,8 +9,8 @@ export interface MeterIdentity {
 }
 
 /**
- * An instrument that is made when it is first used, and made anew when the global MeterProvider is another one:
- * OpenTelemetry has no proxy meter, so one that is made too early measures nothing for ever.
+ * An instrument that is made on first use, and again when the global MeterProvider changes. OpenTelemetry has no proxy
+ * meter, so an instrument that is made before the SDK starts never measures anything.
  */
 export class LateInstrument<T> {
   readonly #meter: MeterIdentity;
@@ -23,7 +23,7 @@ export class LateInstrument<T> {
     this.#create = create;
   }
 
-  /** Undefined where the MeterProvider throws. */
+  /** Undefined if the MeterProvider throws. */
   get(): T | undefined {
     const provider = metrics.getMeterProvider();
     if (provider !== this.#provider) {

@@ -17,8 +17,8 @@ import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
 /**
- * Which experiments a measurement shows. `"primary"`: one point with the scope's flat pair. `"each"`: one point per
- * unforced assignment, so that a sum over all points counts such a measurement several times.
+ * The experiments that a measurement shows. `"primary"`: one point with the scope's flat pair. `"each"`: one point for
+ * each unforced assignment, so a sum over all points counts such a measurement several times.
  */
 export type Attribution = "primary" | "each";
 
@@ -27,21 +27,21 @@ interface MeasuredScope {
   /** The bounded flat pair. */
   readonly attributes: Attributes;
   readonly compiled: readonly CompiledAssignment[];
-  /** The fields that have values. */
+  /** The fields with values. */
   readonly knownFields: { attributes(signal: "metric"): Attributes | undefined } | undefined;
 }
 
-/** @param active the context that the caller gave; undefined for the active one */
+/** @param active the given context; undefined for the active one */
 export type ScopeFinder = (active: Context | undefined) => MeasuredScope | undefined;
 
 type Measure = (value: number, attributes?: Attributes, active?: Context) => void;
 
 /**
- * A meter whose synchronous instruments add the scope's flat pair to what the caller gives. Such an instrument is made
- * once per name, unit and description, so it costs little to ask for it in a handler. Nothing throws once it is there.
+ * A meter whose synchronous instruments add the scope's flat pair to the given attributes. Such an instrument is made
+ * once for each kind, name, unit, description and value type, so a handler can ask for it cheaply. Measuring never throws.
  *
- * An observable instrument is observed outside any request, so it gets no pair: its methods call the same methods of the
- * global MeterProvider's meter at once. An observable instrument that is made before the SDK is started measures nothing.
+ * An observable instrument is observed outside any request, so it gets no pair: it is made directly on the global
+ * MeterProvider's meter. If it is made before the SDK starts, it measures nothing.
  */
 export class AttributedMeter implements Meter {
   readonly #identity: MeterIdentity;
@@ -93,7 +93,7 @@ export class AttributedMeter implements Meter {
     this.#direct((meter) => meter.removeBatchObservableCallback(callback, observables));
   }
 
-  /** The provider's own instrument, or one that measures nothing where the provider throws. */
+  /** The provider's own instrument; if the provider throws, one that measures nothing. */
   #observable(create: (meter: Meter) => Observable): Observable {
     return this.#direct(create) ?? create(createNoopMeter());
   }
@@ -129,7 +129,7 @@ export class AttributedMeter implements Meter {
   }
 }
 
-/** Instruments that differ in any of these are different ones to OpenTelemetry. */
+/** To OpenTelemetry, instruments that differ in any of these are different instruments. */
 function idOf(kind: string, name: string, options: MetricOptions | undefined): string {
   return JSON.stringify([kind, name, options?.unit, options?.description, options?.valueType]);
 }
@@ -165,14 +165,14 @@ const measureEach: MeasureScope = (measure, scope, value, attributes, active) =>
   for (const { metricPair } of counted) measure(value, withPair(given, metricPair), active);
 };
 
-/** Adds the scope's fields for measurements to what the caller gives, which stands. */
+/** Adds the scope's fields for metrics to the given attributes. A given attribute is never replaced. */
 function withFields(attributes: Attributes | undefined, scope: MeasuredScope | undefined): Attributes | undefined {
   const fields = scope?.knownFields?.attributes("metric");
   if (fields === undefined) return attributes;
   return attributes === undefined ? fields : { ...fields, ...attributes };
 }
 
-/** Adds a flat pair to what the caller gives, unless that names an experiment. */
+/** Adds a flat pair to the given attributes, unless they name an experiment. */
 export function withPair(attributes: Attributes | undefined, pair: Attributes): Attributes {
   if (attributes === undefined) return pair;
   return namesExperiment(attributes) ? attributes : { ...attributes, ...pair };

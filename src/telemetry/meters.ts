@@ -1,7 +1,7 @@
 import type { MeterIdentity } from "./late-instrument.ts";
 import { AttributedMeter, type Attribution, type ScopeFinder } from "./meter.ts";
 
-/** The meters of one instance: one for each identity, so that asking for a meter in a handler costs little. */
+/** The meters of one instance, one for each identity and attribution, so a handler can ask for a meter cheaply. */
 export class Meters {
   readonly #findScope: ScopeFinder;
   readonly #meters = new Map<string, AttributedMeter>();

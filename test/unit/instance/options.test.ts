@@ -105,14 +105,14 @@ const MISTAKES: readonly Mistake[] = [
     title: "OPT-10 experiments that are no object",
     code: "ERR_EXPERIMENT",
     of: [{ experiments: null }, { experiments: [CHECKOUT] }, { experiments: "checkout" }, { experiments: 1 }],
-    names: "experiments is no object",
+    names: "experiments is not an object",
     mend: 'write experiments: { checkout: { id: "checkout_1"',
   },
   {
     title: "OPT-11 an experiment that is no object",
     code: "ERR_EXPERIMENT",
     of: [null, ["control"], "control", 1].map(withExperiment),
-    names: "experiments.checkout is no object",
+    names: "experiments.checkout is not an object",
     mend: "write { id, variants }",
   },
   {
@@ -158,8 +158,8 @@ const MISTAKES: readonly Mistake[] = [
     title: "OPT-16 an id that two experiments have",
     code: "ERR_EXPERIMENT_ID",
     of: [{ experiments: { checkout: CHECKOUT, search: CHECKOUT } }],
-    names: 'experiments.search.id is "checkout_2026q1", as experiments.checkout.id is',
-    mend: "give each run an id of its own",
+    names: 'experiments.search.id is "checkout_2026q1", the same as experiments.checkout.id',
+    mend: "give each run its own id",
   },
   {
     title: "OPT-17 no variants",
@@ -197,7 +197,7 @@ const MISTAKES: readonly Mistake[] = [
       WITH_A_HOLE,
     ].map(withVariants),
     names: "experiments.checkout.variants holds",
-    mend: new RegExp(`which is not ${NAME_RULE}.*; name it so, such as "one_click"`),
+    mend: new RegExp(`which is not ${NAME_RULE}.*; write such a name, for example "one_click"`),
   },
   {
     title: "OPT-19 a variant listed twice",
@@ -220,7 +220,7 @@ const MISTAKES: readonly Mistake[] = [
     code: "ERR_WEIGHT",
     of: [withVariants({ control: 0, express: 0 }), withVariants({ control: -0 })],
     names: "experiments.checkout.variants has only weights of 0",
-    mend: "give one of them a share",
+    mend: "give one variant a positive weight",
   },
   {
     title: "OPT-30 a primary that is no key",
@@ -310,7 +310,7 @@ const MISTAKES: readonly Mistake[] = [
     code: "ERR_PROPAGATE_TO",
     of: withDestinations(new URL("https://shop.internal")),
     names: "propagateTo holds",
-    mend: "write its origin: url.origin",
+    mend: "write the URL's origin: url.origin",
   },
   {
     title: "OPT-52 a regular expression among the destinations",
@@ -336,7 +336,7 @@ const MISTAKES: readonly Mistake[] = [
       "https://shop.internal/%2e",
     ),
     names: "propagateTo holds",
-    mend: "an origin is scheme, host and port alone",
+    mend: "an origin is only scheme, host and port",
   },
   {
     title: "OPT-54 a star that is not a whole leftmost label",

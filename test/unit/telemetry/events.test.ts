@@ -199,7 +199,7 @@ describe("the logs API", () => {
       },
     });
     expect(recordOnce()).toBe("express");
-    expect(log.take()).toEqual(["warn: otel-experiments: the event feature_flag.evaluation was refused"]);
+    expect(log.take()).toEqual(["warn: otel-experiments: the event feature_flag.evaluation could not be emitted"]);
   });
 
   test("EV-16 may be shut down while requests are served", async () => {
