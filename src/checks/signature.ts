@@ -15,7 +15,7 @@ export function sign(purpose: string, text: string, secret: string): string {
   return keyedHash(purpose, text, secret).toString("base64url");
 }
 
-/** Whether one of the secrets signed a text. All secrets are tried, so the time does not depend on which one signed. */
+/** Whether one of the secrets signed a text. All secrets are tried, so the time does not depend on which one signed, if any. */
 export function isSigned(purpose: string, text: string, signature: string, secrets: readonly string[]): boolean {
   const given = Buffer.from(signature, "base64url");
   // The last base64url letter of 32 bytes has unused bits, so the same bytes have several spellings. Only one is accepted.
