@@ -1,21 +1,24 @@
 /** A public subpath of the package. */
 export interface Entry {
-  /** The path from the project's root. A folder of the same name beside an adapter holds the parts of that adapter. */
+  /** The path from the project's root. If an adapter has parts, they are in a folder of the same name beside it. */
   readonly source: `./${string}.ts`;
   /**
-   * The contract that the adapter keeps. The file of the adapter's name in `test/support/frameworks` (inbound) or
+   * The contract that the adapter keeps. The file with the adapter's name in `test/support/frameworks` (inbound) or
    * `test/support/clients` (outbound) exports its `harnesses`.
    */
   readonly contract?: "inbound" | "outbound";
-  /** The package that the adapter is for, with the range of its supported versions: an optional peer. */
+  /** The package that the adapter is for, with the range of supported versions. It is an optional peer dependency. */
   readonly peer?: { readonly [name: string]: string };
-  /** The packages that the adapter may import, beside OpenTelemetry's API and core. Of its peer it may import types only. */
+  /**
+   * The packages that the adapter may import, besides OpenTelemetry's API and core. From its peer it may import only
+   * types.
+   */
   readonly imports?: readonly string[];
 }
 
 /**
- * The one list of public subpaths. The build and the tests read it. After a change, `npm run entries` writes its facts
- * to `package.json` and `tsconfig.json`.
+ * The one list of public subpaths. The build and the tests read it. After a change, `npm run entries` updates
+ * `package.json` and `tsconfig.json`.
  */
 export const entries: { readonly [subpath: string]: Entry } = {
   ".": { source: "./src/index.ts" },
@@ -61,7 +64,7 @@ export const entries: { readonly [subpath: string]: Entry } = {
   "./testing": { source: "./testing/index.ts" },
 };
 
-/** The commands and their sources. */
+/** The commands, with their sources. */
 export const commands: { readonly [name: string]: Entry["source"] } = {
   "otel-experiments": "./cli/main.ts",
 };

@@ -8,7 +8,7 @@ import {
   isEvaluationReason,
 } from "../src/adapter.ts";
 
-/** What we use of an evaluation's details. */
+/** The part of an evaluation's details that the assigner and the hook use. */
 interface EvaluationDetails {
   readonly value: unknown;
   readonly variant?: string;
@@ -17,27 +17,32 @@ interface EvaluationDetails {
   readonly errorMessage?: string;
 }
 
-/** What we use of a client of `@openfeature/server-sdk`. */
+/** The part of a client of `@openfeature/server-sdk` that the assigner uses. */
 interface OpenFeatureClient {
   getStringDetails(flag: string, defaultValue: string, context: never): Promise<EvaluationDetails>;
 }
 
-/** How an experiment and a flag belong together. */
+/** Options of `openFeatureAssigner`. */
 export interface OpenFeatureAssignerOptions {
-  /** The flag's key. Default: the experiment's. */
+  /** The flag's key. Default: the experiment's key. */
   readonly flag?: string;
 }
 
-/** True while an assigner of ours asks: what it is told is not yet the request's, and a hook of ours has nothing to add. */
+/**
+ * True while an own assigner evaluates a flag: its result is not yet the request's assignment, so the own hook ignores
+ * it.
+ */
 const asking = new AsyncLocalStorage<true>();
 
 /**
- * An assigner that asks OpenFeature: the subject is the targeting key, its attributes the evaluation context. The flag is
- * of type string; the variant's name counts where it is a declared variant, else the value. An error of the provider
- * gives the experiment's fallback. A disabled flag assigns nobody.
+ * An assigner that asks OpenFeature: the targeting key is the subject, the evaluation context its attributes. The
+ * flag's type is string. The variant is the flag's variant name if that is a declared variant, else its value. If the
+ * provider reports an error, the subject gets the experiment's fallback. If the flag is disabled, the subject is not
+ * assigned.
  *
- * @throws ExperimentConfigError where there is no client
- * @example { id: "checkout_1", variants: ["a", "b"], fallback: "a", assigner: openFeatureAssigner(OpenFeature.getClient()) }
+ * @throws ExperimentConfigError if there is no client, or `flag` is no text
+ * @example { id: "checkout_1", variants: ["a", "b"], fallback: "a", assigner:
+ * openFeatureAssigner(OpenFeature.getClient()) }
  */
 export function openFeatureAssigner(client: OpenFeatureClient, { flag }: OpenFeatureAssignerOptions = {}): Assigner {
   if (typeof client?.getStringDetails !== "function") {
@@ -47,11 +52,11 @@ export function openFeatureAssigner(client: OpenFeatureClient, { flag }: OpenFea
     );
   }
   if (flag !== undefined && (typeof flag !== "string" || flag === "")) {
-    throw new ExperimentConfigError("ERR_OPTION_VALUE", "flag is no text; write the flag's key, or leave it out");
+    throw new ExperimentConfigError("ERR_OPTION_VALUE", "flag is not a text; write the flag's key, or leave it out");
   }
   return async function askOpenFeature({ key, subject, attributes, variants }) {
     const context = { ...attributes, targetingKey: subject };
-    // why: the context's type is OpenFeature's own; attributes that it does not take are its provider's to refuse
+    // why: the context has OpenFeature's own type; its provider rejects attributes that it does not take
     const details = await asking.run(true, () => client.getStringDetails(flag ?? key, "", context as never));
     if (details.errorCode !== undefined) throw new Error(`${details.errorCode} ${details.errorMessage ?? ""}`.trim());
     const reason = reasonOf(details.reason);
@@ -61,25 +66,25 @@ export function openFeatureAssigner(client: OpenFeatureClient, { flag }: OpenFea
   };
 }
 
-/** What we use of a hook's context. */
+/** The part of a hook's context that the hook uses. */
 interface HookContext {
   readonly flagKey: string;
 }
 
-/** A hook of OpenFeature, as far as it is ours. */
+/** The part of OpenFeature's hook interface that `openFeatureHook` implements. */
 export interface OpenFeatureHook {
   after(context: HookContext, details: EvaluationDetails): void;
 }
 
-/** Which flags are experiments. */
+/** Options of `openFeatureHook`. */
 export interface OpenFeatureHookOptions {
-  /** The experiment's key by the flag's, where they differ. */
+  /** The experiment's key by the flag's key, where the two differ. */
   readonly experiments?: Readonly<Record<string, string>>;
 }
 
 /**
- * A hook for who evaluates flags themselves: an evaluation of a flag that is an experiment becomes the request's
- * recorded assignment. Other flags, and values that are no declared variant, are passed over.
+ * A hook for code that evaluates flags itself. If the flag is an experiment, the evaluation becomes the request's
+ * recorded assignment. Other flags, and values that are not declared variants, are ignored.
  *
  * @example OpenFeature.addHooks(openFeatureHook(experiments))
  */
@@ -107,7 +112,7 @@ function variantOf({ variant, value }: EvaluationDetails, variants: readonly str
   return typeof value === "string" ? value : "";
 }
 
-/** OpenFeature's reasons are OpenTelemetry's in capitals; a provider may have its own. */
+/** OpenFeature's reasons are OpenTelemetry's in capitals. A provider may define others. */
 function reasonOf(reason: unknown): EvaluationReason {
   const name = typeof reason === "string" ? reason.toLowerCase() : undefined;
   return isEvaluationReason(name) ? name : "unknown";

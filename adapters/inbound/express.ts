@@ -8,10 +8,10 @@ import {
 } from "../../src/adapter.ts";
 import { expressRoute, type RoutedRequest } from "./express/express-route.ts";
 
-/** What we use of Express's request, in versions 4 and 5. */
+/** The part of Express's request that the middleware uses, in versions 4 and 5. */
 type ExpressRequest = IncomingMessage & RoutedRequest;
 
-/** What we use of Express's response, in versions 4 and 5. */
+/** The part of Express's response that the middleware uses, in versions 4 and 5. */
 interface ExpressResponse extends ServerResponse {
   locals?: Record<string, unknown>;
 }
@@ -24,8 +24,8 @@ export type ExperimentsMiddleware = (
 ) => void;
 
 /**
- * Express middleware, versions 4 and 5: what is mounted behind it is served in the request's scope, which also stands
- * at `res.locals.experiments`.
+ * Express middleware, versions 4 and 5. Everything mounted after it runs in the request's scope, which is also at
+ * `res.locals.experiments`.
  *
  * @example app.use(expressExperiments(experiments))
  */

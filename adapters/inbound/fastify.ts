@@ -13,24 +13,24 @@ import {
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** The request's experiments. Set by otel-experiments' plugin, in its `onRequest` hook. */
+    /** The request's experiments. The plugin of otel-experiments sets them in its `onRequest` hook. */
     experiments: Scope;
   }
 }
 
-/** What the plugin takes. */
+/** The plugin's options. */
 export interface FastifyExperimentsOptions extends InboundOptions<FastifyRequest> {
   readonly experiments: ExperimentsHandle;
 }
 
-/** With what Fastify takes of the options of every plugin. */
+/** The plugin's options, and those that Fastify reads from the options of every plugin. */
 interface RegisteredOptions extends FastifyExperimentsOptions {
   readonly prefix?: unknown;
   readonly logLevel?: unknown;
   readonly logSerializers?: unknown;
 }
 
-/** What @fastify/otel adds to a request. */
+/** The method that @fastify/otel adds to a request. */
 interface InstrumentedRequest {
   opentelemetry(): { readonly span?: Span | null };
 }
@@ -44,10 +44,11 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, gi
     logLevel: _level,
     logSerializers: _serializers,
     ...options
-    // why: called as a middleware by mistake, it is given nothing, and `inbound` says what is missing
+    // why: if the plugin is called as a middleware by mistake, it gets no options, and `inbound` throws
   } = (given ?? {}) as RegisteredOptions;
   const open = inbound(experiments, options);
-  // Registered twice, or for a second instance, it is there already; somebody else's is an error of Fastify's.
+  // After a second registration the decorator is there already. If the decorator `experiments` is another plugin's,
+  // Fastify throws.
   if (!fastify.hasDecorator(DECORATED)) fastify.decorate(DECORATED, true).decorateRequest("experiments");
 
   fastify.addHook("onRequest", function experimentsHook(request, reply, next) {
@@ -56,7 +57,8 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, gi
     run(next);
   });
 
-  // Registered behind us, @fastify/otel makes its span behind us too; it ends it after `onSend`, or in `onResponse`.
+  // If @fastify/otel is registered after this plugin, it starts its span after this plugin's `onRequest` hook. It ends
+  // the span after `onSend`, or in `onResponse`.
   fastify.addHook("onSend", function experimentsSpanHook(request, reply, _payload, next) {
     if (isInstrumented(request)) open(arrive(request, reply));
     next();
@@ -76,7 +78,7 @@ function arrive(request: FastifyRequest, reply: FastifyReply): InboundRequest {
   });
 }
 
-/** Fastify writes its own headers in the place of node:http's, and adds to those that it has. */
+/** Fastify replaces node:http's headers by its own, and appends to its own. */
 function setCookie(reply: FastifyReply, name: string, line: string): boolean {
   if (reply.sent || reply.raw.headersSent) return false;
   const lines = withCookie(reply.getHeader("set-cookie"), name, line);
@@ -93,8 +95,8 @@ function isInstrumented(request: object): request is InstrumentedRequest {
 }
 
 /**
- * Fastify plugin, version 5: all later hooks and handlers run in the request's scope, which also stands at
- * `request.experiments`. It is not encapsulated, so that register it once, at the root.
+ * Fastify plugin, version 5. All later hooks and handlers run in the request's scope, which is also at
+ * `request.experiments`. It is not encapsulated: register it once, at the root.
  *
  * @example await app.register(fastifyExperiments, { experiments })
  */

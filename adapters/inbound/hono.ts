@@ -11,7 +11,10 @@ import {
   withCookie,
 } from "../../src/adapter.ts";
 
-/** What the middleware adds to Hono's context: `new Hono<ExperimentsEnv>()`, or the app that `app.use` returns. */
+/**
+ * The variables that the middleware sets in Hono's context: `new Hono<ExperimentsEnv>()`, or the app that `app.use`
+ * returns.
+ */
 export interface ExperimentsEnv {
   Variables: {
     /** The request's experiments. */
@@ -19,17 +22,17 @@ export interface ExperimentsEnv {
   };
 }
 
-/** What @hono/node-server hands to an app. */
+/** The bindings that @hono/node-server passes to an app. */
 interface NodeBindings {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
 }
 
 /**
- * Hono middleware, version 4: what is used behind it is served in the request's scope, which also stands at
- * `c.get("experiments")`. It needs @hono/node-server. Without it, as in `app.request(…)` or on another runtime, a
- * request is served all the same; its peer is unknown then, so that networks in `trustInbound` do not contain it, and its
- * scope ends when the response is made and not when it is sent.
+ * Hono middleware, version 4. Everything used after it runs in the request's scope, which is also at
+ * `c.get("experiments")`. It needs @hono/node-server. Without it, as in `app.request(…)` or on another runtime, the
+ * request still has a scope, with two differences: its peer is unknown, so no network in `trustInbound` contains it,
+ * and the scope ends when the response is made instead of when it is sent.
  *
  * @example app.use(honoExperiments(experiments))
  */
@@ -58,7 +61,8 @@ export function honoExperiments(
     try {
       await run(next);
     } catch (error) {
-      // Hono answers for errors, and lets everything else that is thrown through.
+      // Hono answers requests whose handler throws an Error. Any other thrown value passes through Hono, and gets no
+      // answer.
       if (isOutermost) end({ error });
       throw error;
     }
@@ -67,12 +71,12 @@ export function honoExperiments(
   };
 }
 
-/** By context and name. */
+/** The cookies to set, by context and name. */
 const cookies = new WeakMap<Context, Map<string, string>>();
 
 /**
- * Noted until there is a response: what Hono's context sets before takes the place of the cookies of a handler's own
- * `Response`.
+ * Keeps the cookie until there is a response: cookies that are set on Hono's context before replace those of a
+ * handler's own `Response`.
  */
 function setCookie(context: Context, name: string, line: string): boolean {
   const bindings: unknown = context.env;
@@ -83,7 +87,7 @@ function setCookie(context: Context, name: string, line: string): boolean {
   return true;
 }
 
-/** Again it changes nothing. */
+/** Idempotent. */
 function writeCookies(context: Context): void {
   for (const [name, line] of cookies.get(context) ?? []) {
     attempt("store", "the response took no cookie, so a subject may not stay in its variant", () => {
@@ -104,7 +108,7 @@ function isOnNode(bindings: unknown): bindings is NodeBindings {
 
 const webRequests = new WeakMap<Context, InboundRequest["request"]>();
 
-/** A request without a connection, one for all instances, and a response without events. */
+/** A request without a connection, the same object for all instances, and a response without events. */
 function webArrival(context: Context): InboundRequest {
   const { req } = context;
   const request = webRequests.get(context) ?? { method: req.method, headers: req.header(), emit: () => false };
@@ -118,7 +122,7 @@ function webArrival(context: Context): InboundRequest {
   };
 }
 
-/** The route whose handler answered. Middleware stands for any path, so that what it answers has no route. */
+/** The route whose handler answered. Middleware matches any path, so a response of a middleware has no route. */
 function routeOf({ req }: Context): string | undefined {
   const { matchedRoutes, routeIndex } = req;
   const route = matchedRoutes[routeIndex];

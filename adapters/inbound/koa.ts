@@ -7,7 +7,7 @@ import {
   placeScope,
 } from "../../src/adapter.ts";
 
-/** What we use of Koa's context, in versions 2 and 3. */
+/** The part of Koa's context that the middleware uses, in versions 2 and 3. */
 interface KoaContext {
   req: IncomingMessage;
   res: ServerResponse;
@@ -20,8 +20,8 @@ interface KoaContext {
 export type ExperimentsMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<unknown>;
 
 /**
- * Koa middleware, versions 2 and 3: what is used behind it is served in the request's scope, which also stands at
- * `ctx.state.experiments`. Koa's `error` event is emitted in it too.
+ * Koa middleware, versions 2 and 3. Everything used after it runs in the request's scope, which is also at
+ * `ctx.state.experiments`. Koa's `error` event is emitted in the scope too.
  *
  * @example app.use(koaExperiments(experiments))
  */
@@ -36,14 +36,14 @@ export function koaExperiments<Context extends object = KoaContext>(
       fromNodeRequest(req, res, { native: context, url: originalUrl, route: () => routeOf(context) }),
     );
     placeScope(context.state, "experiments", scope);
-    // Koa handles a rejection outside the middleware, where the scope would be gone.
+    // Koa handles a rejection outside of the middleware, where the scope is no longer active.
     const { onerror } = context;
     context.onerror = (error) => run(() => onerror.call(context, error));
     return run(next);
   };
 }
 
-/** What @koa/router leaves on a context. */
+/** Reads the route that @koa/router sets on a context. */
 function routeOf(context: object): string | undefined {
   const route: unknown = Reflect.get(context, "_matchedRoute");
   return typeof route === "string" || route instanceof RegExp ? route.toString() : undefined;

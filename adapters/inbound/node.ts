@@ -8,8 +8,8 @@ import {
 } from "../../src/adapter.ts";
 
 /**
- * Wraps a handler of `node:http`, so that each request is served in its scope. A server without a framework has no routes
- * but those that the option `route` names.
+ * Wraps a `node:http` handler, so that it runs in each request's scope. Without a framework the only routes are those
+ * that the option `route` returns.
  *
  * @example http.createServer(nodeExperiments(experiments, handler))
  */
@@ -18,7 +18,7 @@ export function nodeExperiments<Result>(
   handler: (request: IncomingMessage, response: ServerResponse) => Result,
   options?: InboundOptions<IncomingMessage>,
 ): (request: IncomingMessage, response: ServerResponse) => Result;
-/** For servers with request and response classes of their own. */
+/** For servers with their own request and response classes. */
 export function nodeExperiments<Request extends IncomingMessage, Response extends ServerResponse, Result>(
   experiments: ExperimentsHandle,
   handler: (request: Request, response: Response) => Result,

@@ -1,16 +1,16 @@
 import { type ClientOptions, ExperimentConfigError, type ExperimentsHandle, outbound } from "../../src/adapter.ts";
 import { FetchHeaders } from "./fetch/fetch-headers.ts";
 
-/** Any function of the form of `fetch`, such as undici's or node-fetch's. */
+/** A function of the form of `fetch`, such as undici's or node-fetch's. */
 type Fetch = (input: never, init?: never) => Promise<unknown>;
 
 /**
- * A `fetch` that passes the request's variants on, to the destinations of `propagateTo` alone, on each hop of a
- * redirect anew. Outside a request, and without anything to pass on, it is the fetch that it wraps; with `spans: true`
- * it makes OpenTelemetry's CLIENT spans and durations as well, for a fetch over undici.
+ * A `fetch` that passes the request's variants on, only to the destinations of `propagateTo`, decided again for each
+ * hop of a redirect. Outside of a request, or with nothing to pass on, it only calls the wrapped fetch. With `spans:
+ * true` it also records OpenTelemetry's CLIENT spans and durations, for a fetch over undici.
  *
- * @param inner undici's fetch or another one over undici or node:http; by default the built-in one, looked up at each
- * call so that what replaces it later is used
+ * @param inner undici's fetch, or another one over undici or node:http. Default: the built-in one, looked up at each
+ * call, so that a later replacement is used
  */
 export function experimentFetch(experiments: ExperimentsHandle, options?: ClientOptions): typeof fetch;
 export function experimentFetch(
@@ -40,7 +40,7 @@ export function experimentFetch(
   }
   const startOutbound = outbound(experiments, clientOptions);
   return async function fetchWithExperiments(input, init) {
-    // why: implementations differ in the types of their own classes, and each takes what its caller gives
+    // why: implementations differ only in the types of their own classes, and each gets its own caller's arguments
     const fetchOnce = (inner as typeof fetch | undefined) ?? globalThis.fetch;
     const isRequest = typeof input === "object" && "headers" in input;
     const headers = new FetchHeaders(init?.headers ?? (isRequest ? input.headers : undefined));
@@ -58,11 +58,11 @@ export function experimentFetch(
 }
 
 function withHeaders(init: RequestInit | undefined, headers: unknown): RequestInit {
-  // why: they have the form that the caller gave, or another one of those that every fetch takes
+  // why: the headers have the caller's form, or another form that every fetch takes
   return { ...copyOf(init), headers: headers as NonNullable<RequestInit["headers"]> };
 }
 
-/** What fetch reads of its init, undici's extensions included. */
+/** The members of `init` that fetch reads, including undici's extensions. */
 const INIT_MEMBERS = [
   "method",
   "body",
@@ -81,12 +81,12 @@ const INIT_MEMBERS = [
   "dispatcher",
 ] as const;
 
-/** An init may be a Request, or of a class: what it inherits would be lost in a spread. */
+/** `init` may be a Request or an instance of another class. A spread would lose its inherited members. */
 function copyOf(init: RequestInit | undefined): RequestInit {
   const copy: Record<string, unknown> = { ...init };
   if (init === undefined) return copy;
   for (const name of INIT_MEMBERS) if (!(name in copy) && name in init) copy[name] = Reflect.get(init, name);
-  // A Request shows its body as a stream, and fetch asks of a stream what only a caller of its own can say.
+  // A Request's body is a stream. With a stream fetch requires `duplex`, which a Request used as `init` may lack.
   if (!Object.hasOwn(init, "body") && copy["body"] instanceof ReadableStream) copy["duplex"] ??= "half";
   return copy;
 }

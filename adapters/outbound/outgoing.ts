@@ -1,20 +1,21 @@
 import { ExperimentConfigError, type ExperimentsHandle, outboundForAllClients } from "../../src/adapter.ts";
 
-/** What `instrumentOutgoing` gives back. It is a `Disposable`, so `using` takes it. */
+/** The result of `instrumentOutgoing`. It is a `Disposable`, so `using` takes it. */
 export interface OutgoingInstrumentation {
-  /** Undoes it. Idempotent. */
+  /** Ends the instrumentation. Idempotent. */
   [Symbol.dispose](): void;
 }
 
 /**
- * Lets every outgoing HTTP call of the process pass the request's variants on, to the destinations of `propagateTo`
- * alone: those of the built-in fetch, of any undici, and of node:http and node:https with all that is built on them.
- * Nothing is patched, so it does not matter which is loaded first. Whose request a call belongs to is known, or nothing
- * is sent.
+ * Makes every outgoing HTTP call of the process pass the request's variants on, only to the destinations of
+ * `propagateTo`: calls of the built-in fetch, of any undici, and of node:http and node:https with all that is built on
+ * them. Nothing is patched, so the order of loading does not matter. If it is not known which request a call belongs
+ * to, nothing is sent.
  *
- * Called twice it is to be undone twice. Closing the experiments undoes it too.
+ * If it is called twice, it must be disposed of twice. Closing the experiments ends it too.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give, and for options, of which there are none
+ * @throws ExperimentConfigError if the experiments are not a result of `createExperiments`, or if options are given:
+ * there are none
  * @example
  * const outgoing = instrumentOutgoing(experiments);
  * outgoing[Symbol.dispose](); // as `using outgoing = …` does at the end of its block
@@ -23,7 +24,7 @@ export function instrumentOutgoing(experiments: ExperimentsHandle, options?: und
   if (options !== undefined) {
     throw new ExperimentConfigError(
       "ERR_UNKNOWN_OPTION",
-      "instrumentOutgoing takes the experiments alone; CLIENT spans are experimentFetch's and experimentInterceptor's, with { spans: true }",
+      "instrumentOutgoing takes the experiments alone; for CLIENT spans, use experimentFetch or experimentInterceptor with { spans: true }",
     );
   }
   return { [Symbol.dispose]: outboundForAllClients(experiments) };

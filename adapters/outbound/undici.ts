@@ -10,7 +10,7 @@ import { DispatchHeaders } from "./undici/dispatch-headers.ts";
 
 export { ignoreExperimentRequests } from "../../src/adapter.ts";
 
-/** What we use of undici's dispatch options, in versions 6, 7 and 8. */
+/** The part of undici's dispatch options that the interceptor uses, in versions 6, 7 and 8. */
 interface DispatchOptions {
   readonly origin?: string | URL | undefined;
   readonly path?: string | undefined;
@@ -25,14 +25,14 @@ export type ExperimentInterceptor = <Options extends DispatchOptions, Handler>(
   dispatch: Dispatch<Options, Handler>,
 ) => Dispatch<Options, Handler>;
 
-/** Redirects and retries copy the options, so that the scope lives as long as they may use its ticket. */
+/** Redirects and retries copy the options. So the scope stays reachable as long as they may use its ticket. */
 const SCOPE = Symbol("otel-experiments.scope");
 
 /**
- * An interceptor that passes the request's variants on, to the destinations of `propagateTo` alone. Whose they are is
- * decided when the request is dispatched, and each hop and retry is judged by its own destination, in whichever order
- * it is composed with undici's other interceptors. With `spans: true` it makes OpenTelemetry's CLIENT spans and
- * durations as well.
+ * An interceptor that passes the request's variants on, only to the destinations of `propagateTo`. The request that a
+ * call belongs to is decided at dispatch. The destination is decided for each hop and retry, in whichever order the
+ * interceptor is composed with undici's own. With `spans: true` it also records OpenTelemetry's CLIENT spans and
+ * durations.
  *
  * @example new Agent().compose(experimentInterceptor(experiments))
  */
@@ -46,7 +46,8 @@ export function experimentInterceptor(
       if (options.method === "CONNECT")
         return dispatch(options, inScopeOfDispatch(handler, rememberScope(), undefined));
       const headers = new DispatchHeaders(options.headers);
-      // redirect and retry give themselves as the handler, and do so again when they dispatch anew.
+      // undici's redirect and retry interceptors pass themselves as the handler, and pass the same object when they
+      // dispatch again.
       const outboundRequest = startOutbound({
         header: headers.lines,
         ...(isObject(handler) ? { identity: handler } : {}),
@@ -74,7 +75,10 @@ function withDeparture<Options extends DispatchOptions>(
   return { ...options, headers: headers.with(outboundRequest, urlOf(options)), [SCOPE]: outboundRequest.scope };
 }
 
-/** A path may be absolute, towards a proxy. Without an origin, a Client sends to its own, which it does not show. */
+/**
+ * The path is an absolute URL if the request goes to a proxy. Without an origin, a Client sends to its own, which it
+ * does not show.
+ */
 function urlOf({ origin, path = "/" }: DispatchOptions): URL | null {
   if (!path.startsWith("/")) return URL.parse(path);
   return origin === undefined ? null : URL.parse(`${String(origin).replace(/\/$/, "")}${path}`);

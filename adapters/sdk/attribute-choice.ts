@@ -12,7 +12,7 @@ import {
 
 /** Which attributes of a scope a processor writes. */
 export interface AttributeOptions {
-  /** The keys of the experiments that are written. Default: all. */
+  /** The keys of the experiments to write. Default: all. */
   readonly experiments?: readonly string[];
   /**
    * `"flat"` (default): `experiment.id` and `experiment.variant`, of one assignment. `"keyed"`:
@@ -23,13 +23,13 @@ export interface AttributeOptions {
 
 export const ATTRIBUTE_OPTION_NAMES: readonly ["experiments", "attributes"] = ["experiments", "attributes"];
 
-/** A span or a log record, while it takes attributes. */
+/** A span or a log record that can still take attributes. */
 export interface AttributeTarget {
   readonly attributes: Readonly<Record<string, unknown>>;
   setAttribute(name: string, value: string | number | boolean | string[]): unknown;
 }
 
-/** The choice, compiled. It adds to what stands there, and changes none of it. */
+/** The compiled options. Attributes that are already there are never changed. */
 export class AttributeChoice {
   readonly #keys: ReadonlySet<string> | undefined;
   readonly #flat: boolean;
@@ -52,7 +52,7 @@ export class AttributeChoice {
     this.#keyed = attributes !== "flat";
   }
 
-  /** Writes what a scope and those around it have. */
+  /** Writes the attributes of a scope and of the scopes around it. */
   write(target: AttributeTarget, latest: RequestScope): void {
     for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
       writeFields(target, scope.knownFields?.attributes(this.#signal));
@@ -64,11 +64,15 @@ export class AttributeChoice {
     }
   }
 
-  /** Of several instances on one request, the latest that has a pair. */
+  /**
+   * Writes one flat pair. If several instances have a scope on the request, it is the pair of the latest that has one.
+   */
   #writeFlat(target: AttributeTarget, latest: RequestScope): void {
     for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
       const { flat } = scope;
       if (flat === undefined || !this.#takes(flat.key)) continue;
+      // If the record already has `experiment.id`, write neither: the own variant beside another id would name an
+      // experiment that does not exist.
       if (!namesExperiment(target.attributes)) add(target, flat.flatPair);
       return;
     }
@@ -79,17 +83,17 @@ export class AttributeChoice {
   }
 }
 
-/** Each that does not stand there. */
+/** Writes each attribute that the target does not have. */
 function writeFields(target: AttributeTarget, attributes: Attributes | undefined): void {
   if (attributes === undefined) return;
   for (const [name, value] of Object.entries(attributes)) {
     if (name in target.attributes || value === undefined || value === null) continue;
-    // why: fields are of these types; a list is copied, since the SDK may keep it
+    // why: a field has one of these types; a list is copied, because the SDK may keep it
     target.setAttribute(name, Array.isArray(value) ? ([...value] as string[]) : (value as string | number | boolean));
   }
 }
 
-/** All of them, or none where one of them stands there. */
+/** Writes all attributes, or none if the target has one of them. */
 function add(target: AttributeTarget, attributes: Attributes): void {
   for (const name in attributes) if (name in target.attributes) return;
   for (const name in attributes) {

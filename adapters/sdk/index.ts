@@ -1,6 +1,6 @@
 /**
- * What decorates OpenTelemetry's own signals, for SDK 2.x and 3.x: spans, log records, measurements. It finds the
- * request's scope by itself, so that it can be set up before any experiments are created.
+ * Adds experiments to OpenTelemetry's signals, for SDK 2.x and 3.x: spans, log records, measurements. The parts find
+ * the request's scope themselves, so they can be set up before any experiments are created.
  */
 export type { AttributeOptions, AttributeTarget } from "./attribute-choice.ts";
 export { ExperimentLogRecordProcessor, type ExperimentLogRecordProcessorOptions } from "./log-record-processor.ts";

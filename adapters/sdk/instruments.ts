@@ -3,7 +3,7 @@ import { describeValue, ExperimentConfigError, listOf, SCOPE_NAME } from "../../
 /** Semantic conventions for HTTP, HTTP server metrics. */
 export const SERVER_DURATION = "http.server.request.duration";
 
-/** Who records it in the context of the request. */
+/** The meter that records {@link SERVER_DURATION} in the request's context. */
 export const HTTP_METER = "@opentelemetry/instrumentation-http";
 
 const UNDICI_METER = "@opentelemetry/instrumentation-undici";
@@ -11,14 +11,14 @@ const UNDICI_METER = "@opentelemetry/instrumentation-undici";
 /** Semantic conventions for HTTP, HTTP client metrics. */
 export const CLIENT_DURATION = "http.client.request.duration";
 
-/** Meters that are left alone: our own, whose measurements have their pair already, and undici's, see below. */
+/** Meters that stay unchanged: the own one, whose measurements already have their pair, and undici's (see below). */
 export const METERS_LEFT_ALONE: ReadonlySet<string> = new Set([SCOPE_NAME, UNDICI_METER]);
 
 /** OpenTelemetry API, instrument name syntax. */
 const INSTRUMENT_NAME = /^[A-Za-z][A-Za-z0-9_./-]{0,254}$/;
 
 /**
- * The names of instruments that a user wants the pair on.
+ * Checks the names of the instruments that get the pair.
  *
  * @throws ExperimentConfigError
  */
@@ -27,20 +27,20 @@ export function instrumentNames(given: unknown): ReadonlySet<string> {
     "instruments",
     given,
     isInstrumentName,
-    'the whole names of instruments, such as "orders.placed" (no pattern: it would select what belongs to no request)',
+    'the whole names of instruments, such as "orders.placed" (no patterns: they would also select instruments outside of requests)',
   );
   if (names?.includes(CLIENT_DURATION) === true) {
     throw clientDurationError(
       "instruments holds",
-      "leave it out, and use experimentFetch or experimentInterceptor with spans: true, which measure it rightly",
+      "leave it out, and use experimentFetch or experimentInterceptor with spans: true, which measure it in the right context",
     );
   }
   return new Set(names);
 }
 
 /**
- * instrumentation-undici records the client's duration in the async context of a pooled socket: the pair found there is
- * some other request's.
+ * The error for instruments that include the client duration. instrumentation-undici records it in the async context of
+ * a pooled socket, so the pair in that context is another request's.
  *
  * @param mend what to do instead
  */
@@ -51,7 +51,7 @@ export function clientDurationError(what: string, mend: string): ExperimentConfi
   );
 }
 
-/** What a View selects instruments by. */
+/** The fields by which a View selects instruments. */
 export interface InstrumentSelector {
   readonly instrumentName?: string | undefined;
   /** The SDK's `InstrumentType`, such as `"HISTOGRAM"`. */
@@ -61,9 +61,9 @@ export interface InstrumentSelector {
 }
 
 /**
- * Whether a View would select undici's client duration.
+ * True if a View would select undici's client duration.
  *
- * @throws ExperimentConfigError where a selector is no text
+ * @throws ExperimentConfigError if a selector is not a text
  */
 export function selectsClientDuration(selector: InstrumentSelector): boolean {
   const { instrumentName = "*", instrumentType, instrumentUnit, meterName } = selector;
@@ -81,7 +81,7 @@ export function selectsClientDuration(selector: InstrumentSelector): boolean {
   );
 }
 
-/** As a View's selector does it, except that each asterisk is a wildcard here. */
+/** Matches as a View's selector does, except that each asterisk is a wildcard here. */
 function matches(pattern: string, name: string): boolean {
   const [start = "", ...rest] = pattern.split("*");
   const end = rest.pop();

@@ -8,14 +8,15 @@ import {
   type AttributeTarget,
 } from "./attribute-choice.ts";
 
-/** What the processor takes. */
+/** Options of the processor. */
 export type ExperimentLogRecordProcessorOptions = AttributeOptions;
 
 /**
- * A LogRecordProcessor for SDK 2.x and 3.x that puts the variant on the log records of a request. It has to stand in
- * front of the processor that exports. Nothing of the user's is overwritten, and nothing here throws after set-up.
+ * A LogRecordProcessor for SDK 2.x and 3.x that adds the variant to the log records of a request. Place it before the
+ * processor that exports. Existing attributes are not overwritten, and nothing here throws after set-up.
  *
- * @example new LoggerProvider({ processors: [new ExperimentLogRecordProcessor(), new BatchLogRecordProcessor({ exporter })] })
+ * @example new LoggerProvider({ processors: [new ExperimentLogRecordProcessor(), new BatchLogRecordProcessor({ exporter
+ * })] })
  */
 export class ExperimentLogRecordProcessor {
   readonly #choice: AttributeChoice;
@@ -38,7 +39,7 @@ export class ExperimentLogRecordProcessor {
     }
   }
 
-  /** A record that nobody else wants is not made for us. */
+  /** False: this processor alone is no reason to make a record. */
   enabled(): boolean {
     return false;
   }

@@ -3,8 +3,9 @@ import { isTracingSuppressed } from "@opentelemetry/core";
 import { latestScope, metricPairOf, warnOnce, withPair } from "../../src/sdk-adapter.ts";
 
 /**
- * The attributes of a measurement with the flat pair of its request: `none` where there is no request, nothing where the
- * caller names an experiment. What is measured under `suppressTracing` is telemetry's own traffic, and nobody's request.
+ * The attributes of a measurement with the flat pair of its request. Outside of a request the pair is `none`. If the
+ * caller names an experiment, no pair is added. Measurements under `suppressTracing` are telemetry's own traffic and
+ * belong to no request.
  */
 export function attributesWithPair(given: Attributes | undefined, active: Context | undefined): Attributes | undefined {
   try {

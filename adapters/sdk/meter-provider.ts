@@ -4,13 +4,13 @@ import { instrumentNames, METERS_LEFT_ALONE, SERVER_DURATION } from "./instrumen
 import { attributesWithPair } from "./measurement.ts";
 import { overriding } from "./overriding.ts";
 
-/** What is measured with the pair. */
+/** Options of `withExperiments` for a MeterProvider. */
 export interface MeterProviderOptions {
-  /** Further instruments that get the pair, by their whole names, such as `["orders.placed"]`. */
+  /** More instruments that get the pair, by their whole names, such as `["orders.placed"]`. */
   readonly instruments?: readonly string[];
 }
 
-/** A MeterProvider that adds the pair itself, so that no View is needed. Everything else is the given one's. */
+/** A MeterProvider that adds the pair itself, so no View is needed. Everything else is the given provider's. */
 export function providerWithExperiments<P extends MeterProvider>(provider: P, options: MeterProviderOptions): P {
   const { instruments } = checkOptions("withExperiments", options, ["instruments"]);
   const names = new Set([SERVER_DURATION, ...instrumentNames(instruments)]);
@@ -24,10 +24,10 @@ export function providerWithExperiments<P extends MeterProvider>(provider: P, op
     meters.set(meter, made);
     return made;
   };
-  return overriding<MeterProvider>(provider, { getMeter }) as P; // why: it is the provider but for this method
+  return overriding<MeterProvider>(provider, { getMeter }) as P; // why: all other members are the provider's
 }
 
-/** The creators of synchronous instruments, which add the pair to those of the given names. */
+/** The creators of synchronous instruments. An instrument with one of the given names gets the pair. */
 function creators(meter: Meter, names: ReadonlySet<string>): Partial<Meter> {
   return {
     createCounter(name, options) {
@@ -52,11 +52,11 @@ function creators(meter: Meter, names: ReadonlySet<string>): Partial<Meter> {
 function adding<I extends Counter | UpDownCounter>(instrument: I): I {
   const add: Counter["add"] = (value, attributes, active) =>
     instrument.add(value, attributesWithPair(attributes, active), active);
-  return overriding<Counter>(instrument, { add }) as I; // why: it is the instrument but for this method
+  return overriding<Counter>(instrument, { add }) as I; // why: all other members are the instrument's
 }
 
 function recording<I extends Histogram | Gauge>(instrument: I): I {
   const record: Histogram["record"] = (value, attributes, active) =>
     instrument.record(value, attributesWithPair(attributes, active), active);
-  return overriding<Histogram>(instrument, { record }) as I; // why: it is the instrument but for this method
+  return overriding<Histogram>(instrument, { record }) as I; // why: all other members are the instrument's
 }

@@ -1,9 +1,9 @@
 /**
- * An object that is another one but for some members, and an instance of its class. The other one's methods run on the
- * other one itself, so that what it changes in itself stays in one place.
+ * An object with the members and the class of another one, except for the given members. The original's methods run on
+ * the original, so its state stays in one place.
  */
 export function overriding<T extends object>(original: T, members: Partial<T>): T {
-  // An empty target: a proxy may not show other values than a frozen one has.
+  // The target is empty, because a proxy must show a frozen target's own values.
   // why: the proxy below answers for it
   const shell = Object.create(Object.getPrototypeOf(original)) as T;
   return new Proxy(shell, {

@@ -8,21 +8,21 @@ import {
   injectCarrier,
 } from "../../src/sdk-adapter.ts";
 
-/** What the propagator takes. */
+/** Options of the propagator. */
 export interface ExperimentPropagatorOptions {
   /**
    * Whether own members go into carriers: `true` (default), `false`, or a synchronous predicate over the carrier. A
-   * propagator does not know where a carrier goes. HTTP requests of fetch, undici and node:http are stopped in any case
-   * where `propagateTo` does not name their destination.
+   * propagator does not know a carrier's destination. HTTP requests of fetch, undici and node:http lose own members in
+   * any case if `propagateTo` does not name their destination.
    */
   readonly inject?: boolean | ((carrier: unknown) => boolean);
 }
 
 /**
- * A TextMapPropagator for SDK 2.x and 3.x in the place of `W3CBaggagePropagator`, for carriers that OpenTelemetry's
- * instrumentations fill and read: gRPC, AMQP, Kafka. What comes in is believed as `trustInbound` says, and makes the scope
- * of the code that runs in the extracted context; what goes out has the current scope's own members. The others' baggage
- * passes as it came. Nothing here throws after set-up.
+ * A TextMapPropagator for SDK 2.x and 3.x. It replaces `W3CBaggagePropagator`, for carriers that OpenTelemetry's
+ * instrumentations fill and read: gRPC, AMQP, Kafka. Incoming variants are trusted as `trustInbound` says; they are the
+ * scope of the code that runs in the extracted context. Outgoing carriers get the own members of the current scope.
+ * Foreign members pass unchanged. Nothing here throws after set-up.
  *
  * @example new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new ExperimentPropagator()] })
  */

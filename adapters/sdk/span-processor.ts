@@ -17,16 +17,16 @@ import {
   type AttributeTarget,
 } from "./attribute-choice.ts";
 
-/** What the processor takes. */
+/** Options of the processor. */
 export interface ExperimentSpanProcessorOptions extends AttributeOptions {
   /**
-   * The kinds of span that are written to. Default: all. The request's server span has its attributes from the
-   * middleware in any case, and is never written to here.
+   * The kinds of span to write to. Default: all. The request's server span always gets its attributes from the
+   * middleware, and never from this processor.
    */
   readonly kinds?: readonly SpanKind[];
 }
 
-/** What we use of the SDK's span, in 2.x and 3.x. */
+/** The part of the SDK's span that the processor uses, in 2.x and 3.x. */
 interface SdkSpan {
   readonly kind: SpanKind;
   readonly attributes: Attributes;
@@ -35,8 +35,8 @@ interface SdkSpan {
 }
 
 /**
- * Instrumentations that start CLIENT spans on undici's channels. With undici 6 and 7, and behind its redirect and retry
- * interceptors with all, the async context there is that of a pooled socket and may be another request's.
+ * Instrumentations that start CLIENT spans on undici's channels. With undici 6 and 7, and after undici's redirect and
+ * retry interceptors in all versions, the async context there is that of a pooled socket and may be another request's.
  */
 const POOLED_CLIENTS: ReadonlySet<string> = new Set([
   "@opentelemetry/instrumentation-undici",
@@ -52,16 +52,17 @@ const KINDS: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * A SpanProcessor for SDK 2.x and 3.x that puts the variant on the spans of a request: on all that it records, whoever
- * starts them. They are written when they end, so that they have what was assigned while they were open, nothing of the
- * user's is overwritten, and no attribute of the user's is left out for one of ours. Nothing here throws after set-up.
+ * A SpanProcessor for SDK 2.x and 3.x that adds the variant to every recorded span of a request, whichever library
+ * starts it. Spans are written when they end: so a span has all assignments that were made while it was open, nothing
+ * of the user's is overwritten, and no attribute of the user's is dropped because of a span limit. Nothing here throws
+ * after set-up.
  *
  * @example new NodeSDK({ spanProcessors: [new ExperimentSpanProcessor(), new BatchSpanProcessor({ exporter })] })
  */
 export class ExperimentSpanProcessor {
   readonly #choice: AttributeChoice;
   readonly #kinds: ReadonlySet<SpanKind> | undefined;
-  /** Whether the SDK tells of spans that are about to end. */
+  /** True once the SDK has called `onEnding`. */
   #tellsOfEnding = false;
 
   /** @throws ExperimentConfigError */
@@ -79,23 +80,24 @@ export class ExperimentSpanProcessor {
       if (isOfPooledClient(span)) awaitClientSpan(span.spanContext().spanId, span);
       else setOriginFromContext(span, parentContext);
     } catch (error) {
-      warnOnce("span", "a span could not be looked at when it started", error);
+      warnOnce("span", "a span could not be read at its start", error);
     }
   }
 
-  /** Called by both lines while the span still takes attributes. */
+  /** SDK 2.x and 3.x call it while the span still takes attributes. */
   onEnding(span: SdkSpan & Pick<AttributeTarget, "setAttribute">): void {
     this.#tellsOfEnding = true;
     this.#write(span, span);
   }
 
   onEnd(span: SdkSpan): void {
-    // What stands between us and the SDK may not pass `onEnding` on. The span then takes nothing more by its methods.
+    // A processor between the SDK and this one may not pass `onEnding` on. The ended span then takes no attributes by
+    // its methods.
     if (!this.#tellsOfEnding) this.#write(span, overEnded(span));
     try {
       if (isOfPooledClient(span)) forgetClientSpan(span.spanContext().spanId);
     } catch (error) {
-      warnOnce("span", "a span could not be looked at when it ended", error);
+      warnOnce("span", "a span could not be read at its end", error);
     }
   }
 

@@ -10,13 +10,13 @@ import {
 } from "./instruments.ts";
 import { attributesWithPair } from "./measurement.ts";
 
-/** What the Views are made for. */
+/** Options of `experimentViews`. */
 export interface ExperimentViewsOptions {
-  /** Further instruments that get the pair, by their whole names, such as `["orders.placed"]`. */
+  /** More instruments that get the pair, by their whole names, such as `["orders.placed"]`. */
   readonly instruments?: readonly string[];
 }
 
-/** What an SDK's View calls for each measurement, in 2.x and 3.x. */
+/** The object that an SDK's View calls for each measurement, in 2.x and 3.x. */
 export interface AttributesProcessor {
   process(incoming: Attributes, active?: Context): Attributes;
 }
@@ -28,15 +28,15 @@ export interface ExperimentView {
   attributesProcessors: AttributesProcessor[];
 }
 
-/** What we use of a View that the user has. */
+/** The part of a user's View that is read. */
 export interface ViewLike extends InstrumentSelector {
   readonly attributesProcessors?: AttributesProcessor[] | undefined;
 }
 
 /**
- * Views for `new MeterProvider({ views })` of SDK 2.x and 3.x, which put the flat pair on `http.server.request.duration`
- * and on the instruments that are named. An instrument that another View selects needs `withExperiments(view)` instead:
- * two Views that give one instrument the same stream name double its counts, and `diag` says nothing.
+ * Views for `new MeterProvider({ views })` of SDK 2.x and 3.x. They add the flat pair to `http.server.request.duration`
+ * and to the named instruments. If another View selects one of these instruments, use `withExperiments(view)` instead:
+ * two Views that give one instrument the same stream name double its counts, and `diag` reports nothing.
  *
  * @throws ExperimentConfigError
  */
@@ -45,13 +45,16 @@ export function experimentViews(options: ExperimentViewsOptions = {}): Experimen
   const names = [...instrumentNames(instruments)].filter((name) => name !== SERVER_DURATION);
   const processor = new PairProcessor();
   return [
-    // Of this meter alone: the server spans of our own are measured by ours, with their pair.
+    // Only of this meter: the durations of own server spans are recorded with their pair.
     { instrumentName: SERVER_DURATION, meterName: HTTP_METER, attributesProcessors: [processor] },
     ...names.map((instrumentName) => ({ instrumentName, attributesProcessors: [processor] })),
   ];
 }
 
-/** All fields of an SDK's `ViewOptions`. An SDK may come to have more, so that others are named only beside a mistake. */
+/**
+ * All fields of an SDK's `ViewOptions`. Later SDKs may have more, so unknown fields are reported only together with a
+ * mistake.
+ */
 const VIEW_FIELDS: readonly string[] = [
   "instrumentName",
   "instrumentType",
@@ -66,7 +69,9 @@ const VIEW_FIELDS: readonly string[] = [
   "aggregationCardinalityLimit",
 ];
 
-/** The given View with the pair added behind its other processors, so that a list of allowed attributes keeps it. */
+/**
+ * The given View with the pair added after its other processors, so a list of allowed attributes does not remove it.
+ */
 export function viewWithExperiments<V extends ViewLike>(view: V): V {
   if (selectsClientDuration(view)) {
     checkOptions("a View", view, VIEW_FIELDS);
@@ -88,7 +93,7 @@ export function viewWithExperiments<V extends ViewLike>(view: V): V {
 
 class PairProcessor implements AttributesProcessor {
   process(incoming: Attributes, active?: Context): Attributes {
-    // Observable instruments are observed outside any request, and have no context.
+    // Observable instruments are observed outside of requests, and have no context.
     return active === undefined ? incoming : (attributesWithPair(incoming, active) ?? incoming);
   }
 }

@@ -4,15 +4,15 @@ import { type MeterProviderOptions, providerWithExperiments } from "./meter-prov
 import { type ViewLike, viewWithExperiments } from "./views.ts";
 
 /**
- * Wraps a MeterProvider, so that the flat pair is on `http.server.request.duration` and on the instruments that are
- * named, without any View. Everything else is passed on as it is.
+ * Wraps a MeterProvider, so that `http.server.request.duration` and the named instruments have the flat pair, without
+ * any View. Everything else is passed on unchanged.
  *
  * @example metrics.setGlobalMeterProvider(withExperiments(new MeterProvider({ readers })))
  * @throws ExperimentConfigError
  */
 export function withExperiments<P extends MeterProvider>(provider: P, options?: MeterProviderOptions): P;
 /**
- * Adds the flat pair to a View that there is already, behind its other processors. The given object is not changed.
+ * Adds the flat pair to an existing View, after its other processors. The given object is not changed.
  *
  * @example new MeterProvider({ views: [withExperiments({ instrumentName: "orders.*", attributesProcessors })] })
  * @throws ExperimentConfigError
@@ -24,7 +24,7 @@ export function withExperiments(given: unknown, options?: MeterProviderOptions):
     if (options === undefined) return viewWithExperiments(given);
     throw new ExperimentConfigError(
       "ERR_OPTIONS",
-      "withExperiments takes no options beside a View, which says itself which instruments it is for; wrap the MeterProvider to name instruments",
+      "withExperiments takes no options with a View, because the View selects its instruments itself; to name instruments, wrap the MeterProvider",
     );
   }
   throw new ExperimentConfigError(

@@ -166,7 +166,7 @@ test("REG-64 providers that do not show what they have given out are named, with
   expect(log.take()).toEqual(
     ["tracers", "instruments", "loggers"].map(
       (what) =>
-        `warn: otel-experiments: OpenTelemetry was set up first, and the ${what} that it has given out cannot be reached; ${mend}`,
+        `warn: otel-experiments: OpenTelemetry was set up first, and the ${what} that it had already given out get no experiments; ${mend}`,
     ),
   );
   serve(() => {

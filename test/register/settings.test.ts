@@ -100,7 +100,7 @@ test.each([
 ])("REG-06 %s is named as unknown, with the nearest that there is, %s", (name, nearest) => {
   const { settings, problems } = readSettings({ [name]: "true" });
   expect(settings).toEqual(DEFAULTS);
-  expect(problems).toEqual([`there is no ${name}; did you mean ${nearest}?`]);
+  expect(problems).toEqual([`the variable ${name} does not exist; did you mean ${nearest}?`]);
 });
 
 test.each(["OTEL_EXPERIMENTS_FOO", "OTEL_EXPERIMENTS_", "OTEL_EXPERIMENT_SERVICE_NAME"])(
@@ -113,7 +113,7 @@ test.each(["OTEL_EXPERIMENTS_FOO", "OTEL_EXPERIMENTS_", "OTEL_EXPERIMENT_SERVICE
     });
     expect(settings).toEqual(DEFAULTS);
     const ends = VARIABLES.map((variable) => variable.replace("OTEL_EXPERIMENTS_", "")).join(", ");
-    expect(problems).toEqual([`there is no ${name}; behind OTEL_EXPERIMENTS_ there are ${ends}`]);
+    expect(problems).toEqual([`the variable ${name} does not exist; after OTEL_EXPERIMENTS_ write one of ${ends}`]);
   },
 );
 

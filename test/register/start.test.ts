@@ -92,7 +92,7 @@ describe("without OpenTelemetry", () => {
     });
     expect(stderr.split("\n")).toEqual([
       'otel-experiments: OTEL_EXPERIMENTS_SPAN_KINDS is "servr"; write any of internal, server, client, producer and consumer, separated by commas. It counts as not set.',
-      "otel-experiments: there is no OTEL_EXPERIMENTS_SPAN_KIND; did you mean OTEL_EXPERIMENTS_SPAN_KINDS?",
+      "otel-experiments: the variable OTEL_EXPERIMENTS_SPAN_KIND does not exist; did you mean OTEL_EXPERIMENTS_SPAN_KINDS?",
       "",
     ]);
     expect(JSON.parse(stdout)).toHaveProperty("subscribed", []);

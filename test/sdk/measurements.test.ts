@@ -296,7 +296,7 @@ describe("set-up", () => {
       [
         () => withExperiments(never({ instrumentName: "orders.placed" }), { instruments: ["orders.placed"] }),
         "ERR_OPTIONS",
-        /takes no options beside a View.*wrap the MeterProvider/,
+        /takes no options with a View.*wrap the MeterProvider/,
       ],
       [() => withExperiments(new MeterProvider(), never({ views: [] })), "ERR_UNKNOWN_OPTION", /"views"/],
     ];

@@ -1,20 +1,20 @@
-/** What Express leaves on a request, in versions 4 and 5. */
+/** The fields that Express sets on a request, in versions 4 and 5. */
 export interface RoutedRequest {
   readonly baseUrl?: string;
   readonly originalUrl?: string;
   readonly route?: { readonly path?: unknown } | null;
 }
 
-/** A segment that is a literal or one whole parameter: it stands for one segment of a URL, no more and no less. */
+/** A segment that is a literal or one whole parameter. It matches exactly one segment of a URL. */
 const WHOLE_SEGMENT = /^:?[^:*?+(){}[\]!\\]+$/;
 
-/** What a request's target may have beside its path, all of it its sender's: Express matches the path alone. */
+/** The parts of a request's target that are not its path. Senders choose them; Express matches the path alone. */
 const BESIDE_PATH = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*|[?#].*$/gi;
 
 /**
- * The route that answered, below the path that its routers are mounted at. Of that Express shows what was called, so
- * that a mount path with parameters has its callers' values. Its routers mostly do not look at case: in lower case, one
- * mount path is one route, however callers write it.
+ * The route that answered, after the path that its routers are mounted at. Express shows the mount path as it was
+ * called, so the parameters in it have the caller's values. Express's routers ignore case by default. Lower case makes
+ * one route of one mount path, however callers write it.
  */
 export function expressRoute({ baseUrl = "", originalUrl = "", route }: RoutedRequest): string | undefined {
   const path: unknown = route?.path;
@@ -23,7 +23,7 @@ export function expressRoute({ baseUrl = "", originalUrl = "", route }: RoutedRe
   return (mountPath(path, originalUrl) ?? baseUrl).toLowerCase() + (path === "/" ? "" : path) || "/";
 }
 
-/** The URL's path in front of what the route matched. Express forgets it where an error leaves the routers. */
+/** The URL's path before the part that the route matched. Express forgets it if an error leaves the routers. */
 function mountPath(path: string, url: string): string | undefined {
   const pattern = segmentsOf(path);
   const called = segmentsOf(url.replace(BESIDE_PATH, ""));

@@ -3,8 +3,8 @@ import { isName, type OutboundRequest, TICKET_HEADER } from "../../../src/adapte
 type Pair = readonly [name: unknown, value: unknown];
 
 /**
- * The headers of a call of fetch: an object of a class `Headers`, a record, or an iterable of pairs. The form stays, and
- * with it the order: an implementation of fetch sorts the `Headers` of another one.
+ * The headers of a fetch call: a `Headers` object, a record, or an iterable of pairs. The form is kept, and so is the
+ * order: a fetch implementation sorts the `Headers` of another one.
  */
 export class FetchHeaders {
   readonly #given: unknown;
@@ -14,14 +14,14 @@ export class FetchHeaders {
     this.#given = given;
   }
 
-  /** The lines of a header, by its lower-case name. */
+  /** The lines of a header, by its name in lower case. */
   readonly lines = (name: string): readonly string[] =>
     this.#read().flatMap((pair) => (isName(pair[0], name) ? [String(pair[1])] : []));
 
-  /** With the outboundRequest's ticket and its `baggage` for the first destination. */
+  /** The headers with the request's ticket and its `baggage` for the first destination. */
   with(outboundRequest: OutboundRequest, url: URL | null): unknown {
     const existing = this.lines("baggage").join(", ");
-    // The process-wide stop writes the header anew, hop by hop. This one is for a fetch that is replaced in a test.
+    // The process-wide stop rewrites the header at each hop. This header is for a fetch that a test has replaced.
     const baggage = url === null ? "" : outboundRequest.baggageFor(url, existing === "" ? null : existing);
     if (isHeaders(this.#given)) {
       const copy = copyOf(this.#given);
@@ -41,12 +41,12 @@ export class FetchHeaders {
     return isIterable(this.#given) ? pairs : Object.fromEntries(pairs);
   }
 
-  /** Whether looking at them has used them up, as it does an iterator. */
+  /** True if reading has used up the given headers, as it does an iterator. */
   get wereUsedUp(): boolean {
     return this.#pairs !== undefined && isIterable(this.#given) && "next" in this.#given;
   }
 
-  /** The same pairs, to be read once more. */
+  /** The same pairs, readable once more. */
   get again(): unknown {
     return this.#read();
   }
@@ -70,7 +70,10 @@ function isHeaders(headers: unknown): headers is Headers {
   return isIterable(headers) && "append" in headers && "set" in headers;
 }
 
-/** Of the same class, whose own list is copied as it is; a class whose constructor takes something else is sorted. */
+/**
+ * A copy by the same class, which keeps the order of its own list. If the class's constructor does not take its own
+ * instances, the copy is sorted.
+ */
 function copyOf(headers: Headers): Headers {
   try {
     // why: the constructor of a class Headers takes one

@@ -1,4 +1,4 @@
-/** The last calls of a handler, by the names of undici 6 and those of 7 and 8. */
+/** The methods of a handler that undici calls last, by the names of undici 6 and of 7 and 8. */
 const LAST_CALLS: ReadonlySet<string | symbol> = new Set([
   "onComplete",
   "onError",
@@ -9,10 +9,10 @@ const LAST_CALLS: ReadonlySet<string | symbol> = new Set([
 ]);
 
 /**
- * A handler whose calls run in the scope that its request was dispatched in. undici makes them from a socket's async
- * context, which on a pool is another request's; and from them redirect and retry dispatch again.
+ * A handler whose methods run in the scope that its request was dispatched in. undici calls them in a socket's async
+ * context, which on a pool is another request's. From these methods, redirect and retry dispatch again.
  *
- * @param release called once the request is over and the handler knows
+ * @param release called once the request is over and the handler was told
  */
 export function inScopeOfDispatch<Handler>(
   handler: Handler,
@@ -35,11 +35,11 @@ export function inScopeOfDispatch<Handler>(
   });
 }
 
-/** What stands for a frozen object: a proxy may not show other members than a frozen target has. */
+/** A substitute for a frozen object: a proxy must show a frozen target's own members unchanged. */
 function unfrozen<T extends object>(frozen: T): T {
   const members = Object.entries(Object.getOwnPropertyDescriptors(frozen)).map(
     ([name, member]) => [name, { ...member, configurable: true }] as const,
   );
-  // why: it has the members and the class of the frozen one
+  // why: it has the frozen object's members and class
   return Object.create(Object.getPrototypeOf(frozen), Object.fromEntries(members)) as T;
 }

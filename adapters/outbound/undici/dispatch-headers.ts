@@ -2,7 +2,7 @@ import { isName, linesOf, type OutboundRequest, TICKET_HEADER } from "../../../s
 
 type Pair = readonly [name: unknown, value: unknown];
 
-/** The headers of a request to be dispatched. undici takes an object, a flat array, or an iterable of pairs. */
+/** The headers of a request before dispatch. undici takes an object, a flat array, or an iterable of pairs. */
 export class DispatchHeaders {
   readonly #given: unknown;
   #pairs: readonly Pair[] | undefined;
@@ -11,11 +11,11 @@ export class DispatchHeaders {
     this.#given = given;
   }
 
-  /** The lines of a header, by its lower-case name. */
+  /** The lines of a header, by its name in lower case. */
   readonly lines = (name: string): readonly string[] =>
     this.#read().flatMap((pair) => (isName(pair[0], name) ? linesOf(pair[1]) : []));
 
-  /** With the outboundRequest's ticket and its `baggage` for the first destination. The form stays. */
+  /** The headers with the request's ticket and its `baggage` for the first destination. The form is kept. */
   with(outboundRequest: OutboundRequest, url: URL | null): unknown {
     const pairs: Pair[] = [];
     const baggage: string[] = [];
@@ -26,7 +26,7 @@ export class DispatchHeaders {
       else pairs.push(pair);
     }
     const present = baggage.join(",");
-    // Where nothing of it may go to the first destination, a later hop's may still have the caller's: the stop decides.
+    // If nothing may go to the first destination, the caller's baggage stays: the stop decides again at a later hop.
     const line = (url === null ? "" : outboundRequest.baggageFor(url, present === "" ? null : present)) || present;
     if (line !== "") pairs.push(["baggage", line]);
     pairs.push([TICKET_HEADER, tickets.join(",")]);
@@ -34,12 +34,12 @@ export class DispatchHeaders {
     return isIterable(this.#given) ? new Set(pairs) : Object.fromEntries(pairs);
   }
 
-  /** Whether looking at them has used them up, as it does an iterator. */
+  /** True if reading has used up the given headers, as it does an iterator. */
   get wereUsedUp(): boolean {
     return this.#pairs !== undefined && isIterable(this.#given) && "next" in this.#given;
   }
 
-  /** The same pairs, to be read once more. */
+  /** The same pairs, readable once more. */
   get again(): Iterable<Pair> {
     return new Set(this.#read());
   }

@@ -5,8 +5,8 @@ import { API } from "./api-globals.ts";
 const STDERR = 2;
 
 /**
- * Says something while the process is set up: through OpenTelemetry's `diag` where somebody listens to it, else in one
- * line on stderr, since before OpenTelemetry's own start nobody can.
+ * Reports a problem while the process is set up: through OpenTelemetry's `diag` if a logger is set, else as one line on
+ * stderr, because before OpenTelemetry's start no logger can be set.
  */
 export function announce(message: string): void {
   const line = `otel-experiments: ${message}`;
@@ -14,11 +14,11 @@ export function announce(message: string): void {
     if (hasDiagLogger()) diag.warn(line);
     else writeSync(STDERR, `${line}\n`);
   } catch {
-    // A process whose stderr is closed has nobody to be told.
+    // The process's stderr is closed: there is no other place to report to.
   }
 }
 
-/** `diag` does not say; the API registers its logger beside its other parts. */
+/** `diag` does not tell if it has a logger. The API registers the logger beside its other parts. */
 function hasDiagLogger(): boolean {
   const registry: unknown = Reflect.get(globalThis, API);
   return typeof registry === "object" && registry !== null && Reflect.get(registry, "diag") !== undefined;

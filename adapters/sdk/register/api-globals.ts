@@ -1,19 +1,20 @@
 import { API_LOGS, attempt, loggerProviderOf } from "../../../src/sdk-adapter.ts";
 
 /**
- * Where the parts of OpenTelemetry are registered: one object for all copies of `@opentelemetry/api` 1.x in a process,
- * ESM and CommonJS, of whatever version.
+ * The global under which OpenTelemetry's parts are registered: one object for all copies of `@opentelemetry/api` 1.x in
+ * a process, ESM and CommonJS, of any version.
  */
 export const API: unique symbol = Symbol.for("opentelemetry.js.api.1");
 
 /**
- * Gives what is registered in a part's place: the part itself, decorated, or another one around it.
+ * Returns the part to register: the given part, decorated in place, or another one that wraps it.
  *
- * @param wasThere whether it was registered before us, so that others may have taken from it already
+ * @param wasThere true if the part was registered before this package was loaded, so other code may already have taken
+ * objects from it
  */
 export type Decorate = (part: object, wasThere: boolean) => object;
 
-/** By the names under which the API registers its parts; undefined for what stays as it is. */
+/** Decorators by the names under which the API registers its parts. Undefined: the part stays unchanged. */
 export interface Decorators {
   readonly trace: Decorate | undefined;
   readonly metrics: Decorate | undefined;
@@ -21,7 +22,7 @@ export interface Decorators {
   readonly propagation: Decorate | undefined;
 }
 
-/** Decorates what is registered with OpenTelemetry's API, and what will be. */
+/** Decorates the parts that are registered with OpenTelemetry's API, now and later. */
 export function decorateApiGlobals(decorators: Decorators): void {
   whenGlobal(API, (registry, wasThere) => {
     if (typeof registry === "object" && registry !== null) decorateRegistry(registry, decorators, wasThere);
@@ -30,12 +31,16 @@ export function decorateApiGlobals(decorators: Decorators): void {
   if (logs === undefined) return;
   whenGlobal(API_LOGS, (getProvider, wasThere) => {
     const provider = loggerProviderOf(getProvider);
-    // The API hands the provider on to its proxies beside this place, so that it must be the provider that is decorated.
+    // The API also passes the provider to its proxies, not only to this global. So the provider itself must be
+    // decorated.
     if (typeof provider === "object" && provider !== null) logs(provider, wasThere);
   });
 }
 
-/** Calls a function with the value of a global, now or when it is first set. What is set is a plain property then. */
+/**
+ * Calls a function with the value of a global, now or when it is first set. A global that is set later becomes a plain
+ * property.
+ */
 function whenGlobal(name: symbol, act: (value: unknown, wasThere: boolean) => void): void {
   const decorate = (value: unknown, wasThere: boolean): void => {
     attempt("register", "OpenTelemetry's API could not be decorated", () => act(value, wasThere));
@@ -54,8 +59,8 @@ function whenGlobal(name: symbol, act: (value: unknown, wasThere: boolean) => vo
 }
 
 /**
- * The API sets a part as a property, and reads it very often, so that it stays a plain one. What sees it being set is
- * inherited, and so is there again when `disable()` has deleted the part.
+ * Decorates each part when it is set. The API reads parts very often, so a part stays a plain property. The setters are
+ * on the prototype, so they apply again when `disable()` has deleted the part.
  */
 function decorateRegistry(registry: object, decorators: Decorators, wasThere: boolean): void {
   const setters: object = Object.create(Object.getPrototypeOf(registry));

@@ -3,7 +3,7 @@ import { attempt } from "../../../src/sdk-adapter.ts";
 import type { ExperimentLogRecordProcessor } from "../log-record-processor.ts";
 import { isNew, replaceMethod } from "./replaced-method.ts";
 
-/** The part of OpenTelemetry's logs API that we use, in both lines. */
+/** The part of OpenTelemetry's logs API that is used here, in SDK 2.x and 3.x. */
 interface LoggerProvider {
   getLogger(name: string, version?: string, options?: object): Logger;
 }
@@ -18,13 +18,13 @@ interface LogRecord {
 }
 
 /**
- * Lets a processor see every log record before it is emitted through a provider. Provider and loggers are decorated in place: the API
- * gives the provider to its proxies by itself, beside the place where it is registered.
+ * Calls a processor with every log record before a provider's logger emits it. Provider and loggers are decorated in
+ * place, because the API also passes the provider to its proxies.
  *
- * @returns whether loggers that were given out before are among them
+ * @returns true if loggers that the provider gave out before are decorated too
  */
 export function decorateLogging(provider: object, processor: ExperimentLogRecordProcessor): boolean {
-  if (!isLoggerProvider(provider)) throw new TypeError("what is registered for logs gives no loggers");
+  if (!isLoggerProvider(provider)) throw new TypeError("the registered logger provider has no getLogger");
   if (!isNew(provider)) return true;
   replaceMethod(
     provider,
@@ -45,7 +45,7 @@ function isLoggerProvider(provider: object): provider is LoggerProvider {
   return "getLogger" in provider;
 }
 
-/** Those that the SDK's provider has given out; undefined where it keeps them elsewhere than in 2.x and 3.x. */
+/** The loggers that the SDK's provider has given out; undefined if they are not where SDK 2.x and 3.x keep them. */
 function loggersOf(provider: LoggerProvider): readonly Logger[] | undefined {
   const state: unknown = Reflect.get(provider, "_sharedState");
   const loggers: unknown = typeof state === "object" && state !== null ? Reflect.get(state, "loggers") : undefined;
@@ -74,7 +74,7 @@ function attributed(record: LogRecord, processor: ExperimentLogRecordProcessor):
   return draft.isChanged ? { ...record, attributes: draft.attributes } : record;
 }
 
-/** A log record of which only the attributes are known yet. The caller's object is not changed. */
+/** A log record of which only the attributes are known so far. The caller's object is not changed. */
 class DraftRecord {
   attributes: Attributes;
   isChanged = false;

@@ -5,14 +5,14 @@ export function isPropagator(candidate: object): candidate is TextMapPropagator 
   return "inject" in candidate && "extract" in candidate && "fields" in candidate;
 }
 
-/** Whether a registered propagator passes baggage on. OTEL_PROPAGATORS says so, and it stays the user's word. */
+/** True if a registered propagator passes baggage on. The user decides that with OTEL_PROPAGATORS. */
 export function carriesBaggage(propagator: TextMapPropagator): boolean {
   return propagator.fields().some(isBaggage);
 }
 
 /**
- * A propagator in the place of a registered one: `baggage` is ours to read and to write, and so is written once;
- * everything else is the registered one's.
+ * Wraps a registered propagator. This one reads and writes `baggage`, so it is written once. The registered one does
+ * everything else.
  */
 export class DecoratedPropagator implements TextMapPropagator {
   readonly #registered: TextMapPropagator;
@@ -24,7 +24,7 @@ export class DecoratedPropagator implements TextMapPropagator {
   }
 
   inject(active: Context, carrier: unknown, setter: TextMapSetter): void {
-    // OpenTelemetry's own throws at a value that it cannot encode, though what it writes is not wanted.
+    // OpenTelemetry's propagator throws if it cannot encode a value, even though its `baggage` is not used.
     attempt("register", "OpenTelemetry's propagator could not fill a carrier", () =>
       this.#registered.inject(active, carrier, {
         set(target, name, value) {

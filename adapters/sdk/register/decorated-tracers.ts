@@ -10,34 +10,34 @@ import {
 import { attempt } from "../../../src/sdk-adapter.ts";
 import { isNew, replaceMethod } from "./replaced-method.ts";
 
-/** A span that records, as the SDK of both lines makes it. */
+/** A span that records, as SDK 2.x and 3.x make it. */
 interface RecordingSpan extends Span {
   readonly kind: SpanKind;
   readonly attributes: Attributes;
 }
 
-/** What is told of the spans: the methods of an SDK's span processor. */
+/** Gets every span: the methods of an SDK's span processor. */
 export interface SpanWatcher {
   onStart(span: RecordingSpan, parent: Context): void;
-  /** While the span still takes attributes. */
+  /** Called while the span still takes attributes. */
   onEnding(span: RecordingSpan): void;
   onEnd(span: RecordingSpan): void;
 }
 
-/** The API registers a proxy, and then tells it who makes the tracers. */
+/** The API registers a proxy first, and sets the provider that makes its tracers later. */
 interface ProxyTracerProvider extends TracerProvider {
   getDelegate(): TracerProvider;
   setDelegate(delegate: TracerProvider): void;
 }
 
 /**
- * Tells of every span that the tracers of a registered provider start. Providers and tracers are decorated in place, so
- * that this holds for whoever has one of them already.
+ * Calls the watcher for every span that the tracers of a registered provider start. Providers and tracers are decorated
+ * in place, so this also holds for code that already has one of them.
  *
- * @returns whether tracers that were given out before are among them
+ * @returns true if tracers that the provider gave out before are decorated too
  */
 export function decorateTracing(registered: object, watcher: SpanWatcher): boolean {
-  if (!isProvider(registered)) throw new TypeError("what is registered for traces gives no tracers");
+  if (!isProvider(registered)) throw new TypeError("the registered tracer provider has no getTracer");
   if (!isProxy(registered)) return decorateProvider(registered, watcher);
   replaceMethod(
     registered,
@@ -76,14 +76,14 @@ function decorateProvider(provider: TracerProvider, watcher: SpanWatcher): boole
   return given !== undefined;
 }
 
-/** Those that the SDK's provider has given out; undefined where it keeps them elsewhere than in 2.x and 3.x. */
+/** The tracers that the SDK's provider has given out; undefined if they are not where SDK 2.x and 3.x keep them. */
 function tracersOf(provider: TracerProvider): readonly Tracer[] | undefined {
   const tracers: unknown = Reflect.get(provider, "_tracers");
   if (!(tracers instanceof Map)) return undefined;
   return [...tracers.values()].filter((tracer): tracer is Tracer => typeof tracer?.startSpan === "function");
 }
 
-/** `startActiveSpan` of the SDK's tracers starts its span by `startSpan`. */
+/** The `startActiveSpan` of the SDK's tracers calls `startSpan`, so decorating `startSpan` is enough. */
 function decorateTracer(tracer: Tracer, watcher: SpanWatcher): void {
   if (!isNew(tracer)) return;
   replaceMethod(
@@ -102,7 +102,7 @@ function watch(span: Span, parent: Context, watcher: SpanWatcher): void {
   if (!isRecording(span)) return;
   watcher.onStart(span, parent);
   const { end } = span;
-  // Set, not defined as the methods of what is made once are: this happens for every span, and defining is slow.
+  // Assigned, not defined as in `replaceMethod`: this runs for every span, and defining is slow.
   span.end = function endWatched(endTime) {
     if (!span.isRecording()) return end.call(span, endTime);
     watcher.onEnding(span);
@@ -111,7 +111,7 @@ function watch(span: Span, parent: Context, watcher: SpanWatcher): void {
   };
 }
 
-/** One that does not show what it has been given cannot be kept from being overwritten. */
+/** If a span does not show its attributes, there is no way to avoid overwriting them. */
 function isRecording(span: Span): span is RecordingSpan {
   return span.isRecording() && "kind" in span && "attributes" in span;
 }

@@ -21,7 +21,7 @@ const KINDS: Readonly<Record<SpanKindName, SpanKind>> = {
   consumer: SpanKind.CONSUMER,
 };
 
-/** Decorates what is registered with OpenTelemetry's API in this process, and what will be. */
+/** Decorates the parts that are registered with OpenTelemetry's API in this process, now and later. */
 export function decorateOpenTelemetry(settings: Settings): void {
   decorateApiGlobals({
     trace: tracing(settings),
@@ -59,7 +59,7 @@ function metering({ instruments }: Settings): Decorate | undefined {
   const names: ReadonlySet<string> = new Set([SERVER_DURATION, ...instruments]);
   return (provider, wasThere) => {
     if (wasThere && !attributeMadeInstruments(provider, names)) announceUnreached("instruments");
-    // why: the API takes nothing else for metrics
+    // why: the API takes only a MeterProvider for metrics
     return withExperiments(provider as MeterProvider, instruments.length === 0 ? {} : { instruments });
   };
 }
@@ -81,7 +81,7 @@ function attributeOptions(attributes: Exclude<AttributesSetting, "none">, keys: 
 
 function announceUnreached(what: string): void {
   announce(
-    `OpenTelemetry was set up first, and the ${what} that it has given out cannot be reached; put ` +
+    `OpenTelemetry was set up first, and the ${what} that it had already given out get no experiments; put ` +
       "--import otel-experiments/register before OpenTelemetry's own.",
   );
 }

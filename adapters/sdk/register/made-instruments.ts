@@ -3,17 +3,17 @@ import { METERS_LEFT_ALONE } from "../instruments.ts";
 import { attributesWithPair } from "../measurement.ts";
 import { isNew, replaceMethod } from "./replaced-method.ts";
 
-/** Where the SDK's MeterProvider keeps what an instrument measures. */
+/** The object in which the SDK's MeterProvider keeps the measurements of an instrument. */
 interface Storage {
   getInstrumentDescriptor(): { readonly name: string; readonly type: string };
   record(value: number, attributes: Attributes, active: Context | undefined, time: unknown): void;
 }
 
 /**
- * Adds the flat pair to what is measured by instruments that exist already, whoever holds them. They are found in the
- * insides of the SDK's MeterProvider, which are the same in SDK 2.x and 3.x.
+ * Adds the flat pair to the measurements of instruments that already exist, in whichever module they are used. They are
+ * found in private fields of the SDK's MeterProvider, which are the same in SDK 2.x and 3.x.
  *
- * @returns whether the insides are those
+ * @returns true if the private fields are as expected
  */
 export function attributeMadeInstruments(provider: object, names: ReadonlySet<string>): boolean {
   const storages = storagesOf(provider);
@@ -35,7 +35,7 @@ function attributeStorage(storage: Storage): void {
   );
 }
 
-/** Undefined where something is not as the SDK has it. */
+/** Undefined if a private field is not as in the SDK. */
 function storagesOf(provider: object): readonly Storage[] | undefined {
   const state = property(provider, "_sharedState");
   const collectors = property(state, "metricCollectors");

@@ -1,7 +1,7 @@
-/** What has been decorated: the same provider, tracer or logger is given out again and again. */
+/** The objects that are decorated: a provider gives out the same tracer or logger repeatedly. */
 const decorated = new WeakSet<object>();
 
-/** Whether an object is met for the first time. */
+/** True if an object is seen for the first time. */
 export function isNew(target: object): boolean {
   if (decorated.has(target)) return false;
   decorated.add(target);
@@ -9,10 +9,10 @@ export function isNew(target: object): boolean {
 }
 
 /**
- * Puts a method of an object's own before one that it has. The object stays the one that others hold, with its class and
- * its private state.
+ * Replaces a method by an own property of the object. The object stays the same one, with its class and its private
+ * state, so code that already has it gets the new method.
  *
- * @throws TypeError where the object has no such method, or takes none
+ * @throws TypeError if the object has no such method, or takes no property
  */
 export function replaceMethod<T extends object, K extends keyof T & string>(
   target: T,
@@ -21,7 +21,7 @@ export function replaceMethod<T extends object, K extends keyof T & string>(
 ): void {
   const original = target[name];
   if (typeof original !== "function") throw new TypeError(`there is no method ${name}`);
-  // why: it is a function, which is all that Extract leaves
+  // why: it is a function, and Extract keeps only the function type
   const value = replacement(original as Extract<T[K], (...args: never[]) => unknown>);
   Object.defineProperty(target, name, { value, configurable: true, enumerable: false, writable: true });
 }

@@ -1,34 +1,36 @@
 import { isExperimentKey, KEY_RULE, nearestName } from "../../../src/sdk-adapter.ts";
 import { CLIENT_DURATION, isInstrumentName } from "../instruments.ts";
 
-/** What is written of an assignment. */
+/** The attributes that are written for an assignment. */
 export type AttributesSetting = "flat" | "keyed" | "both" | "none";
 
-/** What the variables of the environment ask for. */
+/** The settings that the environment variables ask for. */
 export interface Settings {
   readonly disabled: boolean;
   readonly spanAttributes: AttributesSetting;
-  /** By the names of OpenTelemetry's kinds, in lower case; undefined for all of them. */
+  /** By the lower-case names of OpenTelemetry's kinds. Undefined: all kinds. */
   readonly spanKinds: readonly SpanKindName[] | undefined;
   readonly logAttributes: AttributesSetting;
-  /** Undefined for all of them. */
+  /** Undefined: all experiments. */
   readonly keys: readonly string[] | undefined;
-  /** Names of instruments besides `http.server.request.duration`; undefined for not even that one. */
+  /**
+   * Names of instruments in addition to `http.server.request.duration`. Undefined: no instrument, not even that one.
+   */
   readonly instruments: readonly string[] | undefined;
   readonly propagator: boolean;
   readonly propagateToCarriers: boolean;
   readonly outgoing: boolean;
 }
 
-/** What `readSettings` found. */
+/** The result of `readSettings`. */
 export interface ReadSettings {
   readonly settings: Settings;
-  /** One line for each variable that is wrong, with the mend. */
+  /** One line for each wrong variable, with the fix. */
   readonly problems: readonly string[];
 }
 
 const PREFIX = "OTEL_EXPERIMENTS_";
-/** All that there are. */
+/** All variables that this entry reads. */
 export const VARIABLES = [
   "OTEL_EXPERIMENTS_DISABLED",
   "OTEL_EXPERIMENTS_SPAN_ATTRIBUTES",
@@ -48,11 +50,12 @@ export type SpanKindName = (typeof SPAN_KINDS)[number];
 
 type Environment = { readonly [name: string]: string | undefined };
 
-/** Reads every variable that there is; one that is wrong counts as not set, and is among the problems. */
+/** Reads every known variable. A wrong one counts as not set, and is among the problems. */
 export function readSettings(environment: Environment): ReadSettings {
   const problems: string[] = [];
   const read = <T>(name: Name, parse: (text: string) => T | undefined, mend: string, otherwise: T): T => {
-    // An empty variable is one that is not set: https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+    // OpenTelemetry counts an empty variable as not set:
+    // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     const text = environment[name]?.trim() ?? "";
     if (text === "") return otherwise;
     const value = parse(text);
@@ -83,7 +86,7 @@ export function readSettings(environment: Environment): ReadSettings {
     instruments: read<{ readonly names: readonly string[] | undefined }>(
       "OTEL_EXPERIMENTS_INSTRUMENTS",
       parseInstruments,
-      `the whole names of instruments, separated by commas, or none; ${CLIENT_DURATION} cannot be among them, since undici's instrumentation measures it in the context of another request`,
+      `the whole names of instruments, separated by commas, or none; ${CLIENT_DURATION} cannot be one of them, because undici's instrumentation measures it in the context of another request`,
       { names: [] },
     ).names,
     propagator: flag("OTEL_EXPERIMENTS_PROPAGATOR", true),
@@ -102,7 +105,7 @@ function oneOf<T extends string>(values: readonly T[]): (text: string) => T | un
   return (text) => values.find((value) => value === text.toLowerCase());
 }
 
-/** A list of which each part is right; undefined where one is not, or where there is none. */
+/** Parses a list. Undefined if a part is wrong, or if there is no part. */
 function listOf<T>(parse: (text: string) => T | undefined): (text: string) => readonly T[] | undefined {
   return (text) => {
     const parts = text.split(",").map((part) => part.trim());
@@ -120,7 +123,7 @@ function parseInstruments(text: string): { readonly names: readonly string[] | u
   return names === undefined ? undefined : { names };
 }
 
-/** The plural is easily missed. */
+/** Also matches OTEL_EXPERIMENT_ without the S, a likely mistake. */
 const ALIKE = /^OTEL_EXPERIMENTS?_(.*)$/s;
 
 function unknownNames(environment: Environment): readonly string[] {
@@ -129,10 +132,10 @@ function unknownNames(environment: Environment): readonly string[] {
   return Object.keys(environment).flatMap((name) => {
     const end = known.has(name) ? undefined : ALIKE.exec(name)?.[1];
     if (end === undefined) return [];
-    // What all of them begin with makes none of them near.
+    // Compared without the common prefix, which would make all names similar.
     const nearest = nearestName(end, ends, Math.floor(end.length / 2));
     const mend =
-      nearest === undefined ? `behind ${PREFIX} there are ${ends.join(", ")}` : `did you mean ${PREFIX}${nearest}?`;
-    return [`there is no ${JSON.stringify(name.slice(0, 80)).slice(1, -1)}; ${mend}`];
+      nearest === undefined ? `after ${PREFIX} write one of ${ends.join(", ")}` : `did you mean ${PREFIX}${nearest}?`;
+    return [`the variable ${JSON.stringify(name.slice(0, 80)).slice(1, -1)} does not exist; ${mend}`];
   });
 }
