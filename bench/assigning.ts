@@ -13,8 +13,8 @@ const FACTOR = 3;
 type Variant = keyof typeof VARIANT_WEIGHTS;
 
 /**
- * Assigning one subject in a request, remembered, counted and traced by whatever listens, next to GrowthBook's own
- * evaluation for a server, which decides and remembers nothing. No exporter on either side.
+ * Assigns one subject in a request; the assignment is remembered, counted and traced. The peer is GrowthBook's own
+ * evaluation on a server, which only decides. No exporter on either side.
  */
 export async function* assigning(): AsyncGenerator<Row> {
   const open = inbound(experiments);
@@ -43,7 +43,7 @@ export async function* assigning(): AsyncGenerator<Row> {
     for (let i = 0; i < OPERATIONS; i++) {
       const id = `user-${round}-${i}`;
       const { value } = growthbook.runInlineExperiment(experiment, { attributes: { id } });
-      // An await on both sides, since assigning may ask somebody who is far away.
+      // An await on both sides, because an assigner may ask a remote service.
       await Promise.resolve(value);
     }
     return performance.now() - start;

@@ -1,6 +1,6 @@
 const VARIANTS = ["control", "single_page", "express", "wallet", "guest", "one_click"] as const;
 
-/** The variants that the benchmarks' headers name. */
+/** The variants in the benchmarks' headers, with their weights. */
 export const VARIANT_WEIGHTS: Readonly<Record<(typeof VARIANTS)[number], number>> = {
   control: 1,
   single_page: 1,
@@ -13,8 +13,8 @@ export const VARIANT_WEIGHTS: Readonly<Record<(typeof VARIANTS)[number], number>
 export const EXPERIMENT_ID = "checkout_redesign_2026q1";
 
 /**
- * Headers with `members` members, of which two are own. Each is a string of its own, flat as node:http gives it, and no
- * two of a run are the same: the first foreign member, or the place of the own ones, differs.
+ * Headers with `members` members, two of them own. Each is a separate flat string, as node:http gives it. No two
+ * headers of a run are equal: the first foreign member, or the place of the own ones, differs.
  */
 export function freshHeaders(members: number, count: number, round: number): string[] {
   return Array.from({ length: count }, (_, i) => flat(header(members, i, round)));
@@ -24,7 +24,7 @@ function header(members: number, index: number, round: number): string {
   const variant = VARIANTS[(index + round + VARIANTS.length * 100) % VARIANTS.length];
   const own = [`experiment.checkout.variant=${variant}`, `experiment.checkout.id=${EXPERIMENT_ID}`];
   const serial = `${round + 1000}-${index}`;
-  // With two members there is no room for another one, so a property makes the header distinct.
+  // Two members leave no room for another one, so a property makes the header distinct.
   if (members === 2) return `${own[0]};n=${serial},${own[1]}`;
   const foreign = Array.from({ length: members - 2 }, (_, i) =>
     i === 0 ? `session=${serial}` : `vendor-${i}.key=some%20value-${i}`,
@@ -33,7 +33,7 @@ function header(members: number, index: number, round: number): string {
   return [...foreign.slice(0, at), ...own, ...foreign.slice(at)].join(",");
 }
 
-/** Concatenation leaves a rope behind, which the first reader would have to flatten. */
+/** Concatenation makes a rope, which the first reader would have to flatten. */
 function flat(text: string): string {
   return Buffer.from(text, "latin1").toString("latin1");
 }

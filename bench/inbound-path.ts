@@ -29,11 +29,11 @@ const MEMBERS = 8;
 interface Visit {
   readonly baggage: string;
   readonly span: Span;
-  /** As an HTTP instrumentation leaves it to what is mounted behind. */
+  /** The active context, as an HTTP instrumentation sets it for the middleware. */
   readonly active: Context;
 }
 
-/** Open, server span, run, one measurement, end; both sides within a server span that OpenTelemetry has made. */
+/** Open, server span, run, one measurement, end. Both sides run within a server span that OpenTelemetry has made. */
 export function* inboundPath(): Generator<Row> {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.DELTA);
   const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });

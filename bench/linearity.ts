@@ -10,7 +10,7 @@ const FACTOR = 2.5;
 const OPERATIONS = 20;
 const ROUNDS = 31;
 
-/** What costs a careless parser most. */
+/** The input that costs a careless parser most. */
 const UNITS: readonly string[] = [
   ",",
   ";",
@@ -40,7 +40,7 @@ const UNITS: readonly string[] = [
   "f%30=,",
 ];
 
-/** A service that declares as many fields as it may. */
+/** The names of a service with the maximum number of fields. */
 const NAMES = Array.from({ length: 64 }, (_, i) => `f${i}`);
 const withNames = new OwnMemberReader("experiment.", NAMES);
 
@@ -51,7 +51,7 @@ const CALLER_FREE: readonly (readonly [name: string, work: (header: string) => u
   ["the reader of own members and fields", (header) => withNames.read(header)],
 ];
 
-/** The time for 16 kB next to that for 8 kB, in the worst shape of header that we know of. */
+/** The time for 16 kB divided by that for 8 kB, for the worst known shape of header. */
 export function* linearity(): Generator<Row> {
   for (const [name, work] of CALLER_FREE) {
     let worst = 0;

@@ -15,8 +15,8 @@ const ROUNDS = 41;
 const WARM_UP = 5;
 
 /**
- * Whole calls of undici.request over loopback, one after the other, next to the same calls without us: for information,
- * since what a call takes is mostly the server's and the kernel's.
+ * Whole calls of undici.request over loopback, in sequence, compared with the same calls without the package. For
+ * information only: most of the time is the server's and the kernel's.
  */
 export async function* outgoingCall(): AsyncGenerator<Row> {
   const server = http.createServer((_request, response) => response.end("ok")).listen(0, "127.0.0.1");

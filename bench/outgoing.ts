@@ -9,7 +9,7 @@ import { experiments } from "./subjects.ts";
 
 const OPERATIONS = 300;
 const ROUNDS = 161;
-/** An outgoing call may cost so much more. */
+/** The extra cost that an outgoing call may have. */
 const MAX_EXTRA_NS = 1500;
 
 const ORIGIN = "http://payment.shop.internal";
@@ -18,17 +18,17 @@ const HEADERS = { accept: "*/*", "user-agent": "shop/1.0", "x-request-id": "7f3a
 
 const require = createRequire(import.meta.url);
 
-/** One kind of call, as far as it goes before anything is written. */
+/** One kind of call, up to the point where anything is written. */
 interface Kind {
   readonly name: string;
-  /** Whether it must stay within the bound. */
+  /** True if the bound applies. */
   readonly ordinary: boolean;
-  /** What is there before the client makes its request; in the scope of a request, and not timed. */
+  /** Makes the input of the client's request, in the scope of a request. Not timed. */
   prepare(): unknown;
   make(prepared: unknown): void;
 }
 
-/** How much more a call costs with `instrumentOutgoing` than without it, everything else being the same. */
+/** The extra cost of a call with `instrumentOutgoing`, everything else being equal. */
 export function* outgoing(): Generator<Row> {
   for (const { name, ordinary, prepare, make } of kinds()) {
     let instrumentation: OutgoingInstrumentation | undefined;
@@ -66,31 +66,31 @@ function kinds(): readonly Kind[] {
   ];
 }
 
-/** undici publishes a request in its constructor, so a request says what there is to say without a connection. */
+/** undici publishes a request in its constructor, so this needs no connection. */
 function ofUndici(name: string, title: string, ordinary: boolean, handlerOf: (name: string) => object): Kind {
-  // why: undici's own file, which its types do not show
+  // why: an internal file of undici, which its types do not show
   const Request = require(`${name}/lib/core/request.js`) as new (o: string, options: object, handler: object) => object;
   return {
     name: title,
     ordinary,
     prepare: () => handlerOf(name),
     make: (handler) => {
-      // why: what `prepare` gives
+      // why: the result of `prepare`
       void new Request(ORIGIN, { ...OPTIONS, headers: HEADERS }, handler as object);
     },
   };
 }
 
-/** As undici.request makes it. */
+/** The handler that undici.request makes. */
 function requestHandler(name: string): object {
-  // why: undici's own file, which its types do not show
+  // why: an internal file of undici, which its types do not show
   const { RequestHandler } = require(`${name}/lib/api/api-request.js`) as {
     RequestHandler: new (options: object, callback: () => void) => object;
   };
   return new RequestHandler({ ...OPTIONS }, () => undefined);
 }
 
-/** As undici.request makes it behind the interceptors for redirects and retries. */
+/** The handler that undici.request makes, inside the interceptors for redirects and retries. */
 function repeatingHandler(name: string): object {
   const { RedirectHandler, RetryHandler } = undici;
   const redirecting = new RedirectHandler(DISPATCH, 3, { ...OPTIONS, origin: ORIGIN }, requestHandler(name));
@@ -99,7 +99,7 @@ function repeatingHandler(name: string): object {
 
 const DISPATCH = (): boolean => true;
 
-/** As fetch makes it: with functions of its own for each dispatch. */
+/** The handler that fetch makes: with new functions for each dispatch. */
 function fetchHandler(): object {
   return {
     body: null,
@@ -118,7 +118,7 @@ function fetchHandler(): object {
   };
 }
 
-/** With an agent that never gets to a connection. */
+/** Calls of node:http, with an agent that never opens a connection. */
 function ofHttp(): Kind {
   const agent = new http.Agent();
   Reflect.set(agent, "addRequest", () => undefined);

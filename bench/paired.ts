@@ -1,29 +1,29 @@
-/** One thing to be timed: prepares fresh input for a round, then works through it. */
+/** A subject of a measurement: prepares fresh input for a round, then works through it. */
 export interface Subject<Input> {
   readonly prepare: (round: number) => Input;
   readonly work: (input: Input) => void;
 }
 
-/** Two subjects in turn, round by round, so that a machine whose speed drifts changes both alike. */
+/** The result of two subjects that run in turn, round by round, so a change of the machine's speed affects both. */
 export interface Comparison {
-  /** Nanoseconds per operation, medians over the rounds. */
+  /** Median nanoseconds per operation over the rounds. */
   readonly ours: number;
   readonly peer: number;
-  /** Median over the rounds of peer's time divided by ours. */
+  /** Median over the rounds of the peer's time divided by our time. */
   readonly ratio: number;
-  /** Nanoseconds per operation, ours less peer's: median over the quarter of the rounds that was disturbed least. */
+  /** Nanoseconds per operation, our time minus the peer's: the median of the least disturbed quarter of the rounds. */
   readonly difference: number;
 }
 
 const WARM_UP = 15;
 
-/** What one round took. */
+/** The times of one round. */
 export interface Times {
   readonly ours: number;
   readonly peer: number;
 }
 
-/** Which of the two is first alternates, so that neither always finds a warm cache or pays for the other's garbage. */
+/** Runs the two subjects in alternating order, so that neither always has the warm cache or the other's garbage. */
 export function compare<A, B>(ours: Subject<A>, peer: Subject<B>, operations: number, rounds: number): Comparison {
   const times: Times[] = [];
   for (let round = -WARM_UP; round < rounds; round++) {
@@ -42,14 +42,14 @@ export function compare<A, B>(ours: Subject<A>, peer: Subject<B>, operations: nu
 
 function time<Input>({ prepare, work }: Subject<Input>, round: number): number {
   const input = prepare(round);
-  // Young garbage only: a full collection would also throw optimized code away, whose objects are all dead between rounds.
+  // Only young garbage: a full collection would also discard optimized code, whose objects are all dead between rounds.
   globalThis.gc?.({ type: "minor" });
   const start = performance.now();
   work(input);
   return performance.now() - start;
 }
 
-/** The medians of the quarter of the rounds that took least, ours and peer's together. */
+/** The medians of the quarter of the rounds that took the least time, both subjects together. */
 export function leastDisturbed(times: readonly Times[]): Times & { readonly difference: number } {
   const sorted = times.toSorted((a, b) => a.ours + a.peer - b.ours - b.peer);
   const quarter = sorted.slice(0, Math.ceil(sorted.length / 4));

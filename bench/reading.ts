@@ -9,14 +9,14 @@ const OPERATIONS = 1000;
 const ROUNDS = 61;
 const CALLER = { header: () => undefined, peer: "10.0.0.1" };
 
-/** How many times as fast as `extract`, by the number of members. */
+/** The minimum speed relative to `extract`, by the number of members. */
 const BOUNDS: readonly (readonly [members: number, factor: number])[] = [
   [2, 2.5],
   [8, 5],
   [66, 15],
 ];
 
-/** From a header to the assignments that count, trust included; the peer's extract does not even look one up. */
+/** From a header to the trusted assignments. The peer's extract does not look any member up. */
 export function* reading(): Generator<Row> {
   for (const [members, factor] of BOUNDS) {
     const prepare = (round: number): string[] => freshHeaders(members, OPERATIONS, round);

@@ -6,7 +6,7 @@ export interface Row {
   readonly holds: boolean;
 }
 
-/** Nanoseconds as a person reads them. */
+/** Nanoseconds in readable form. */
 export function ns(value: number): string {
   return `${Math.round(value)} ns`;
 }

@@ -13,7 +13,9 @@ const OPERATIONS = 1000;
 const ROUNDS = 61;
 const SHARE = 1.1;
 
-/** A child span's start and end within a request that has a variant: with our processor, and with a hand-written one. */
+/**
+ * A child span's start and end within a request that has a variant: the package's processor against a hand-written one.
+ */
 export function* spans(): Generator<Row> {
   const written = new Set<string>();
   const check: SpanProcessor = processor({ onEnd: ({ attributes }) => void written.add(JSON.stringify(attributes)) });

@@ -10,16 +10,16 @@ import { EXPERIMENT_ID, VARIANT_WEIGHTS } from "./headers.ts";
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 trace.setGlobalTracerProvider(new TracerProvider());
 
-/** The peer: what OpenTelemetry's own package offers to those who write it by hand. */
+/** The peer: OpenTelemetry's propagator, as hand-written code uses it. */
 export const propagator: W3CBaggagePropagator = new W3CBaggagePropagator();
 propagation.setGlobalPropagator(propagator);
 
-/** A downstream service that trusts its callers and may pass on to one other. */
+/** A downstream service that trusts its callers and passes variants on to one destination. */
 export const experiments = createExperiments({
   experiments: { checkout: { id: EXPERIMENT_ID, variants: VARIANT_WEIGHTS } },
   trustInbound: true,
   propagateTo: ["http://payment.shop.internal"],
 });
 
-// why: the benchmarks measure the parts of the core, too, which the public type does not show
+// why: the benchmarks also measure parts of the core, which the public type does not show
 export const instance: Instance = experiments[INSTANCE] as Instance;

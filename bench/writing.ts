@@ -14,12 +14,12 @@ const FACTOR = 3;
 const CALLER = { header: () => undefined, peer: "10.0.0.1" };
 const POLICIES = [instance.policy];
 
-/** Six requests' calls for each scope or context, as a service makes them. */
+/** Calls per scope or context: a service makes several during a request. */
 const CALLS = 6;
 
 /**
- * From what a request knows to the header of an outgoing one: ours decides by the destination and writes the scope's
- * members beside the others'; the peer writes its whole baggage.
+ * From a request's assignments to the header of an outgoing call. The package decides by the destination and writes the
+ * scope's members after the foreign ones; the peer writes its whole baggage.
  */
 export function* writing(): Generator<Row> {
   for (const members of [2, 8]) {

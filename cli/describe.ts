@@ -11,17 +11,17 @@ import { UsageError } from "./usage-error.ts";
 
 const USAGE = `Usage: otel-experiments describe MODULE [--json]
 
-Imports a module (a path, or a package) and prints what it exports: what createExperiments returned, registries of
-defineExperiments, fields of defineFields. The module is run for that.
+Imports a module (a path or a package) and prints its exports: results of createExperiments, registries of
+defineExperiments, fields of defineFields. The import runs the module.
 
-  --json    prints it for programs`;
+  --json    prints JSON, for programs`;
 
-/** What one export declares. */
+/** The declarations of one export. */
 interface Described extends Declarations {
   readonly name: string;
 }
 
-/** The tables, or the JSON text, of what a module declares. */
+/** The declarations of a module, as tables or as JSON text. */
 export async function describe(args: readonly string[]): Promise<string> {
   const { help, json, module } = parse(args);
   if (help) return USAGE;
@@ -30,9 +30,9 @@ export async function describe(args: readonly string[]): Promise<string> {
   const described = withoutRepetitions(exported.flatMap(([name, value]) => describedOf(name, value)));
   if (described.length === 0) {
     const names = exported.map(([name]) => name).join(", ");
-    const what = names === "" ? "nothing" : `${names}, of which nothing declares experiments or fields`;
+    const what = names === "" ? "nothing" : `${names}, and none of them declares experiments or fields`;
     throw new Error(
-      `${module} exports ${what}; export what createExperiments, defineExperiments or defineFields returned`,
+      `${module} exports ${what}; export the result of createExperiments, defineExperiments or defineFields`,
     );
   }
   return json ? JSON.stringify({ module, exports: described }, undefined, 2) : described.map(sectionOf).join("\n\n");
@@ -52,7 +52,7 @@ function parse(args: readonly string[]): Given {
       options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
     });
     const [module, ...others] = positionals;
-    if (others.length > 0) throw new Error(`one module can be named, and ${positionals.length} are`);
+    if (others.length > 0) throw new Error(`name one module, not ${positionals.length}`);
     return { help: values.help === true, json: values.json === true, module };
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
@@ -68,7 +68,10 @@ function describedOf(name: string, value: unknown): readonly Described[] {
   }
 }
 
-/** What experiments are made of is mostly exported beside them, and a CommonJS module's exports twice. */
+/**
+ * Removes exports that repeat another one: experiments are usually exported together with their parts, and a CommonJS
+ * module has its exports twice.
+ */
 function withoutRepetitions(described: readonly Described[]): readonly Described[] {
   const partsOf = ({ experiments, fields }: Declarations): readonly string[] =>
     [...experiments, ...fields].map((part) => JSON.stringify(part));
@@ -118,7 +121,7 @@ function fieldTable(fields: readonly DescribedField[]): string {
   );
 }
 
-/** With two decimals where they say something. */
+/** With at most two decimals. */
 function percent(share: number): string {
   return `${Number((share * 100).toFixed(2))}%`;
 }

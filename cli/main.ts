@@ -8,7 +8,7 @@ const USAGE = `Usage: otel-experiments <command>
   override KEY=VARIANT…   signs an override that forces variants for tests by hand
   describe MODULE         prints what a module declares: experiments, and the fields that services share
 
-  otel-experiments <command> --help says more.
+  otel-experiments <command> --help shows its options.
 `;
 
 const commands: { readonly [name: string]: (args: readonly string[]) => Promise<string> } = { override, describe };
@@ -24,10 +24,13 @@ try {
   exitCode = error instanceof UsageError ? 2 : 1;
   await write(process.stderr, `otel-experiments: ${error instanceof Error ? error.message : String(error)}\n`);
 }
-// A module that was described may keep timers and servers.
+// A described module may still have timers and servers.
 process.exit(exitCode);
 
-/** Until it is written: what leads into a pipe is not, when the process ends. One that is closed takes no more. */
+/**
+ * Waits until the text is written: otherwise the end of the process would lose text that goes to a pipe. Resolves also
+ * if the stream is closed.
+ */
 function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
   return new Promise((resolve) => {
     stream.once("error", () => resolve());

@@ -6,14 +6,14 @@ const SECRET = "OTEL_EXPERIMENTS_OVERRIDE_SECRET";
 
 const USAGE = `Usage: otel-experiments override KEY=VARIANT… --audience NAME [--expires-in 2h]
 
-Signs an override. Send it as the header x-experiment-override, or where the service looks for it.
+Signs an override. Send it in the header x-experiment-override, or in the place that the service reads.
 
-  --audience NAME     where it counts, as the service's acceptOverrides names it
-  --expires-in TIME   how long it counts: 90s, 30m, 2h, 7d; 1h by default
+  --audience NAME     the service it is valid for, as in the service's acceptOverrides
+  --expires-in TIME   how long it is valid: 90s, 30m, 2h, 7d; 1h by default
 
-The secret stands in the variable ${SECRET}, so that it is in no shell history.`;
+The secret is read from the variable ${SECRET}, which keeps it out of the shell history.`;
 
-/** The token of an override. */
+/** Signs an override, and returns its token. */
 export async function override(args: readonly string[]): Promise<string> {
   const { values, positionals } = parse(args);
   if (values.help === true) return USAGE;
@@ -25,7 +25,7 @@ export async function override(args: readonly string[]): Promise<string> {
   return signOverride(variantsOf(positionals), {
     secret,
     audience: values.audience,
-    // why: signOverride checks the form and says what it should be
+    // why: signOverride checks the form, and throws if it is wrong
     ...(expiresIn === undefined ? {} : { expiresIn: expiresIn as Duration }),
   });
 }

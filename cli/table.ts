@@ -1,4 +1,4 @@
-/** Rows below their headings, each column as wide as its widest cell. */
+/** The rows under their headings. Each column is as wide as its widest cell. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [headings, ...rows];
   const widths = headings.map((_, column) => Math.max(...lines.map((cells) => cells[column]?.length ?? 0)));

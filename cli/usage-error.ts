@@ -1,4 +1,4 @@
-/** The command line was wrong; the message says how to mend it. */
+/** A wrong command line. The message says what to write instead. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }

@@ -1,7 +1,7 @@
 /**
- * Everything that has to hold: types, format, lint, dead code, build, package, suites. The last line counts what passed
- * and what failed; a check of the tools counts as one. `npm test -- NAME…` runs only the checks of these names,
- * `npm test -- quick` those of `QUICK`, in less than half a minute, and `npm test -- all` also those that take long.
+ * Runs all checks: types, format, lint, dead code, build, package, suites. The last line counts what passed and failed;
+ * a check by a tool counts as one. `npm test -- NAME…` runs only the checks of these names, `npm test -- quick` those
+ * of `QUICK`, in less than half a minute, and `npm test -- all` also the slow ones.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,9 +12,9 @@ import { inWords, ONE_FAILED, ONE_PASSED, sumOf, type Tally } from "./tally.ts";
 interface Check {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
-  /** Where the command counts for itself: what it came to. */
+  /** Reads the counts of a command that counts its own tests. */
   readonly tally?: (exitCode: number) => Tally;
-  /** Runs only if it is asked for: it takes long, or another check includes it. */
+  /** Runs only on request: it is slow, or another check includes it. */
   readonly onRequest?: true;
 }
 
@@ -61,12 +61,12 @@ const asked = process.argv.slice(2);
 const known = [...checks.map(({ name }) => name), "quick", "all"];
 const unknown = asked.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
-  console.error(`No such check: ${unknown.join(", ")}. There are ${known.join(", ")}.`);
+  console.error(`Unknown check: ${unknown.join(", ")}. The checks are ${known.join(", ")}.`);
   process.exit(2);
 }
 
-// What a tool leaves behind in the folder for temporary files goes with ours. The suites start hundreds of processes,
-// which load the same packages: compiled once, they start faster.
+// A tool's temporary files are removed with this run's. The suites start hundreds of processes that load the same
+// packages; a compile cache makes them start faster.
 const env = { TMPDIR: scratch, NODE_COMPILE_CACHE: join(scratch, "compiled") };
 const tallies: Tally[] = [];
 const broken: string[] = [];
@@ -93,7 +93,9 @@ function tallyOf(exitCode: number): Tally {
   return exitCode === 0 ? ONE_PASSED : ONE_FAILED;
 }
 
-/** What the matrix has written of itself. One that ended badly has a failure, whatever it wrote. */
+/**
+ * Reads the matrix's own counts. If it ended with an error, there is at least one failure, whatever the file contains.
+ */
 function tallyIn(file: string, exitCode: number): Tally {
   try {
     const tally = JSON.parse(readFileSync(file, "utf8")) as Tally; // why: what scripts/matrix.ts writes

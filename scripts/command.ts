@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** What shells give for a process that a signal ended: 128 and its number. */
+/** A shell's exit codes for a process that a signal ended: 128 plus the signal's number. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 export interface CommandOptions {
   readonly cwd?: string;
-  /** Beside those of this process. */
+  /** Added to the environment of this process. */
   readonly env?: { readonly [name: string]: string };
-  /** How it is stopped, if not by the signal that we got ourselves. */
+  /** The signal that stops it. Default: the signal that this process received. */
   readonly stopBy?: NodeJS.Signals;
 }
 
@@ -18,8 +18,8 @@ const running = new Map<ChildProcess, NodeJS.Signals | undefined>();
 let stopping = false;
 
 /**
- * Runs a command, with its output where ours goes, and gives its exit code. It has a process group of its own, so that
- * whatever it started is stopped with it: see {@link stopOnSignals}.
+ * Runs a command with this process's output streams, and returns its exit code. The command has its own process group,
+ * so that all processes it started are stopped with it: see {@link stopOnSignals}.
  */
 export async function runCommand(
   [command, ...args]: readonly [string, ...string[]],
@@ -35,7 +35,7 @@ export async function runCommand(
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", reject);
-      // Whoever waits for a command that is stopped waits for our own end, and starts nothing else.
+      // If a command is being stopped, this process ends soon. The promise stays pending, so no other command starts.
       child.once("close", (code) => stopping || resolve(code ?? 1));
     });
   } finally {
@@ -44,11 +44,11 @@ export async function runCommand(
 }
 
 /**
- * From here on, SIGINT, SIGTERM and SIGHUP end first the commands that run, and then this process, by its `exit`. Whoever
- * repeats the signal does not want to wait: then they are killed.
+ * From this call on, SIGINT, SIGTERM and SIGHUP first end the running commands, and then this process, with its `exit`
+ * event. A repeated signal kills the commands at once.
  */
 export function stopOnSignals(): void {
-  // why: these are the keys that stand above
+  // why: these are the keys of EXIT_CODES
   for (const signal of Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[]) {
     process.on(signal, () => {
       const urgent = stopping;
@@ -71,7 +71,7 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   await closed;
 }
 
-/** A folder for what only this run needs. It goes with the process. */
+/** A temporary folder for this run. It is removed when the process exits. */
 export function scratchFolder(): string {
   const scratch = mkdtempSync(join(tmpdir(), "otel-exp-"));
   removeOnExit(scratch);

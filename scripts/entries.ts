@@ -1,13 +1,13 @@
 /**
- * Writes the facts of `package-entries.ts` to the JSON files that cannot read it: `npm run entries`. Everything else in
- * them stays as it is.
+ * Writes the facts of `package-entries.ts` to the JSON files that cannot import it: `npm run entries`. Everything else
+ * in these files stays unchanged.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands, entries, peers } from "../package-entries.ts";
 
-/** The parsed form of a JSON file that is an object. */
+/** A parsed JSON file that holds an object. */
 interface Json {
   readonly [key: string]: unknown;
 }
@@ -18,7 +18,7 @@ const PACKAGE = "otel-experiments";
 /** The files that repeat the list. */
 export const FILES: readonly string[] = ["package.json", "tsconfig.json"];
 
-/** The text of one of {@link FILES} in two states: as it is, and as the list says. Both are formatted alike. */
+/** The text of one of {@link FILES} in two states: as it is, and as the list requires. Both have the same format. */
 export function comparedTexts(file: string): { readonly actual: string; readonly expected: string } {
   const actual = JSON.parse(readFileSync(join(ROOT, file), "utf8")) as Json; // why: both files hold an object
   const expected = file === "package.json" ? withManifestFacts(actual) : withPaths(actual);
@@ -32,7 +32,7 @@ function withManifestFacts(manifest: Json): Json {
     ...manifest,
     bin: mapped(commands, (source) => builtOf(source, ".js")),
     exports: {
-      // TypeScript takes the first condition that holds, so that the types stand first.
+      // TypeScript takes the first condition that matches, so `types` is first.
       ...mapped(entries, ({ source }) => ({ types: builtOf(source, ".d.ts"), default: builtOf(source, ".js") })),
       "./package.json": "./package.json",
     },
@@ -47,7 +47,7 @@ function withPaths(config: Json): Json {
   return { ...config, compilerOptions: { ...options, paths: Object.fromEntries(paths) } };
 }
 
-/** The file that the build makes of a source. */
+/** The path of the file that the build makes from a source. */
 function builtOf(source: string, extension: ".js" | ".d.ts"): string {
   return source.replace("./", "./dist/").replace(/\.ts$/, extension);
 }

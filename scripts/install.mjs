@@ -1,5 +1,5 @@
-// Installs the dependencies where they are missing or the lock file has changed. Runs before `npm start` and `npm test`,
-// under whatever Node is outside; everything after it runs on the pinned one.
+// Installs the dependencies if they are missing or the lock file has changed. Runs before `npm start` and `npm test`,
+// on the Node of the caller's PATH. Everything after it runs on the pinned Node.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, lstatSync, readFileSync, writeFileSync } from "node:fs";
@@ -15,12 +15,12 @@ if (installed !== lock) await install();
 
 async function install() {
   if (lstatSync("node_modules", { throwIfNoEntry: false })?.isSymbolicLink()) {
-    // npm ci would first empty the folder that it leads to, which others may be working with.
-    console.error("node_modules is a link, and what it leads to is not what package-lock.json says: install there.");
+    // npm ci would empty the folder that the link leads to, which other checkouts may use.
+    console.error("node_modules is a link to a folder that does not match package-lock.json. Install in that folder.");
     process.exit(1);
   }
   console.log("Installing dependencies, which takes about a minute; only when package-lock.json has changed …");
-  // In a process group of its own: npm would work on for a while after Ctrl-C, and the next install would meet it.
+  // In its own process group: npm continues for a while after Ctrl-C, and would disturb the next install.
   const npm = spawn("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], {
     stdio: ["ignore", "inherit", "inherit"],
     detached: true,

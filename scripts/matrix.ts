@@ -1,6 +1,6 @@
 /**
  * Runs the suites on each line of OpenTelemetry's SDK and on each Node that the package supports: see `USAGE`. The last
- * line counts what passed and what failed, over all of them.
+ * line counts what passed and failed, over all combinations.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -21,14 +21,14 @@ const NODES = [22, 24, 26];
 const USAGE = `Usage: npm run test:matrix -- [options] [test files]
 
 Runs the suites on OpenTelemetry SDK ${SDKS.join(" and ")}, each on Node ${NODES.join(", ")}, on copies of the project in a temporary
-folder. What it installs for that stays in a cache, so that the next run is quick.
+folder. The installed packages stay in a cache, so the next run is quick.
 
   --sdk N         only this line of the SDK; may be given several times
   --node N        only this Node; may be given several times
-  --others        all but what npm test runs: SDK 3 on Node 24
+  --others        all combinations except that of npm test: SDK 3 on Node 24
   --cache FOLDER  where to install; node_modules/.cache/matrix if not given
   --tally FILE    writes the sums to this file too, as JSON
-  --lock          runs nothing, but makes the lock files of what it installs anew
+  --lock          runs no suites; makes the lock files of the installed packages again
   --help          shows this
 
 Examples: npm run test:matrix -- --sdk 2 --node 22
@@ -41,16 +41,16 @@ const PINNED = join(ROOT, "node_modules/node/bin/node");
 interface Result extends Majors {
   readonly tally: Tally;
   readonly seconds: number;
-  /** What failed, to be said once more at the end, where the report has scrolled away. */
+  /** The failures, repeated at the end because the report has scrolled away by then. */
   readonly failures: readonly string[];
 }
 
 stopOnSignals();
 const { values: options, positionals: files } = readArguments();
 const scratch = scratchFolder();
-// What a tool leaves behind in the folder for temporary files goes with ours.
+// A tool's temporary files are removed with this run's.
 process.env["TMPDIR"] = scratch;
-// The suites start hundreds of processes, which load the same packages: compiled once, they start faster.
+// The suites start hundreds of processes that load the same packages. A compile cache makes them start faster.
 process.env["NODE_COMPILE_CACHE"] ??= join(scratch, "compiled");
 const cache = resolve(options.cache ?? join(ROOT, "node_modules/.cache/matrix"));
 try {
@@ -95,7 +95,7 @@ function chosen(): readonly Majors[] {
 function numbersOf(option: string, texts: readonly string[] | undefined, known: readonly number[]): readonly number[] {
   if (texts === undefined) return known;
   const wrong = texts.filter((text) => !known.map(String).includes(text));
-  if (wrong.length > 0) refuse(`--${option} ${wrong.join(", ")}: there are ${known.join(", ")}`);
+  if (wrong.length > 0) refuse(`--${option} ${wrong.join(", ")} is unknown; write ${known.join(", ")}`);
   return known.filter((number) => texts.includes(String(number)));
 }
 
@@ -129,7 +129,7 @@ async function runAll(combinations: readonly Majors[]): Promise<void> {
   if (total.failed > 0) process.exitCode = 1;
 }
 
-/** The file of each Node that is needed, by its major version. */
+/** The binary of each required Node, by its major version. */
 async function nodesFor(combinations: readonly Majors[]): Promise<ReadonlyMap<number, string>> {
   const others = NODES.filter((node) => node !== CURRENT.node && combinations.some((one) => one.node === node));
   const folder = others.length === 0 ? "" : await install(nodes);
@@ -143,7 +143,10 @@ function install(set: PackageSet): Promise<string> {
   return step(`installing ${set.name} as ${set.lock} says`, () => installed(set, cache));
 }
 
-/** The project as it is now, with the packages of one line, built. One can work on while the suites run on it. */
+/**
+ * A built copy of the project in its current state, with the packages of one SDK line. Edits during the run do not
+ * affect it.
+ */
 async function standOf(sdk: number): Promise<string> {
   const packages = sdk === 2 ? await install(sdk2) : ROOT;
   const folder = join(scratch, `sdk-${sdk}`);
@@ -159,7 +162,7 @@ async function standOf(sdk: number): Promise<string> {
   });
   const [api, core] = ["@opentelemetry/api", "@opentelemetry/core"].map((name) => versionIn(folder, name));
   if (core === undefined || major(core) !== sdk)
-    throw new Error(`SDK ${sdk} was asked for, and core ${core} is there.`);
+    throw new Error(`SDK ${sdk} was requested, but core ${core} is installed.`);
   console.log(`  OpenTelemetry's api ${api}, core ${core}`);
   return folder;
 }
@@ -178,7 +181,10 @@ async function runOne(combination: Majors, folder: string, binary: string): Prom
   return { ...combination, seconds, ...withExceptions(resultOf(file, code, folder), exceptionsOf(sdk, node)) };
 }
 
-/** A test that had to fail, and did, has passed by that: it counts as skipped. One that did not run is a failure. */
+/**
+ * A test that is expected to fail and does counts as skipped, although it passed. An exception whose test did not run
+ * is a failure.
+ */
 function withExceptions(
   { tally, failures, tests }: SuitesResult,
   exceptions: ReadonlyMap<string, Exception>,
@@ -193,17 +199,17 @@ function withExceptions(
   };
 }
 
-/** For what runs on a Node in a copy: that Node, and the copy's tools, whoever starts them by name. */
+/** The environment for a Node in a copy: that Node and the copy's tools come first in PATH. */
 function environmentOf(folder: string, binary: string): { readonly [name: string]: string } {
   const path = [dirname(binary), join(folder, "node_modules/.bin"), process.env["PATH"]].join(delimiter);
   const typescript = execFileSync(binary, ["-p", "process.features.typescript"], { encoding: "utf8" }).trim();
-  // Before 22.18 Node runs TypeScript only if it is told to, and our tests start files of it.
+  // Before 22.18, Node runs TypeScript only with a flag, and the tests start TypeScript files.
   const stripping = "--experimental-strip-types --disable-warning=ExperimentalWarning";
   const nodeOptions = [process.env["NODE_OPTIONS"], typescript === "false" ? stripping : undefined];
   return { PATH: path, NODE_OPTIONS: nodeOptions.filter((text) => text !== undefined).join(" ") };
 }
 
-/** Says what is done, and how long it took. */
+/** Prints a step's name before it, and its duration after it. */
 async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
   console.log(`\n— ${what}`);
   const started = performance.now();

@@ -5,14 +5,14 @@ import { removeOnExit, runCommand } from "./command.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** Packages that are installed together, beside the project's own: which exactly, their committed lock file says. */
+/** Packages that are installed together, apart from the project's own. Their committed lock file fixes the versions. */
 export interface PackageSet {
   readonly name: string;
   /** The lock file, from the project's root. */
   readonly lock: string;
-  /** What npm has to find beside the lock file: the text of each file, by its path. */
+  /** The files that npm needs beside the lock file: their texts, by path. */
   files(): { readonly [path: string]: string };
-  /** From which lock file a new one is made, so that what need not differ from it does not. */
+  /** The lock file that a new one starts from, so that it differs only where it must. */
   readonly basis?: string;
 }
 
@@ -23,13 +23,13 @@ export const nodes: PackageSet = {
   files: () => ({ ".npmrc": read(".npmrc"), "package.json": read("test/system/matrix/nodes/package.json") }),
 };
 
-/** The packages of the project with another line of OpenTelemetry's, which is all in which the set differs. */
+/** The project's packages with another line of OpenTelemetry's SDK. Nothing else differs. */
 export const sdk2: PackageSet = {
   name: "sdk-2",
   lock: "test/system/matrix/sdk-2/package-lock.json",
   files() {
     const { devDependencies, ...rest } = project();
-    const { node: _, ...others } = devDependencies; // On which Node the set runs is not its own affair.
+    const { node: _, ...others } = devDependencies; // The matrix chooses the Node, not the set.
     const line = JSON.parse(read("test/system/matrix/sdk-2/opentelemetry.json")) as Versions; // why: versions by name
     const files: { [path: string]: string } = {
       ".npmrc": read(".npmrc"),
@@ -48,7 +48,7 @@ interface Versions {
   readonly [name: string]: string;
 }
 
-/** What is read of the project's package.json. */
+/** The fields of the project's package.json that are read here. */
 interface Project {
   readonly workspaces: readonly string[];
   readonly devDependencies: Versions;
@@ -58,18 +58,18 @@ function project(): Project {
   return JSON.parse(read("package.json")) as Project; // why: the project's own file
 }
 
-/** The folders of the project that have packages of their own. */
+/** The project's folders with their own packages. */
 export function workspaces(): readonly string[] {
   return project().workspaces;
 }
 
-/** The folder where the set is installed: the one in the cache, if it is there, and else one that is made. */
+/** The folder where the set is installed: from the cache if it is there, else newly made. */
 export async function installed(set: PackageSet, cache: string): Promise<string> {
   const files = { ...set.files(), "package-lock.json": read(set.lock) };
   const key = createHash("sha256").update(JSON.stringify(files)).digest("hex").slice(0, 16);
   const folder = join(cache, `${set.name}-${key}`);
   if (existsSync(folder)) return folder;
-  // Whoever finds the folder finds all of it: it gets its name when it is done.
+  // The folder gets its final name only when it is complete, so another run never finds a partial one.
   const unfinished = `${folder}-${process.pid}`;
   removeOnExit(unfinished);
   write(unfinished, files);
@@ -82,9 +82,9 @@ export async function installed(set: PackageSet, cache: string): Promise<string>
   return folder;
 }
 
-/** Makes the set's lock file anew, with the newest versions that its package.json lets in, and nothing else changed. */
+/** Makes the set's lock file again, with the newest versions that its package.json allows. Nothing else changes. */
 export async function relock(set: PackageSet, scratch: string): Promise<void> {
-  // Without node_modules: npm would leave out what is not for this machine.
+  // Without node_modules: otherwise npm would omit the packages for other platforms.
   const folder = join(scratch, `lock-${set.name}`);
   write(folder, { ...set.files(), "package-lock.json": read(set.basis ?? set.lock) });
   await npm(folder, "install", "--package-lock-only");
@@ -93,7 +93,7 @@ export async function relock(set: PackageSet, scratch: string): Promise<void> {
 }
 
 async function npm(folder: string, ...args: readonly string[]): Promise<void> {
-  // Stopped at once: it would work on for a while, and write where nothing is any more.
+  // SIGKILL: otherwise npm continues for a while, and writes to a folder that is gone.
   const options = { cwd: folder, stopBy: "SIGKILL" } as const;
   const code = await runCommand(["npm", ...args, "--no-fund", "--no-audit", "--loglevel=error"], options);
   if (code !== 0) throw new Error(`npm ${args.join(" ")} ended with ${code}. Is the npm registry reachable?`);

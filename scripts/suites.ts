@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { ONE_FAILED, type Tally } from "./tally.ts";
 
-/** What the suites came to. */
+/** The result of the suites. */
 export interface SuitesResult {
   readonly tally: Tally;
-  /** A line for each failure, for whoever does not want to look for them in the report. */
+  /** One line per failure, as a summary of the report. */
   readonly failures: readonly string[];
   readonly tests: readonly { readonly title: string; readonly status: string }[];
 }
 
-/** What is read here of that which vitest's JSON reporter writes. */
+/** The part of the output of vitest's JSON reporter that is read here. */
 interface VitestReport {
   readonly numPassedTests: number;
   readonly numFailedTests: number;
@@ -25,12 +25,15 @@ interface VitestReport {
   }[];
 }
 
-/** The arguments with which vitest shows its progress and writes the file that {@link resultOf} reads. */
+/** The arguments that make vitest show its progress and write the file that {@link resultOf} reads. */
 export function reportingTo(file: string): readonly string[] {
   return ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
 }
 
-/** Reads what vitest has written of a run in `folder`. One that ended badly has a failure, whatever its report says. */
+/**
+ * Reads vitest's report of a run in `folder`. If vitest ended with an error, there is at least one failure, whatever
+ * the report contains.
+ */
 export function resultOf(file: string, exitCode: number, folder: string): SuitesResult {
   const report = readReport(file);
   if (report === undefined) return { tally: ONE_FAILED, failures: ["the suites ended without a report"], tests: [] };
@@ -40,7 +43,7 @@ export function resultOf(file: string, exitCode: number, folder: string): Suites
     const path = relative(folder, name);
     const failed = assertionResults.filter((test) => test.status === "failed");
     for (const { title } of failed) failures.push(`${title} (${path})`);
-    // A file that does not load fails without a test of its own.
+    // A file that does not load fails without a failed test.
     if (status === "failed" && failed.length === 0) failures.push(`${path}: ${message.split("\n", 1)[0]}`);
   }
   if (failures.length === 0 && (exitCode !== 0 || !success)) failures.push(`vitest ended with ${exitCode}`);

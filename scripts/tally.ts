@@ -1,4 +1,4 @@
-/** How many checks or tests there were. */
+/** Counts of checks or tests. */
 export interface Tally {
   readonly passed: number;
   readonly failed: number;
@@ -18,7 +18,7 @@ export function sumOf(tallies: readonly Tally[]): Tally {
   return sum;
 }
 
-/** The form of a run's last line. */
+/** The text of a run's last line. */
 export function inWords({ passed, failed, skipped }: Tally): string {
   return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
 }

@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 
-/** Whatever a contract is run on. */
+/** The adapter under test, with its name and exceptions. */
 export interface Harness {
-  /** Names it in messages. */
+  /** The name in messages. */
   readonly name: string;
-  /** The cases that cannot hold here, by id, each with its reason. */
+  /** The cases that cannot hold for this harness: the reason, by id. */
   readonly lacks?: Readonly<Record<string, string>>;
 }
 
-/** One thing that every adapter of a kind must do. */
+/** One requirement for every adapter of a kind. */
 export interface ContractCase<H extends Harness> {
-  /** Never given to another case. */
+  /** Unique, and never reused. */
   readonly id: string;
-  /** What holds, said of the adapter. */
+  /** The required behaviour of the adapter. */
   readonly title: string;
-  /** @throws AssertionError, or what the harness throws */
+  /** @throws AssertionError, or the harness's own error */
   run(harness: H): Promise<void>;
 }
 
 /**
- * Runs one case on one harness. A case that the harness lacks has to fail, since a reason that no longer holds would
- * hide that it fails again. A case that hangs has failed.
+ * Runs one case on one harness. A case in `lacks` must fail: otherwise an outdated reason would hide a later failure. A
+ * case that hangs fails.
  *
- * @throws AssertionError where the case fails, or where it passes although the harness names a reason
+ * @throws AssertionError if the case fails, or if it passes although `lacks` names it
  */
 export async function checkCase<H extends Harness>(
   contractCase: ContractCase<H>,
@@ -37,17 +37,17 @@ export async function checkCase<H extends Harness>(
     () => true,
     () => false,
   );
-  assert.equal(passes, false, `${harness.name} passes ${id}; take it out of what it lacks: "${reason}"`);
+  assert.equal(passes, false, `${harness.name} passes ${id}; remove it from lacks: "${reason}"`);
 }
 
-/** @throws AssertionError where the harness lacks what is no case of the contract */
+/** @throws AssertionError if `lacks` names a case that the contract does not have */
 export function checkLacks<H extends Harness>(contract: readonly ContractCase<H>[], harness: H): void {
   const known = new Set(contract.map(({ id }) => id));
   const unknown = Object.keys(harness.lacks ?? {}).filter((id) => !known.has(id));
-  assert.deepEqual(unknown, [], `${harness.name} lacks cases that there are none of`);
+  assert.deepEqual(unknown, [], `${harness.name} lacks cases that do not exist`);
 }
 
-/** The cases of several topics, in the order of their ids. */
+/** The cases of several topics, sorted by id. */
 export function inOrder<H extends Harness>(
   ...topics: readonly (readonly ContractCase<H>[])[]
 ): readonly ContractCase<H>[] {

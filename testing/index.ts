@@ -1,7 +1,7 @@
 /**
- * For tests of services: the header with which a request brings variants to a server of the same process. For adapters,
- * of this package and of others: their contracts, as data. Any test runner will do: the cases assert with `node:assert`
- * and need no globals. docs/adapters.md shows how.
+ * For tests of services: the header with which a test's request brings variants to a server in the same process. For
+ * adapters, of this package and of others: their contracts, as data. They run under any test runner: the cases use
+ * `node:assert` and need no globals. See docs/adapters.md.
  */
 export type { ContractCase, Harness } from "./case.ts";
 export { checkInboundCase, checkInboundLacks, inboundContract } from "./inbound/contract.ts";

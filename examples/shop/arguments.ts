@@ -7,8 +7,8 @@ machine, sends shoppers through its checkout experiment, and reports what the
 services exported by OpenTelemetry.
 
 Options:
-  --shoppers N  how many shoppers there are, from 1 to 10000 (default: 300)
-  --once        end after the report, which it does anyway
+  --shoppers N  the number of shoppers, from 1 to 10000 (default: 300)
+  --once        has no effect: the command always ends after the report
   --help        show this text`;
 
 export interface Arguments {
@@ -16,7 +16,7 @@ export interface Arguments {
   readonly shoppers: number;
 }
 
-/** @throws Error that says what is wrong with the command line */
+/** @throws Error with the fix, if the command line is wrong */
 export function readArguments(args: readonly string[]): Arguments {
   const { values } = parseArgs({
     args: [...args],

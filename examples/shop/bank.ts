@@ -1,5 +1,5 @@
-// A third party's payment API, with node:http alone: another company, which knows nothing of our experiments. It counts
-// what it can see of them, and exports the count with its spans.
+// A third party's payment API, with node:http only. It is another company, which has no knowledge of the shop's
+// experiments. It counts the experiment members that reach it, and exports the count with its spans.
 import { createServer, type IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { trace } from "@opentelemetry/api";
@@ -11,7 +11,9 @@ const server = createServer((request, response) => {
   void pause(3).then(() => response.writeHead(201).end());
 });
 
-/** Members of the baggage header, as it came over the wire, whose key is that of an experiment, encoded or not. */
+/**
+ * Counts the members of the baggage header, as sent on the wire, that have an experiment's key, percent-encoded or not.
+ */
 function countExperimentMembers({ rawHeaders }: IncomingMessage): number {
   const lines = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "baggage");
   const keys = lines.flatMap((line) => line.split(",")).map((member) => member.split("=", 1)[0] ?? "");

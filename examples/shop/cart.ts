@@ -1,4 +1,4 @@
-// The cart service, with Koa: it reads the variant, and passes it on to the payment service.
+// The cart service, with Koa. It reads the variant, and passes it on to the payment service.
 import { setTimeout as pause } from "node:timers/promises";
 import Koa from "koa";
 import { createExperiments } from "otel-experiments";
@@ -12,7 +12,7 @@ const payment = addressOf("PAYMENT_URL");
 
 const experiments = createExperiments({
   experiments: shopExperiments,
-  // The gateway's network. What it says about a request's variant counts.
+  // The gateway's network. Variants from there are trusted.
   trustInbound: ["127.0.0.1/32"],
   propagateTo: [payment],
 });
@@ -24,7 +24,7 @@ const value = experiments.meter("shop.cart").createHistogram("cart.value", {
   advice: { explicitBucketBoundaries: [10, 20, 50, 100, 200] },
 });
 
-/** How long the cart is worked on: the old checkout spreads it over three pages. */
+/** The time to work on a cart. The old checkout has three pages, so it takes longest. */
 const WORK_MS: Readonly<Record<CheckoutVariant, number>> = { control: 45, single_page: 25, express: 10 };
 
 const app = new Koa();

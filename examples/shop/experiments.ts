@@ -1,6 +1,6 @@
 import { defineExperiments, type VariantOf } from "otel-experiments";
 
-/** What the shop tries out. All of its services share this file, so that a misspelt variant does not compile. */
+/** The shop's experiments. All its services share this file, so a misspelt variant does not compile. */
 export const shopExperiments = defineExperiments({
   checkout: { id: "checkout_redesign_2026q1", variants: ["control", "single_page", "express"] },
 });

@@ -1,6 +1,6 @@
 import type { ServerSpan } from "./otlp.ts";
 
-/** What the requests of one variant look like to one service. */
+/** The figures of one variant's requests to one service. */
 export interface Row {
   readonly variant: string;
   readonly service: string;
@@ -10,14 +10,14 @@ export interface Row {
   readonly p95Ms: number;
 }
 
-/** Stands where a span has no variant. */
+/** Shown for a span that has no variant. */
 export const NO_VARIANT = "(none)";
 
 export function variantOf({ attributes }: Pick<ServerSpan, "attributes">): string {
   return String(attributes.get("experiment.variant") ?? NO_VARIANT);
 }
 
-/** One row for each variant and service, in the order of the services. */
+/** One row per variant and service, in the order of the services. */
 export function rowsOf(
   spans: readonly ServerSpan[],
   variants: readonly string[],
@@ -46,7 +46,7 @@ function rowOf(variant: string, service: string, spans: readonly ServerSpan[]): 
   };
 }
 
-/** By nearest rank: a duration that did occur. `sorted` is not empty. */
+/** The percentile by nearest rank, so it is a measured duration. `sorted` must not be empty. */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(Math.ceil(share * sorted.length), 1) - 1] ?? Number.NaN;
 }

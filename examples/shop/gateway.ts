@@ -1,4 +1,4 @@
-// The edge of the shop, with Express: here a shopper meets the experiment, and here alone.
+// The edge of the shop, with Express. Only here a shopper is assigned to a variant.
 import express from "express";
 import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
@@ -10,7 +10,7 @@ const cart = addressOf("CART_URL");
 
 const experiments = createExperiments({
   experiments: shopExperiments,
-  // Shoppers are strangers: what they write into a baggage header does not count.
+  // Shoppers are strangers: variants in their baggage headers are not trusted.
   trustInbound: false,
   propagateTo: [cart],
 });
@@ -20,7 +20,7 @@ const orders = experiments.meter("shop.gateway").createCounter("shop.orders", {
   description: "Orders that shoppers tried to place.",
 });
 
-/** Stands for whatever decides in a real shop: a feature flag service, a column in a table. */
+/** A substitute for the decision in a real shop: a feature flag service, a column in a table. */
 function decide(shopper: number): CheckoutVariant {
   const { variants } = shopExperiments.checkout;
   return variants[shopper % variants.length] ?? "control";

@@ -1,32 +1,32 @@
 import { NO_VARIANT, variantOf } from "./figures.ts";
 import { type Measurement, measurementsOf, type ServerSpan, serverSpansOf, type Telemetry } from "./otlp.ts";
 
-/** The services that belong to the shop, from the edge inwards. */
+/** The shop's own services, from the edge inwards. */
 export const SERVICES = ["gateway", "cart", "payment"] as const;
 
-/** What each of them measures once a request, with the meter of its experiments. */
+/** The instrument that each service records once per request, with the meter of its experiments. */
 const INSTRUMENTS: Readonly<Record<(typeof SERVICES)[number], string>> = {
   gateway: "shop.orders",
   cart: "cart.value",
   payment: "payment.processing.duration",
 };
 
-/** What the shoppers did, which the telemetry has to show. */
+/** The shoppers' actions, which the telemetry must show. */
 export interface Expectation {
   readonly shoppers: number;
-  /** Baggage members that shoppers made up. */
+  /** The number of baggage members that shoppers forged. */
   readonly forged: number;
   readonly variants: readonly string[];
 }
 
-/** What holds where the variants arrived everywhere they belong, and nowhere else. */
+/** The result of the check that variants arrived everywhere they belong, and nowhere else. */
 export interface Findings {
   readonly traces: number;
-  /** Those that show one variant throughout. */
+  /** The number of traces that show one variant throughout. */
   readonly uniform: number;
   readonly rejected: number;
   readonly thirdParty: { readonly requests: number; readonly members: number };
-  /** In words. Empty where all is well. */
+  /** In words. Empty if there is none. */
   readonly problems: readonly string[];
 }
 
@@ -58,7 +58,7 @@ export function examine(telemetry: Telemetry, expectation: Expectation): Finding
   };
 }
 
-/** A trace shows one variant, of those that there are, at each service. */
+/** Each trace must show one declared variant at each service. */
 function problemsOfTrace(traceId: string, spans: readonly ServerSpan[], variants: readonly string[]): string[] {
   const inOrder = SERVICES.flatMap((name) => spans.filter(({ service }) => service === name));
   const shown = inOrder.map((span) => `${variantOf(span)} at ${span.service}`).join(", ");
@@ -75,7 +75,7 @@ function problemsOfTrace(traceId: string, spans: readonly ServerSpan[], variants
   return problems;
 }
 
-/** What a service measured by itself is attributed as its spans are. */
+/** A service's own measurements must have the same variants as its spans. */
 function problemsOfInstrument(
   service: (typeof SERVICES)[number],
   spans: readonly ServerSpan[],

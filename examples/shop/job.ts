@@ -8,13 +8,14 @@ import { countForgers, goShopping } from "./shoppers.ts";
 const START_S = 15;
 const STOP_S = 10;
 
-/** Far more than the shoppers need. */
+/** A time limit far above the need of so many shoppers. */
 const shoppingSeconds = (shoppers: number): number => 20 + shoppers / 20;
 
 /**
- * Opens the shop, sends the shoppers through, closes it, and reports. When it settles, every service has ended.
+ * Starts the shop, sends the shoppers through it, stops it, and reports. When the promise settles, every service has
+ * ended.
  *
- * @param job aborted from outside to end it early, and from within by what went wrong: the reason says it
+ * @param job aborted by the caller to end it early, or by this function after a failure; the reason is the error
  */
 export async function runShop(shoppers: number, job: AbortController): Promise<Report> {
   const began = performance.now();
@@ -50,7 +51,7 @@ export async function runShop(shoppers: number, job: AbortController): Promise<R
   return reportOn(receiver.telemetry, { shoppers, forged: countForgers(shoppers), variants });
 }
 
-/** Ends the job where a step takes too long. */
+/** Aborts the job if a step takes too long. */
 async function within<T>(seconds: number, step: string, job: AbortController, work: Promise<T>): Promise<T> {
   const timer = setTimeout(() => job.abort(new Error(`${step} took more than ${seconds} s`)), seconds * 1000);
   try {

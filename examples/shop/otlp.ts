@@ -1,6 +1,6 @@
 // The parts of OTLP/JSON that the report reads. https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 
-/** 64-bit numbers may stand as text. */
+/** A 64-bit number may be text. */
 export interface OtlpValue {
   readonly stringValue?: string;
   readonly intValue?: number | string;
@@ -28,10 +28,10 @@ export interface OtlpSpan {
 
 export interface OtlpPoint {
   readonly attributes: readonly OtlpAttribute[];
-  /** Of a counter. */
+  /** Set for a counter. */
   readonly asInt?: number | string;
   readonly asDouble?: number;
-  /** Of a histogram. */
+  /** Set for a histogram. */
   readonly count?: number | string;
   readonly sum?: number;
 }
@@ -52,7 +52,7 @@ export interface ResourceMetrics {
   readonly scopeMetrics: readonly { readonly metrics: readonly OtlpMetric[] }[];
 }
 
-/** All that was exported. */
+/** All exported telemetry. */
 export interface Telemetry {
   readonly resourceSpans: readonly ResourceSpans[];
   readonly resourceMetrics: readonly ResourceMetrics[];
@@ -60,7 +60,7 @@ export interface Telemetry {
 
 type Attributes = ReadonlyMap<string, string | number | boolean>;
 
-/** A request as the process that served it saw it. */
+/** A request as recorded by the process that served it. */
 export interface ServerSpan {
   readonly service: string;
   readonly traceId: string;
@@ -69,7 +69,7 @@ export interface ServerSpan {
   readonly attributes: Attributes;
 }
 
-/** What one series of an instrument measured, over one export. */
+/** One export's data of one series of an instrument. */
 export interface Measurement {
   readonly service: string;
   readonly count: number;
@@ -100,7 +100,7 @@ function serverSpan(service: string, span: OtlpSpan): ServerSpan {
   };
 }
 
-/** The points of an instrument. A counter's have their sum as count too. */
+/** The points of an instrument. For a counter the count is its sum. */
 export function measurementsOf({ resourceMetrics }: Telemetry, instrument: string): readonly Measurement[] {
   return resourceMetrics.flatMap(({ resource, scopeMetrics }) => {
     const service = serviceOf(resource);

@@ -1,4 +1,4 @@
-// The payment service, with Fastify: it reads the variant, and asks the bank, which is not to learn it.
+// The payment service, with Fastify. It reads the variant, and calls the bank, which must not get it.
 import { setTimeout as pause } from "node:timers/promises";
 import { fastify } from "fastify";
 import { createExperiments } from "otel-experiments";
@@ -12,7 +12,7 @@ const bank = addressOf("BANK_URL");
 const experiments = createExperiments({
   experiments: shopExperiments,
   trustInbound: ["127.0.0.1/32"],
-  // The bank is not named here. So it gets the trace, but no variant, by whichever client it is called.
+  // The bank is not named here. So calls to it carry the trace but no variant, with any client.
   propagateTo: [],
 });
 const fetchFromBank = experimentFetch(experiments);
@@ -22,7 +22,7 @@ const processing = experiments.meter("shop.payment").createHistogram("payment.pr
   advice: { explicitBucketBoundaries: [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.25, 0.5, 1] },
 });
 
-/** Stored cards are quick to check, but one in eight of them has expired by now. */
+/** Stored cards are quick to check, but one in eight has expired. */
 const CARDS: Readonly<Record<CheckoutVariant, { checkMs: number; oneFailsIn: number }>> = {
   control: { checkMs: 20, oneFailsIn: 50 },
   single_page: { checkMs: 20, oneFailsIn: 25 },

@@ -4,20 +4,20 @@ import { fileURLToPath } from "node:url";
 
 export type ServiceName = "gateway" | "cart" | "payment" | "bank";
 
-/** A service that listens. */
+/** A running service. */
 export interface Service {
   readonly url: string;
   readonly pid: number | undefined;
 }
 
-/** The processes of the shop. None of them outlives the job: when it is aborted, they are killed. */
+/** The processes of the shop. If the job is aborted, they are killed, so none outlives it. */
 export class Processes {
   readonly #job: AbortController;
   readonly #receiverUrl: string;
   readonly #processes = new Map<ServiceName, ChildProcess>();
   #stopping = false;
 
-  /** @param job aborted by us too, with an error that says so, where a service ends by itself */
+  /** @param job aborted by the caller, or by this class with an error if a service ends unexpectedly */
   constructor(job: AbortController, receiverUrl: string) {
     this.#job = job;
     this.#receiverUrl = receiverUrl;
@@ -26,7 +26,7 @@ export class Processes {
   /**
    * Starts a service, and waits until it listens.
    *
-   * @param peers the addresses that it needs, as environment variables
+   * @param peers the addresses of the services that it calls, as environment variables
    */
   async start(name: ServiceName, peers: Readonly<Record<`${string}_URL`, string>> = {}): Promise<Service> {
     const { signal } = this.#job;
@@ -34,7 +34,7 @@ export class Processes {
       execArgv: ["--import", new URL("./telemetry.ts", import.meta.url).href],
       env: { ...environment(), ...peers, OTEL_SERVICE_NAME: name, OTEL_EXPORTER_OTLP_ENDPOINT: this.#receiverUrl },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
-      // Away from the terminal's process group, so that Ctrl-C reaches the starting process alone, which stops us all.
+      // Not in the terminal's process group: Ctrl-C then reaches only the starting process, which stops all services.
       detached: true,
       signal,
     });
@@ -44,12 +44,12 @@ export class Processes {
       if (this.#stopping) return;
       this.#job.abort(new Error(`the ${name} service ended by itself: ${killer ?? `exit ${code}`}`));
     });
-    // why: service.ts sends nothing else
+    // why: service.ts sends only this message
     const [{ port }] = (await once(child, "message", { signal })) as [{ readonly port: number }];
     return { url: `http://127.0.0.1:${port}`, pid: child.pid };
   }
 
-  /** Stops all of them in order: each answers what it has begun, exports what it has measured, and ends. */
+  /** Stops all services in sequence. Each one completes its open requests, exports its telemetry, and ends. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const child of this.#processes.values()) child.send("stop");
@@ -60,7 +60,7 @@ export class Processes {
     }
   }
 
-  /** Waits until no process is left. */
+  /** Waits until all processes have ended. */
   async ended(): Promise<void> {
     const running = [...this.#processes.values()].filter(isRunning);
     await Promise.all(running.map((child) => new Promise((resolve) => child.once("exit", resolve))));
@@ -71,7 +71,7 @@ function isRunning({ pid, exitCode, signalCode }: ChildProcess): boolean {
   return pid !== undefined && exitCode === null && signalCode === null;
 }
 
-/** Ours, without settings of OpenTelemetry that are meant for something else. */
+/** The own environment, without OpenTelemetry's settings, which are meant for other programs. */
 function environment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("OTEL_")));
 }

@@ -1,4 +1,4 @@
-/** Shows on stderr how far the job is, so that stdout holds the report alone. */
+/** Reports progress on stderr. Stdout is for the report only. */
 export class Progress {
   readonly #stream: NodeJS.WriteStream = process.stderr;
   #quarter = 0;
@@ -7,7 +7,7 @@ export class Progress {
     this.#stream.write(`${text}\n`);
   }
 
-  /** On a terminal one line that changes; elsewhere a line for each quarter. */
+  /** On a terminal one line is rewritten; elsewhere there is one line per quarter. */
   count(what: string, done: number, all: number): void {
     if (this.#stream.isTTY) {
       this.#stream.write(`\r${what}: ${done} of ${all}${done === all ? "\n" : ""}`);

@@ -4,16 +4,16 @@ import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
 import type { ResourceMetrics, ResourceSpans, Telemetry } from "./otlp.ts";
 
-/** Stands for a collector: it keeps what is exported to it. */
+/** A substitute for a collector: it keeps the exported telemetry. */
 export interface Receiver {
-  /** For OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** The value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
-  /** What has come so far. */
+  /** The telemetry received so far. */
   readonly telemetry: Telemetry;
   close(): void;
 }
 
-/** Receives OTLP/HTTP in its JSON form, on a free port of loopback. */
+/** Receives OTLP/HTTP as JSON, on a free port of loopback. */
 export async function startReceiver(): Promise<Receiver> {
   const resourceSpans: ResourceSpans[] = [];
   const resourceMetrics: ResourceMetrics[] = [];
@@ -26,7 +26,7 @@ export async function startReceiver(): Promise<Receiver> {
   });
 
   async function receive(request: IncomingMessage): Promise<number> {
-    // why: what the exporters write, as OTLP lays it down; nobody else knows the port
+    // why: only the exporters know the port, and they write OTLP's JSON
     const body = (await json(request)) as Partial<Telemetry>;
     if (request.url === "/v1/traces") resourceSpans.push(...(body.resourceSpans ?? []));
     else if (request.url === "/v1/metrics") resourceMetrics.push(...(body.resourceMetrics ?? []));

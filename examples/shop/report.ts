@@ -2,16 +2,16 @@ import { type Row, rowsOf } from "./figures.ts";
 import { type Expectation, examine, SERVICES } from "./invariants.ts";
 import { serverSpansOf, type Telemetry } from "./otlp.ts";
 
-/** What the job ends with. */
+/** The result of the job. */
 export interface Report {
   readonly text: string;
-  /** Whether all is as it should be. */
+  /** True if there are no problems. */
   readonly ok: boolean;
 }
 
 const MAX_PROBLEMS = 10;
 
-/** Pure: it knows what was exported, and what is expected of that. */
+/** Makes the report of the exported and the expected telemetry. A pure function. */
 export function reportOn(telemetry: Telemetry, expectation: Expectation): Report {
   const rows = rowsOf(serverSpansOf(telemetry), expectation.variants, SERVICES);
   const { traces, uniform, rejected, thirdParty, problems } = examine(telemetry, expectation);
@@ -26,7 +26,7 @@ export function reportOn(telemetry: Telemetry, expectation: Expectation): Report
     `Own members that the third party saw: ${thirdParty.members}, in ${thirdParty.requests} requests.`,
   ];
   if (problems.length > 0) {
-    lines.push("", `Not as it should be (${problems.length}):`);
+    lines.push("", `Problems (${problems.length}):`);
     lines.push(...problems.slice(0, MAX_PROBLEMS).map((problem) => `- ${problem}`));
     if (problems.length > MAX_PROBLEMS) lines.push(`- and ${problems.length - MAX_PROBLEMS} more`);
   }
@@ -47,7 +47,7 @@ function table(rows: readonly Row[]): string[] {
   return [head, ...cells].map((row) => row.map((cell, column) => align(cell, column, widths[column] ?? 0)).join("  "));
 }
 
-/** Names to the left, numbers to the right. */
+/** Aligns names to the left and numbers to the right. */
 function align(cell: string, column: number, width: number): string {
   return column < 2 ? cell.padEnd(width) : cell.padStart(width);
 }

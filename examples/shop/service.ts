@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { shutdownTelemetry } from "./telemetry.ts";
 
-/** Requests that take longer than this are cut off when the service stops. */
+/** Open requests get this time when the service stops; then they are cut off. */
 const GRACE_MS = 2_000;
 
 interface Closable {
@@ -11,9 +11,10 @@ interface Closable {
 }
 
 /**
- * Tells the starting process the port, and serves until it says stop. If it is gone, so is the service.
+ * Sends the port to the starting process, and serves until that process sends a message. If that process has ended, the
+ * service exits.
  *
- * @param resources what the service has opened, closed when it stops
+ * @param resources the open resources of the service, closed when it stops
  */
 export async function announce(server: Server, ...resources: readonly Closable[]): Promise<void> {
   process.once("disconnect", () => process.exit(1));
@@ -29,14 +30,14 @@ export async function announce(server: Server, ...resources: readonly Closable[]
 async function stop(server: Server, resources: readonly Closable[]): Promise<void> {
   server.close();
   setTimeout(() => server.closeAllConnections(), GRACE_MS).unref();
-  // A server span ends with its response, so that the last of them are there only now.
+  // A server span ends with its response, so the last spans exist only now.
   await once(server, "close");
   for (const resource of resources) await resource.close();
   await shutdownTelemetry();
   process.exit(0);
 }
 
-/** Where another service listens, as the starting process found it out. */
+/** The address of another service, which the starting process sets as an environment variable. */
 export function addressOf(variable: `${string}_URL`): string {
   const url = process.env[variable];
   if (url === undefined) throw new Error(`${variable} is not set; start the shop with: npm start`);

@@ -1,16 +1,19 @@
-/** Shoppers that are in the shop at the same time. */
+/** The number of shoppers that are served at the same time. */
 const CONCURRENCY = 20;
 
-/** One shopper in so many sends a header of its own, to get at a checkout that is not offered. */
+/** One in this many shoppers forges a header, to get a checkout that is not offered to them. */
 const ONE_FORGES_IN = 25;
 const FORGED_BAGGAGE = "experiment.checkout.variant=free_of_charge";
 
-/** How many of so many shoppers forge a baggage member. */
+/** The number of shoppers that forge a baggage member. */
 export function countForgers(shoppers: number): number {
   return Math.floor(shoppers / ONE_FORGES_IN);
 }
 
-/** Sends shoppers 1 to `shoppers` through the checkout, a few at a time. Whether they succeed is for the telemetry to say. */
+/**
+ * Sends shoppers 1 to `shoppers` through the checkout, a few at a time. Their success is not checked here: the
+ * telemetry shows it.
+ */
 export async function goShopping(
   gateway: string,
   shoppers: number,

@@ -1,8 +1,9 @@
-// `npm start`: a shop of three services and a third party, its shoppers, and a report on what the services exported.
+// `npm start`: runs a shop of three services and a third party, sends shoppers through it, and reports on the exported
+// telemetry.
 import { readArguments, USAGE } from "./arguments.ts";
 import { runShop } from "./job.ts";
 
-/** Ends the job with the exit code that a shell gives for a signal: 128 and its number. */
+/** Ends the job with a shell's exit code for a signal: 128 plus its number. */
 class Interruption extends Error {
   readonly exitCode: number;
 

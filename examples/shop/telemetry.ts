@@ -1,6 +1,6 @@
-// OpenTelemetry as a service of one's own would set it up. It is loaded before everything else, with
-// `node --import ./telemetry.ts gateway.ts`, so that the instrumentations are there when the frameworks load node:http.
-// Name and destination come from OpenTelemetry's own variables: OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_ENDPOINT.
+// OpenTelemetry as a service of your own would set it up. It is loaded first, with `node --import ./telemetry.ts
+// gateway.ts`, so that the instrumentations exist before the frameworks load node:http. The service name and the
+// endpoint come from OpenTelemetry's variables: OTEL_SERVICE_NAME, OTEL_EXPORTER_OTLP_ENDPOINT.
 import { createRequire } from "node:module";
 import { AggregationTemporalityPreference, OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
@@ -15,7 +15,7 @@ const sdk = new NodeSDK({
   traceExporter: new OTLPTraceExporter(),
   metricReaders: [
     new PeriodicExportingMetricReader({
-      // Each export holds what is new, so that whoever receives them can add them up.
+      // Each export holds only new data, so a receiver can add the exports up.
       exporter: new OTLPMetricExporter({ temporalityPreference: AggregationTemporalityPreference.DELTA }),
     }),
   ],
@@ -24,10 +24,11 @@ const sdk = new NodeSDK({
 });
 sdk.start();
 
-// An ES module's import of node:http passes the instrumentation by; a require does not, and patches it for both.
+// The instrumentation does not see an ES module's import of node:http. It sees a require, and then patches the module
+// for both.
 createRequire(import.meta.url)("node:http");
 
-/** Exports what is left, and ends. */
+/** Exports the remaining telemetry, and shuts down. */
 export async function shutdownTelemetry(): Promise<void> {
   await sdk.shutdown();
 }

@@ -37,7 +37,7 @@ describe("the rule of what a harness lacks", () => {
 
   test("IN-R4 a case that passes although it is named is a failure", async () => {
     await expect(checkInboundCase(passing, lacking({ "IN-01": "it has no requests" }))).rejects.toThrow(
-      'another passes IN-01; take it out of what it lacks: "it has no requests"',
+      'another passes IN-01; remove it from lacks: "it has no requests"',
     );
   });
 

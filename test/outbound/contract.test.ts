@@ -40,7 +40,7 @@ describe("the rule of what a harness lacks", () => {
 
   test("OUT-R4 a case that passes although it is named is a failure", async () => {
     await expect(checkOutboundCase(passing, lacking({ "OUT-01": "it sends nothing" }))).rejects.toThrow(
-      'another passes OUT-01; take it out of what it lacks: "it sends nothing"',
+      'another passes OUT-01; remove it from lacks: "it sends nothing"',
     );
   });
 

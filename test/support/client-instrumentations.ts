@@ -8,13 +8,13 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from "@open
 /** OpenTelemetry's instrumentations of HTTP clients. */
 export type InstrumentationName = "undici" | "http";
 
-/** What `enable` gives back. */
+/** The result of `enable`. */
 export interface Instrumentation {
   enable(): void;
   disable(): void;
 }
 
-/** Makes OpenTelemetry's SDK the one of this process, with its usual propagators. */
+/** Sets up OpenTelemetry's SDK for this process, with its default propagators. */
 export function startTelemetry(): InMemorySpanExporter {
   const exporter = new InMemorySpanExporter();
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -25,7 +25,7 @@ export function startTelemetry(): InMemorySpanExporter {
   return exporter;
 }
 
-/** Switches an instrumentation on. That of HTTP patches what is required from then on. */
+/** Enables an instrumentation. The HTTP one patches modules that are required later. */
 export function enable(name: InstrumentationName): Instrumentation {
   return name === "undici" ? new UndiciInstrumentation() : new HttpInstrumentation();
 }

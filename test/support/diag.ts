@@ -1,14 +1,14 @@
 import { type DiagLogger, DiagLogLevel, diag } from "@opentelemetry/api";
 
-/** What reached OpenTelemetry's `diag`. */
+/** The lines that were logged with OpenTelemetry's `diag`. */
 export interface DiagLog {
-  /** One line for each call, with the level before it. */
+  /** One line per call, starting with the level. */
   readonly lines: readonly string[];
-  /** Takes the lines out. */
+  /** Returns the lines and clears them. */
   take(): readonly string[];
 }
 
-/** Makes itself the process's diag logger. */
+/** Sets a logger for the process's `diag` that records the lines. */
 export function recordDiag(logLevel = DiagLogLevel.WARN): DiagLog {
   const lines: string[] = [];
   const at = (level: string) => (message: string) => void lines.push(`${level}: ${message}`);

@@ -1,8 +1,8 @@
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 
 /**
- * A server that makes clients hop and try again: `/hop/URL` is a redirect there, `/try/…` fails the first time. Answers
- * come in another order than requests: every third is held back until some later ones were answered.
+ * A server that makes clients follow redirects and retry: `/hop/URL` redirects there, `/try/…` fails the first time.
+ * Answers come in another order than requests: every third one waits until some later ones are answered.
  */
 export function startDisorderlyServer(): Promise<WireServer> {
   const tried = new Set<string>();

@@ -2,10 +2,10 @@ import { once } from "node:events";
 import type { AddressInfo, Server } from "node:net";
 import type { InboundServer } from "otel-experiments/testing";
 
-/** What we use of node:http's server, whatever its kinds of request and response. */
+/** The part of node:http's server that is used here, for all kinds of request and response. */
 type HttpServer = Server & { closeAllConnections(): void };
 
-/** Listens on a free port of loopback; closing ends the open connections too. */
+/** Listens on a free port of loopback. Closing also ends open connections. */
 export async function listen(server: HttpServer): Promise<InboundServer> {
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,7 +1,7 @@
 import { metrics } from "@opentelemetry/api";
 import { DataPointType, MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
 
-/** The measurements of this process, from here on. */
+/** The measurements of this process from now on. */
 export interface Measuring {
   /** The sums of a counter, by the value of one attribute. */
   sums(counter: string, attribute: string): Promise<Readonly<Record<string, number>>>;
@@ -16,7 +16,7 @@ class AskedReader extends MetricReader {
   protected async onShutdown(): Promise<void> {}
 }
 
-/** Takes the place of the global MeterProvider, so that each test counts from zero. */
+/** Replaces the global MeterProvider, so that each test counts from zero. */
 export function startMeasuring(): Measuring {
   const reader = new AskedReader();
   const provider = new MeterProvider({ readers: [reader] });

@@ -7,7 +7,10 @@ import tls from "node:tls";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 import { selfSigned } from "./self-signed.ts";
 
-/** One server that notes what arrives, and the ways to it. Redirects are answered to `/go/STATUS/URL`. */
+/**
+ * A server that records requests, and several ports and a proxy that lead to it. `/go/STATUS/URL` is answered with a
+ * redirect.
+ */
 export interface Network {
   readonly server: WireServer;
   /** The server's own port of 127.0.0.1. */
@@ -16,12 +19,12 @@ export interface Network {
   readonly otherPort: number;
   /** A port of ::1 that leads to it; undefined where there is no IPv6. */
   readonly port6: number | undefined;
-  /** A port that speaks TLS, with a certificate that nobody vouches for. */
+  /** A port with TLS and a self-signed certificate. */
   readonly tlsPort: number;
   readonly socketPath: string;
   /** A proxy that tunnels every target to the server, or to its port for TLS. */
   readonly proxyPort: number;
-  /** The heads of what the proxy was asked. */
+  /** The heads of the requests to the proxy. */
   readonly tunnels: string[];
   close(): Promise<void>;
 }
@@ -74,7 +77,7 @@ function portOf(server: net.Server): number {
   return (server.address() as net.AddressInfo).port;
 }
 
-/** Passes the bytes on, both ways. Either end takes the other with it. */
+/** Relays bytes in both directions. If one end closes, the other one closes too. */
 function relayTo(port: number): (socket: net.Socket) => void {
   return (socket) => splice(socket, net.connect(port, "127.0.0.1"));
 }

@@ -1,7 +1,7 @@
 import { ChildProcess } from "node:child_process";
 import net from "node:net";
 
-// Set up before each file of `test/unit` and `test/project`: what they test needs neither a network nor a process.
+// Set-up for each file of `test/unit` and `test/project`: these tests need neither a network nor a process.
 
 function refuse(): never {
   throw new Error("test/unit and test/project open no socket and start no process; such a test is another room's");

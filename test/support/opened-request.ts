@@ -1,23 +1,23 @@
 import { EventEmitter } from "node:events";
 import { type ExperimentsHandle, inbound, type OpenRequest } from "otel-experiments/adapter";
 
-/** What the request came with. */
+/** The facts of an incoming request. */
 interface Incoming {
   /** The `baggage` header. */
   readonly header?: string | readonly string[];
   readonly peer?: string;
-  /** Where several instances are to open the same one. */
+  /** Set it to open the same request for several instances. */
   readonly request?: EventEmitter;
   readonly response?: EventEmitter;
 }
 
-/** A request without a server, opened as an adapter opens one. */
+/** A request without a server, opened as an adapter opens it. */
 export interface OpenedRequest extends OpenRequest {
-  /** The response is over. */
+  /** Ends the response. */
   close(): void;
 }
 
-/** Opens a request of nobody's, for what needs a scope and no wire. */
+/** Opens a request, for tests that need a scope but no connection. */
 export function openRequest(
   experiments: ExperimentsHandle,
   { header, peer = "127.0.0.1", request = new EventEmitter(), response = new EventEmitter() }: Incoming = {},

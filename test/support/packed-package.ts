@@ -9,10 +9,10 @@ import { PACKING_FOLDER } from "./packing-folder.ts";
 
 export const ROOT: string = join(import.meta.dirname, "../..");
 
-/** First the Node that runs the tests, then the project's tools. */
+/** PATH with the Node of the tests first, then the project's tools. */
 const PATH = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), process.env["PATH"]].join(delimiter);
 
-/** What a tool wrote. One that fails rejects, with both outputs in the message. */
+/** Runs a tool, and returns its output. If the tool fails, the promise rejects with both outputs in the message. */
 export async function run(directory: string, command: string, ...args: readonly string[]): Promise<string> {
   const env = { ...process.env, PATH, NO_COLOR: "1", FORCE_COLOR: "0" };
   try {
@@ -24,18 +24,18 @@ export async function run(directory: string, command: string, ...args: readonly 
   }
 }
 
-/** The package as it would be published, and projects that use it. */
+/** The package as published, and projects that use it. */
 export interface PackedPackage extends AsyncDisposable {
-  /** Where it was built. Other test files read it too. */
+  /** The folder of the build. Other test files also read it. */
   readonly scratch: string;
   readonly tarball: string;
   /** The tarball's content. */
   readonly content: string;
-  /** A project that has the package installed, beside those of our own dependencies that it names. */
+  /** A project with the package installed, and those of this project's dependencies that it names. */
   consumer(name: string, dependencies: readonly string[], files: { readonly [path: string]: string }): Promise<string>;
 }
 
-/** What the build and the tarball need of the project. */
+/** The files of the project that the build and the tarball need. */
 const SOURCES = [
   "package.json",
   "package-entries.ts",
@@ -47,12 +47,12 @@ const SOURCES = [
   "testing",
   "docs",
 ];
-/** What npm adds of itself where it is there. */
+/** The files that npm adds by itself if they exist. */
 const TEXTS = ["README.md", "LICENSE", "CHANGELOG.md"];
 
 /**
  * The working tree's package, built and packed once for all test files of a run, without the network and without
- * touching the project's own `dist`. The consumers are in a directory of the caller's, which disposing removes.
+ * changing the project's own `dist`. Each caller's consumers are in their own directory, which disposal removes.
  */
 export async function packPackage(): Promise<PackedPackage> {
   const built = await builtOnce();
@@ -67,10 +67,10 @@ export async function packPackage(): Promise<PackedPackage> {
 }
 
 const TARBALL = "package.tgz";
-/** npm's name for what is in a tarball. */
+/** npm's name for the folder in a tarball. */
 const CONTENT = "package";
 
-/** The folder with the tarball and its content. The first process that asks builds it, and the others wait. */
+/** The folder with the tarball and its content. The first process builds it, and the others wait. */
 async function builtOnce(): Promise<string> {
   const folder = process.env[PACKING_FOLDER];
   if (folder === undefined) throw new Error(`${PACKING_FOLDER} is not set: vitest.config.ts sets it up`);
@@ -92,7 +92,7 @@ async function builtOnce(): Promise<string> {
   return folder;
 }
 
-/** A directory is made by one process alone. */
+/** True for the one process that creates the directory. */
 async function isFirst(directory: string): Promise<boolean> {
   try {
     await mkdir(directory);

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Names the folder in which the run's one tarball is built, for every process of the run. */
+/** The variable that tells every process of the run in which folder its one tarball is built. */
 export const PACKING_FOLDER = "PACKED_PACKAGE_FOLDER";
 
-/** Before all test files: the first file that needs the tarball builds it there. */
+/** Runs before all test files. The first file that needs the tarball builds it in this folder. */
 export function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), "otel-experiments-packed-"));
   process.env[PACKING_FOLDER] = folder;

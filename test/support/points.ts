@@ -7,29 +7,29 @@ import {
   MetricReader,
 } from "@opentelemetry/sdk-metrics";
 
-/** One series of an instrument, as a collection gives it. */
+/** One series of an instrument in one collection. */
 export interface Point {
   readonly attributes: Attributes;
   /** The sum, or the last value. */
   readonly value: number;
-  /** How often a histogram recorded; 1 for the other instruments. */
+  /** The number of a histogram's recordings; 1 for other instruments. */
   readonly count: number;
 }
 
-/** Collects on demand. */
+/** A reader that collects on demand. */
 export class PointReader extends MetricReader {
   constructor(temporality: AggregationTemporality = AggregationTemporality.CUMULATIVE) {
     super({ aggregationTemporalitySelector: () => temporality });
   }
 
-  /** All instruments of one collection, each by its name and with its points. */
+  /** All instruments of one collection: their points, by name. */
   async metrics(): Promise<ReadonlyMap<string, MetricData>> {
     const { resourceMetrics } = await this.collect();
     const metrics = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
     return new Map(metrics.map((metric) => [metric.descriptor.name, metric]));
   }
 
-  /** The points of one instrument, of one collection. */
+  /** The points of one instrument in one collection. */
   async points(name: string): Promise<readonly Point[]> {
     const metric = (await this.metrics()).get(name);
     return metric === undefined ? [] : pointsOf(metric);
@@ -40,7 +40,7 @@ export class PointReader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
 }
 
-/** The points of an instrument that is no exponential histogram. */
+/** The points of an instrument. Exponential histograms are not supported. */
 export function pointsOf({ dataPoints }: MetricData): readonly Point[] {
   return dataPoints.map(({ attributes, value }: DataPoint<unknown>) => {
     if (typeof value === "number") return { attributes, value, count: 1 };

@@ -1,12 +1,12 @@
 import { generateKeyPairSync, sign } from "node:crypto";
 
-/** What a TLS server needs. */
+/** The key and the certificate of a TLS server. */
 export interface SelfSigned {
   readonly key: string;
   readonly cert: string;
 }
 
-/** A certificate for `localhost` that nobody vouches for: X.509 version 3, RFC 5280, section 4.1, without extensions. */
+/** A self-signed certificate for `localhost`: X.509 version 3, RFC 5280, section 4.1, without extensions. */
 export function selfSigned(): SelfSigned {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const name = sequence(set(sequence(OID_COMMON_NAME, der(0x0c, Buffer.from("localhost")))));

@@ -4,7 +4,7 @@ import { type ScopedService, startScopedService } from "../../testing/outbound/s
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 
-/** A variant of the experiment `checkout`, as it stands on the wire. */
+/** A variant of the experiment `checkout`, as on the wire. */
 export function own(variant: string, prefix = "experiment."): string {
   return `${prefix}checkout.variant=${variant},${prefix}checkout.id=checkout_1`;
 }
@@ -13,12 +13,12 @@ export function own(variant: string, prefix = "experiment."): string {
 export interface Stage {
   readonly experiments: Experiments;
   readonly service: ScopedService;
-  /** Runs a function in a request that comes with this baggage. */
+  /** Runs a function while a request with this baggage is served. */
   serve<T>(baggage: string, fn: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** Starts a service with these experiments, which trusts its callers unless they say otherwise. */
+/** Starts a service with these experiments. Unless the options say otherwise, it trusts its callers. */
 export async function openStage(options: ExperimentsOptions): Promise<Stage> {
   const experiments = createExperiments({ trustInbound: true, ...options });
   const service = await startScopedService((listener) => nodeExperiments(experiments, listener));
@@ -41,12 +41,14 @@ export function startRedirectingServer(): Promise<WireServer> {
   });
 }
 
-/** The path that makes it redirect. */
+/** The path that is answered with a redirect. */
 export function go(status: number, target: string): string {
   return `/go/${status}/${encodeURIComponent(target)}`;
 }
 
-/** What each request brought that is ours to look at: its `baggage` lines, and whatever names a ticket or an experiment. */
+/**
+ * The relevant lines of each request: its `baggage` lines, and every other line that names a ticket or an experiment.
+ */
 export function arrivals(server: WireServer): readonly (readonly string[])[] {
   return server.requests.map(({ lines }) => [
     ...headerValues(lines, "baggage"),

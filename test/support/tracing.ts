@@ -13,9 +13,9 @@ import {
 } from "@opentelemetry/sdk-trace";
 import { requireHttp } from "./frameworks/required.ts";
 
-/** The tracing of this process, as an SDK sets it up: context, W3C propagation, and spans that are kept in memory. */
+/** The tracing of this process, as an SDK sets it up: context, W3C propagation, and spans kept in memory. */
 export interface Tracing {
-  /** What has ended so far. */
+  /** The spans that have ended so far. */
   spans(): readonly ReadableSpan[];
   /** Waits until this many SERVER spans have ended. */
   serverSpans(count: number): Promise<readonly ReadableSpan[]>;
@@ -25,7 +25,10 @@ export interface Tracing {
   stop(): Promise<void>;
 }
 
-/** OpenTelemetry's globals belong to the process, so a test file starts tracing once, before it requires frameworks. */
+/**
+ * Starts tracing. OpenTelemetry's globals belong to the process, so a test file calls it once, before it requires
+ * frameworks.
+ */
 export function startTracing(
   instrumentations: Instrumentation[],
   sampler?: Sampler,
@@ -65,7 +68,7 @@ export function startTracing(
   };
 }
 
-/** An SDK only warns of what is written to an ended span; this notes it. */
+/** Records writes to an ended span, for which an SDK only logs a warning. */
 class WriteWatch implements SpanProcessor {
   readonly late: string[] = [];
 
@@ -92,12 +95,12 @@ export function isServerSpan({ kind }: ReadableSpan): boolean {
   return kind === SpanKind.SERVER;
 }
 
-/** The attributes that speak of experiments. */
+/** The attributes of experiments. */
 export function experimentAttributes(attributes: Attributes): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([name]) => name.startsWith("experiment.")));
 }
 
-/** Waits for something that other turns of the event loop bring about, and for no longer than ten seconds. */
+/** Waits up to ten seconds for a condition that later turns of the event loop make true. */
 async function until(holds: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!holds()) {

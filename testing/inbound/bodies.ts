@@ -1,4 +1,4 @@
-/** A body of several segments, so that its end arrives from the socket long after the handler was called. */
+/** A body of several segments: its end arrives long after the handler was called. */
 export const LONG_BODY: string = JSON.stringify({
   items: Array.from({ length: 5_000 }, (_, i) => `an item, number ${i}`),
 });

@@ -3,11 +3,11 @@ import { BYTES_LINES, LONG_BODY } from "./bodies.ts";
 import type { InboundCase } from "./harness.ts";
 import { notesOf } from "./serving.ts";
 
-/** The scope over waits and events, to the end of the response. */
+/** The scope across asynchronous calls and events, to the end of the response. */
 export const asyncCases: readonly InboundCase[] = [
   {
     id: "IN-12",
-    title: "keeps the variant over timers, ticks, microtasks and awaits",
+    title: "keeps the variant across timers, ticks, microtasks and awaits",
     async run(harness) {
       const waits: Readonly<Record<string, () => Promise<unknown>>> = {
         timeout: () => new Promise((resolve) => setTimeout(resolve, 1)),
@@ -33,7 +33,7 @@ export const asyncCases: readonly InboundCase[] = [
   },
   {
     id: "IN-13",
-    title: "keeps the variant in listeners of an emitter of the user's that emits within the request",
+    title: "keeps the variant in listeners of the user's own emitter that emits within the request",
     async run(harness) {
       const shared = new EventTarget();
       const notes = await notesOf(harness, {

@@ -6,11 +6,11 @@ import { BYTES_LINES, FORM, FORM_LINES, JSON_LINES, LONG_BODY } from "./bodies.t
 import type { InboundCase } from "./harness.ts";
 import { notesOf } from "./serving.ts";
 
-/** The scope while a body arrives, however it is read. */
+/** The scope while a body arrives, by each way to read it. */
 export const bodyCases: readonly InboundCase[] = [
   {
     id: "IN-07",
-    title: "keeps the variant behind the parser of a JSON body of more than 50 kB",
+    title: "keeps the variant after the parser of a JSON body of more than 50 kB",
     async run(harness) {
       assert.ok(LONG_BODY.length > 100_000);
       const notes = await notesOf(
@@ -32,7 +32,7 @@ export const bodyCases: readonly InboundCase[] = [
   },
   {
     id: "IN-08",
-    title: "keeps the variant behind the parser of a multipart form",
+    title: "keeps the variant after the parser of a multipart form",
     async run(harness) {
       const notes = await notesOf(
         harness,
@@ -129,7 +129,7 @@ export const bodyCases: readonly InboundCase[] = [
   },
   {
     id: "IN-11",
-    title: "keeps the variant in all that follows where the request goes on from its end event",
+    title: "keeps the variant in all later code if the request continues from its end event",
     async run(harness) {
       const notes = await notesOf(
         harness,

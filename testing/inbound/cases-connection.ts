@@ -6,11 +6,11 @@ import { BYTES_LINES } from "./bodies.ts";
 import type { InboundCase, InboundExchange } from "./harness.ts";
 import { serving, trusting } from "./serving.ts";
 
-/** Several requests on one connection, and several at once. */
+/** Several requests on one connection, one after the other and at the same time. */
 export const connectionCases: readonly InboundCase[] = [
   {
     id: "IN-18",
-    title: "lets nothing of a request into the next ones of a kept-alive connection",
+    title: "keeps a request's variant out of later requests on a kept-alive connection",
     async run(harness) {
       const experiments = trusting();
       const handler = async ({ request, reply }: InboundExchange): Promise<void> => {
@@ -45,7 +45,7 @@ export const connectionCases: readonly InboundCase[] = [
   },
   {
     id: "IN-19",
-    title: "gives each of several requests under way its own variant, pipelined on one connection or on several",
+    title: "gives each of several simultaneous requests its own variant, pipelined on one connection or on several",
     async run(harness) {
       const experiments = createExperiments({ trustInbound: true });
       const rounds = 20;
@@ -83,7 +83,7 @@ export const connectionCases: readonly InboundCase[] = [
   },
 ];
 
-/** A request without a body, as it stands on the wire. */
+/** A GET request without a body, as on the wire. */
 function getWith(variant: string): string {
   return `GET /${variant} HTTP/1.1\r\nhost: 127.0.0.1\r\nbaggage: experiment.checkout.variant=${variant}\r\n\r\n`;
 }

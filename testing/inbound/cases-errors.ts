@@ -4,11 +4,11 @@ import { BYTES_LINES } from "./bodies.ts";
 import type { InboundApp, InboundCase, InboundExchange } from "./harness.ts";
 import { CHECKOUT, serving, trusting } from "./serving.ts";
 
-/** Handlers that fail, and clients that go away. */
+/** Handlers that fail, and clients that abort. */
 export const errorCases: readonly InboundCase[] = [
   {
     id: "IN-15",
-    title: "keeps the variant where the framework tells of the handler's error",
+    title: "keeps the variant where the framework reports the handler's error",
     async run(harness) {
       for (const fail of [
         () => {
@@ -32,7 +32,7 @@ export const errorCases: readonly InboundCase[] = [
   },
   {
     id: "IN-16",
-    title: "leaves the handler's error as it is, thrown or rejected",
+    title: "does not change the handler's error, thrown or rejected",
     async run(harness) {
       const error = new Error("the user's own");
       const before = Object.getOwnPropertyNames(error);
@@ -66,7 +66,7 @@ export const errorCases: readonly InboundCase[] = [
   },
   {
     id: "IN-17",
-    title: "keeps the variant where the client aborts halfway, and serves on",
+    title: "keeps the variant if the client aborts halfway, and continues to serve",
     async run(harness) {
       const experiments = trusting();
       const notes: string[] = [];

@@ -4,7 +4,7 @@ import { send } from "../wire/client.ts";
 import type { InboundCase, InboundExchange } from "./harness.ts";
 import { CHECKOUT, EXPRESS_ASSIGNMENT, REGISTRY, serving, trusting } from "./serving.ts";
 
-/** What is read of a caller's baggage, and of whose. */
+/** Which members of a caller's baggage are read, and of which callers. */
 export const readingCases: readonly InboundCase[] = [
   {
     id: "IN-01",
@@ -29,7 +29,7 @@ export const readingCases: readonly InboundCase[] = [
   },
   {
     id: "IN-02",
-    title: "ignores the variant of a caller that it does not trust",
+    title: "ignores the variant of an untrusted caller",
     async run(harness) {
       const experiments = createExperiments({ experiments: REGISTRY });
       const seen: unknown[] = [];
@@ -45,7 +45,7 @@ export const readingCases: readonly InboundCase[] = [
   },
   {
     id: "IN-20",
-    title: "reads several baggage lines as one list, an experiment's members in whichever of them",
+    title: "reads several baggage lines as one list, with an experiment's members in any of them",
     async run(harness) {
       const experiments = trusting();
       const seen: Fields[] = [];
@@ -71,7 +71,7 @@ export const readingCases: readonly InboundCase[] = [
   },
   {
     id: "IN-21",
-    title: "keeps the good members of malformed baggage, and serves the request",
+    title: "keeps the valid members of malformed baggage, and serves the request",
     async run(harness) {
       const experiments = trusting();
       const handler = ({ reply }: InboundExchange): void => {
@@ -140,7 +140,7 @@ export const readingCases: readonly InboundCase[] = [
   },
   {
     id: "IN-27",
-    title: "takes from a trusted caller an experiment and a variant that it does not know, and marks what is forced",
+    title: "accepts an undeclared experiment and variant from a trusted caller, and marks a forced one",
     async run(harness) {
       const experiments = trusting();
       const seen: Fields[] = [];
@@ -167,12 +167,12 @@ export const readingCases: readonly InboundCase[] = [
 
 type Fields = Pick<Scope["assignments"][number], "key" | "id" | "variant" | "forced">;
 
-/** What every version shows of an assignment; it may show more. */
+/** The fields of an assignment that every version shows. There may be more. */
 function fieldsOf(assignments: Scope["assignments"]): Fields[] {
   return assignments.map(({ key, id, variant, forced }) => ({ key, id, variant, forced }));
 }
 
-/** A member of somebody else's that has this many bytes. */
+/** A foreign member of this many bytes. */
 function padding(bytes: number): string {
   return `user=${"u".repeat(bytes - "user=".length)}`;
 }

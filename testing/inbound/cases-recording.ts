@@ -3,11 +3,11 @@ import { send } from "../wire/client.ts";
 import type { InboundCase, InboundExchange } from "./harness.ts";
 import { CHECKOUT, serving, trusting } from "./serving.ts";
 
-/** What the handler records during the request. */
+/** Assignments that the handler records during the request. */
 export const recordingCases: readonly InboundCase[] = [
   {
     id: "IN-25",
-    title: "shows what the handler recorded from then on, wherever the request goes",
+    title: "shows a recorded assignment from then on, everywhere in the request",
     async run(harness) {
       const experiments = trusting();
       const seen: unknown[] = [];
@@ -38,7 +38,7 @@ export const recordingCases: readonly InboundCase[] = [
   },
   {
     id: "IN-26",
-    title: "keeps the variant that came in where the handler records another",
+    title: "keeps the incoming variant if the handler records another",
     async run(harness) {
       const experiments = trusting();
       const seen: unknown[] = [];

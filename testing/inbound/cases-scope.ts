@@ -4,11 +4,11 @@ import { send } from "../wire/client.ts";
 import type { InboundCase, InboundExchange } from "./harness.ts";
 import { CHECKOUT, REGISTRY, serving, trusting } from "./serving.ts";
 
-/** Which scope a request has, and where it is found. */
+/** The scope of a request, and how to find it. */
 export const scopeCases: readonly InboundCase[] = [
   {
     id: "IN-03",
-    title: "gives an empty scope outside of requests, before, meanwhile and after, and never undefined",
+    title: "gives an empty scope outside of requests, never undefined: before, during and after one",
     async run(harness) {
       const experiments = trusting();
       const outside = experiments.current();
@@ -39,7 +39,7 @@ export const scopeCases: readonly InboundCase[] = [
   },
   {
     id: "IN-04",
-    title: "gives a request without baggage a scope of its own, which is empty",
+    title: "gives a request without baggage its own empty scope",
     async run(harness) {
       const experiments = trusting();
       const scopes: object[] = [];
@@ -57,7 +57,7 @@ export const scopeCases: readonly InboundCase[] = [
   },
   {
     id: "IN-05",
-    title: "offers the scope at the framework's place, the same one as current() and of() give",
+    title: "offers the scope at the framework's place, the same one that current() and of() return",
     async run(harness) {
       const experiments = trusting();
       const seen: { placed: unknown; current: object; of: object }[] = [];
@@ -73,7 +73,8 @@ export const scopeCases: readonly InboundCase[] = [
   },
   {
     id: "IN-06",
-    title: "finds the scope by node:http's request and response and by the framework's request, in and out of it",
+    title:
+      "finds the scope by node:http's request and response and by the framework's request, inside and outside of it",
     async run(harness) {
       const experiments = trusting();
       const seen: { exchange: InboundExchange; current: object }[] = [];
@@ -94,7 +95,7 @@ export const scopeCases: readonly InboundCase[] = [
   },
   {
     id: "IN-23",
-    title: "opens one scope where it is mounted twice",
+    title: "opens one scope if it is mounted twice",
     async run(harness) {
       let readings = 0;
       const trustInbound = (): boolean => ++readings > 0;
@@ -120,7 +121,7 @@ export const scopeCases: readonly InboundCase[] = [
   },
   {
     id: "IN-24",
-    title: "lets each of two instances with other prefixes and registries see its own",
+    title: "lets each of two instances with different prefixes and registries see its own",
     async run(harness) {
       for (const order of ["shop first", "labs first"]) {
         const shop = trusting();

@@ -9,11 +9,11 @@ const LOOPBACK = ["127.0.0.0/8"];
 const ELSEWHERE = ["10.0.0.0/8"];
 const FORWARDED = "x-forwarded-for: 10.1.2.3";
 
-/** By what a caller is judged. */
+/** The facts by which a caller is trusted. */
 export const trustCases: readonly InboundCase[] = [
   {
     id: "IN-31",
-    title: "believes the networks of trustInbound by the socket's address, and by no forwarded one",
+    title: "trusts the networks of trustInbound by the socket's address, never by a forwarded one",
     async run(harness) {
       const judged = async (trustInbound: readonly string[], lines: readonly string[], trustProxied = false) => {
         const experiments = createExperiments({ experiments: REGISTRY, trustInbound, trustProxied, strict: false });
@@ -26,14 +26,14 @@ export const trustCases: readonly InboundCase[] = [
       assert.equal(await judged(ELSEWHERE, []), "none");
       assert.equal(await judged(LOOPBACK, [FORWARDED]), "none");
       assert.equal(await judged(ELSEWHERE, [FORWARDED]), "none");
-      // Whoever trusts its proxies trusts their addresses, and not those that they tell of.
+      // A service that trusts its proxies trusts their addresses, not the addresses that they forward.
       assert.equal(await judged(LOOPBACK, [FORWARDED], true), "express");
       assert.equal(await judged(ELSEWHERE, [FORWARDED], true), "none");
     },
   },
   {
     id: "IN-32",
-    title: "shows no header that nobody sent, whatever objects inherit by its name",
+    title: "shows no header that was not sent, even if objects inherit a property of its name",
     async run(harness) {
       const names = ["__proto__", "constructor", "hasownproperty", "toString", "tostring", "valueOf", "x-none"];
       const seen: unknown[] = [];
@@ -57,7 +57,7 @@ export const trustCases: readonly InboundCase[] = [
   },
   {
     id: "IN-33",
-    title: "shows strict experiments the header of a test, and judges by trustInbound the variant that it stands for",
+    title: "reads the header of a test if the experiments are strict, and trusts its variant as trustInbound says",
     async run(harness) {
       const judged = async (trustInbound: readonly string[], strict: boolean) => {
         const experiments = createExperiments({ experiments: REGISTRY, trustInbound, strict });

@@ -5,11 +5,11 @@ import { JSON_LINES, LONG_BODY } from "./bodies.ts";
 import type { InboundCase, InboundExchange } from "./harness.ts";
 import { CHECKOUT, type Checkout, REGISTRY, serving, trusting } from "./serving.ts";
 
-/** What stays as it is without us. */
+/** Behaviour that the middleware does not change. */
 export const untouchedCases: readonly InboundCase[] = [
   {
     id: "IN-28",
-    title: "leaves the response as it is without the middleware: status, headers and body, to the byte",
+    title: "does not change the response: status, headers and body are the same to the byte",
     async run(harness) {
       const experiments = trusting();
       const probes: readonly WireRequest[] = [
@@ -55,7 +55,7 @@ export const untouchedCases: readonly InboundCase[] = [
   },
   {
     id: "IN-29",
-    title: "leaves the request's own headers as they came",
+    title: "does not change the request's own headers",
     async run(harness) {
       const experiments = createExperiments({ experiments: REGISTRY, strict: false });
       const seen: unknown[] = [];
@@ -72,7 +72,7 @@ export const untouchedCases: readonly InboundCase[] = [
   },
   {
     id: "IN-30",
-    title: "serves on after the experiments were closed",
+    title: "continues to serve after the experiments are closed",
     async run(harness) {
       const experiments = trusting();
       const handler = ({ reply }: InboundExchange): void => {
@@ -88,7 +88,7 @@ export const untouchedCases: readonly InboundCase[] = [
   },
 ];
 
-/** What differs between two answers to one request: the date, and nothing else. */
+/** The header lines without the date, the only line that may differ between two answers to one request. */
 function withoutDate(lines: readonly string[]): readonly string[] {
   return lines.filter((line) => !/^date:/i.test(line));
 }

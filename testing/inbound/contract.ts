@@ -10,7 +10,7 @@ import { trustCases } from "./cases-trust.ts";
 import { untouchedCases } from "./cases-untouched.ts";
 import type { InboundCase, InboundHarness } from "./harness.ts";
 
-/** The contract of inbound adapters. A third party's runs them by `checkInboundCase`. */
+/** The contract of inbound adapters. `checkInboundCase` runs a case, for adapters of other packages too. */
 export const inboundContract: readonly InboundCase[] = inOrder(
   scopeCases,
   readingCases,
@@ -26,16 +26,16 @@ export const inboundContract: readonly InboundCase[] = inOrder(
 const DEADLINE_MS = 10_000;
 
 /**
- * Runs one case on one harness, for at most ten seconds. A case that the harness lacks has to fail, since a reason that
- * no longer holds would hide that it fails again.
+ * Runs one case on one harness, for at most ten seconds. A case in `lacks` must fail: otherwise an outdated reason
+ * would hide a later failure.
  *
- * @throws AssertionError where the case fails, or where it passes although the harness names a reason
+ * @throws AssertionError if the case fails, or if it passes although `lacks` names it
  */
 export function checkInboundCase(inboundCase: InboundCase, harness: InboundHarness): Promise<void> {
   return checkCase(inboundCase, harness, DEADLINE_MS);
 }
 
-/** @throws AssertionError where the harness lacks what is no case */
+/** @throws AssertionError if `lacks` names a case that does not exist */
 export function checkInboundLacks(harness: InboundHarness): void {
   checkLacks(inboundContract, harness);
 }

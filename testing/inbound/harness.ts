@@ -2,55 +2,55 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ExperimentsHandle } from "../../src/index.ts";
 import type { ContractCase, Harness } from "../case.ts";
 
-/** One request as a case sees it, whichever the framework. */
+/** One request as a case sees it, the same for all frameworks. */
 export interface InboundExchange {
-  /** node:http's own. */
+  /** node:http's request. */
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The framework's request or context; node:http's request where there is no other. */
+  /** The framework's request or context, or node:http's request if there is no other. */
   readonly native: object;
-  /** What stands at the place where the adapter offers the scope; undefined where it has none. */
+  /** The value at the place where the adapter offers the scope. Undefined if the adapter has no such place. */
   readonly placed: unknown;
-  /** What `prepare` made of the body. */
+  /** The body as `prepare` parsed it. */
   readonly body: unknown;
-  /** Answers by the framework's means. The handler may have returned before. */
+  /** Answers with the framework's own API, possibly after the handler has returned. */
   reply(status: number, body: string): void;
 }
 
-/** What a case asks a harness to serve. */
+/** The app that a case asks a harness to serve. */
 export interface InboundApp {
-  /** Mounted one after the other in front of everything else; none for a server without us. */
+  /** Mounted in this order, before everything else. Empty: a server without the middleware. */
   readonly mount: readonly ExperimentsHandle[];
-  /** Serves every method and path. Its error, thrown or rejected, goes to the framework. */
+  /** Serves every method and path. If it throws or rejects, the error goes to the framework. */
   readonly handler: (exchange: InboundExchange) => unknown;
   /**
-   * What stands between the two: a parser of JSON (up to 1 MB), one of multipart forms (`body` is then a `FormSize`), or
-   * something that reads the body away and goes on from the request's `end` event.
+   * The step between the middleware and the handler: a parser of JSON (up to 1 MB), a parser of multipart forms (`body`
+   * is then a `FormSize`), or a step that discards the body and continues from the request's `end` event.
    */
   readonly prepare?: "json" | "multipart" | "end";
-  /** Is told of the handler's error where the framework tells of errors. The harness answers 500 then. */
+  /** Called with the handler's error where the framework reports errors. The harness then answers 500. */
   readonly onError?: (error: unknown, exchange: Pick<InboundExchange, "request">) => void;
 }
 
-/** What a harness makes of a multipart form. */
+/** The size of a multipart form, as a harness parsed it. */
 export interface FormSize {
   readonly fields: number;
-  /** Of all files together. */
+  /** The sum over all files. */
   readonly bytes: number;
 }
 
 /** A server on a free port of 127.0.0.1. */
 export interface InboundServer {
   readonly port: number;
-  /** Closes connections too, also those whose request is never answered. */
+  /** Also closes connections, even if their request is never answered. */
   close(): Promise<void>;
 }
 
 /** One framework with its adapter. */
 export interface InboundHarness extends Harness {
-  /** Starts a server with the app, one for each call. */
+  /** Starts a server with the app, a new one for each call. */
   serve(app: InboundApp): Promise<InboundServer>;
 }
 
-/** One thing that every inbound adapter must do. */
+/** One requirement for every inbound adapter. */
 export type InboundCase = ContractCase<InboundHarness>;

@@ -7,10 +7,10 @@ export const REGISTRY = {
   search: { id: "search_ranking_2026q1", variants: ["bm25", "semantic"] },
 } as const;
 
-/** A variant of `REGISTRY`, as it stands on the wire. */
+/** A variant of `REGISTRY`, as on the wire. */
 export const CHECKOUT = "experiment.checkout.variant=express,experiment.checkout.id=checkout_redesign_2026q1";
 
-/** What is to be read of it. */
+/** The assignment that {@link CHECKOUT} stands for. */
 export const EXPRESS_ASSIGNMENT = {
   key: "checkout",
   id: "checkout_redesign_2026q1",
@@ -21,12 +21,12 @@ export const EXPRESS_ASSIGNMENT = {
 /** The experiments of `REGISTRY`. */
 export type Checkout = Experiments<typeof REGISTRY>;
 
-/** Believes every caller. */
+/** Experiments that trust every caller. */
 export function trusting(): Checkout {
   return createExperiments({ experiments: REGISTRY, trustInbound: true, strict: false });
 }
 
-/** Serves an app while `use` runs, and closes it and the experiments. */
+/** Serves an app while `use` runs, then closes the server and the experiments. */
 export async function serving<T>(
   harness: InboundHarness,
   app: InboundApp,
@@ -42,7 +42,7 @@ export async function serving<T>(
   }
 }
 
-/** Sends one request with a trusted variant, and gives back what the handler noted in the order in which it did. */
+/** Sends one request with a trusted variant, and returns the handler's notes in their order. */
 export async function notesOf(
   harness: InboundHarness,
   app: Omit<InboundApp, "mount" | "handler"> & {

@@ -3,16 +3,16 @@ import type { WireServer } from "../wire/server.ts";
 import type { OutboundCase } from "./harness.ts";
 import { arrived, go, onStage, own, type Stage } from "./stage.ts";
 
-/** So many that connections are shared and queued for. */
+/** More requests than connections, so that requests share and wait for connections. */
 const AT_ONCE = 36;
 
 const VARIANTS = ["control", "express", "single_page"] as const;
 
-/** Many requests at once, over shared connections. */
+/** Simultaneous requests over shared connections. */
 export const atOnceCases: readonly OutboundCase[] = [
   {
     id: "OUT-20",
-    title: "sends each of many requests at once its own variant",
+    title: "sends each of many simultaneous requests its own variant",
     run: (harness) =>
       onStage(harness, async (stage) => {
         await interleave(stage, (name) => `${stage.allowed.origin}/${name}`);
@@ -22,7 +22,7 @@ export const atOnceCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-21",
-    title: "sends each of many requests at once its own variant, on the second hop too",
+    title: "sends each of many simultaneous requests its own variant, also on the second hop",
     run: (harness) =>
       onStage(harness, async (stage) => {
         const { allowed } = stage;
@@ -33,7 +33,7 @@ export const atOnceCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-22",
-    title: "sends each of many requests at once its own variant, in the second attempt too",
+    title: "sends each of many simultaneous requests its own variant, also in the second attempt",
     run: (harness) =>
       onStage(harness, async (stage) => {
         await interleave(stage, (name) => `${stage.allowed.origin}/flaky/${name}`);
@@ -43,7 +43,7 @@ export const atOnceCases: readonly OutboundCase[] = [
   },
 ];
 
-/** Makes many requests at once, each in a scope of its own, with its variant in the URL. */
+/** Makes simultaneous requests, each in its own scope and with its variant in the URL. */
 async function interleave(stage: Stage, urlOf: (name: string) => string): Promise<void> {
   const { client, serve } = stage;
   await Promise.all(
@@ -54,7 +54,7 @@ async function interleave(stage: Stage, urlOf: (name: string) => string): Promis
   );
 }
 
-/** The requests that arrived with another variant than their URL says. */
+/** The requests that arrived with a variant other than the one in their URL. */
 function mistaken(server: WireServer): readonly string[] {
   const lines = arrived(server);
   return server.requests.flatMap(({ start }, i) => {

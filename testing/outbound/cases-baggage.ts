@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { OutboundCase } from "./harness.ts";
 import { arrived, CHECKOUT, onStage, own, SEARCH } from "./stage.ts";
 
-/** The one line that is written. */
+/** The one `baggage` line that is sent. */
 export const baggageCases: readonly OutboundCase[] = [
   {
     id: "OUT-01",
-    title: "sends the request's variant to a destination that is named, in one line",
+    title: "sends the request's variant to a named destination, in one line",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         await serve(CHECKOUT, () => client.request(`${allowed.origin}/x`));
@@ -15,7 +15,7 @@ export const baggageCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-02",
-    title: "sends nothing to a destination that is not named",
+    title: "sends nothing to an unnamed destination",
     run: (harness) =>
       onStage(harness, async ({ denied, client, serve }) => {
         await serve(CHECKOUT, () => client.request(`${denied.origin}/x`));
@@ -24,7 +24,7 @@ export const baggageCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-05",
-    title: "keeps the caller's own baggage byte for byte, in front",
+    title: "keeps the caller's baggage byte for byte, before the own members",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         const baggage = "user = 1 ;p=2;q ,  other=a%20b;x , broken, user=2";
@@ -34,7 +34,7 @@ export const baggageCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-06",
-    title: "puts the scope's members in the place of own ones that the caller wrote",
+    title: "replaces own members that the caller wrote by those of the scope",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         const baggage = `user=1,${own("control")},experiment.search.variant=bm25,%65xperiment.a.id=1`;
@@ -44,7 +44,7 @@ export const baggageCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-07",
-    title: "takes own members that the caller wrote off, percent-encoded ones too, and leaves the others",
+    title: "removes own members that the caller wrote, percent-encoded ones too, and keeps the others",
     run: (harness) =>
       onStage(harness, async ({ allowed, denied, client, serve }) => {
         const baggage = "user=1 ,experiment%2Echeckout.variant=x, experiment.checkout.id=1 ,last=2";
@@ -57,7 +57,7 @@ export const baggageCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-23",
-    title: "sends all experiments of a request, the primary one first, and what is forced as forced",
+    title: "sends all experiments of a request, the primary one first, and a forced one as forced",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         const baggage = `${SEARCH},experiment.search.forced=1,${CHECKOUT}`;
@@ -67,7 +67,7 @@ export const baggageCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-28",
-    title: "leaves out whole experiments where the caller's baggage leaves no room, and never cuts",
+    title: "omits whole experiments if the caller's baggage leaves no room, and never cuts one",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         const room = CHECKOUT.length + 1;
@@ -78,8 +78,8 @@ export const baggageCases: readonly OutboundCase[] = [
         });
         const [first = "", second = ""] = arrived(allowed);
         assert.equal(first.length, 8192);
-        assert.ok(first === `${fits},${CHECKOUT}`, "the primary experiment has the room");
-        assert.ok(second === `${fits}u,${SEARCH}`, "what is left of the room does for the shorter one");
+        assert.ok(first === `${fits},${CHECKOUT}`, "the primary experiment fits");
+        assert.ok(second === `${fits}u,${SEARCH}`, "the shorter experiment fits in the remaining room");
       }),
   },
 ];

@@ -3,7 +3,7 @@ import { startWireServer } from "../wire/server.ts";
 import type { OutboundCase } from "./harness.ts";
 import { arrived, CHECKOUT, goAndClose, onStage } from "./stage.ts";
 
-/** Experiments that are closed, also while requests are under way. */
+/** Experiments that are closed, also during requests. */
 export const closingCases: readonly OutboundCase[] = [
   {
     id: "OUT-29",
@@ -19,7 +19,7 @@ export const closingCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-30",
-    title: "takes the variant off a hop that is made after the experiments were closed, and shows no ticket there",
+    title: "removes the variant from a hop after the experiments are closed, and shows no ticket there",
     run: (harness) =>
       onStage(harness, async ({ allowed, denied, client, serve }) => {
         const url = goAndClose(307, allowed, `${denied.origin}/end`);
@@ -30,7 +30,7 @@ export const closingCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-31",
-    title: "lets the process-wide stop end with the experiments and their last request, answered or failed",
+    title: "ends the process-wide stop with the experiments and their last request, answered or failed",
     run: (harness) =>
       onStage(
         harness,
@@ -48,10 +48,10 @@ export const closingCases: readonly OutboundCase[] = [
             await client.request(goAndClose(307, allowed, `${allowed.origin}/end`));
           });
           await fetchPlainly();
-          // Until then it is an own member, and from then on nobody's.
+          // Before the end it is an own member, and after it a foreign one.
           assert.deepEqual(arrived(denied), ["", written]);
         },
-        // One of its own, so that nothing else in the process has a stop for it.
+        // A prefix that only this case uses, so that no other stop in the process applies to it.
         { prefix: "closing." },
       ),
   },

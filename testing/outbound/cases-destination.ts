@@ -2,26 +2,26 @@ import assert from "node:assert/strict";
 import type { OutboundCase } from "./harness.ts";
 import { arrived, CHECKOUT, go, onStage } from "./stage.ts";
 
-/** Where the variant may go, on each hop anew. */
+/** The destinations that may get the variant, decided for each hop. */
 export const destinationCases: readonly OutboundCase[] = [
   ...[301, 302, 303, 307, 308].map(
     (status, i): OutboundCase => ({
       id: `OUT-${11 + i}`,
-      title: `takes the variant off where a redirect (${status}) leaves for what is not named`,
+      title: `removes the variant if a redirect (${status}) leads to an unnamed destination`,
       run: (harness) =>
         onStage(harness, async ({ allowed, denied, client, serve }) => {
           const request = { method: "PUT", headers: { baggage: "user=1" }, body: "body" };
           await serve(CHECKOUT, () => client.request(go(status, allowed, `${denied.origin}/end`), request));
           assert.deepEqual(arrived(allowed), [`user=1,${CHECKOUT}`]);
           assert.deepEqual(arrived(denied), ["user=1"]);
-          // Clients make a GET of it after 303, and some after 301 and 302.
+          // After 303 clients repeat the request as a GET; some also do so after 301 and 302.
           if (status >= 307) assert.equal(denied.requests[0]?.body, "body");
         }),
     }),
   ),
   {
     id: "OUT-16",
-    title: "puts the variant on where a redirect comes to what is named",
+    title: "adds the variant if a redirect leads to a named destination",
     run: (harness) =>
       onStage(harness, async ({ allowed, denied, client, serve }) => {
         await serve(CHECKOUT, () => client.request(go(302, denied, `${allowed.origin}/end`)));
@@ -31,7 +31,7 @@ export const destinationCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-17",
-    title: "judges each hop of several by itself",
+    title: "decides each hop of several on its own",
     run: (harness) =>
       onStage(harness, async ({ allowed, denied, client, serve }) => {
         const back = go(307, denied, `${allowed.origin}/end`);
@@ -42,7 +42,7 @@ export const destinationCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-18",
-    title: "gives a redirect back as it is where that is asked for",
+    title: "returns an unfollowed redirect if the caller asks for it",
     run: (harness) =>
       onStage(harness, async ({ allowed, denied, client, serve }) => {
         const url = go(302, allowed, `${denied.origin}/end`);
@@ -54,7 +54,7 @@ export const destinationCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-19",
-    title: "takes another name of the same server, another port and a name in front of @ for other destinations",
+    title: "treats another name of the same server, another port and a name before @ as other destinations",
     run: (harness) =>
       onStage(harness, async ({ allowed, denied, client, serve }) => {
         const named = new URL(allowed.origin);
@@ -62,7 +62,7 @@ export const destinationCases: readonly OutboundCase[] = [
         await serve(CHECKOUT, async () => {
           await client.request(`http://localhost:${named.port}/x`);
           await client.request(`${denied.origin}/x?${allowed.origin}#${allowed.origin}`);
-          // fetch refuses a URL with credentials; whoever does not must still see whose server it is.
+          // fetch rejects a URL with credentials. Other clients must still recognise the host.
           await client.request(lookAlike).catch(() => undefined);
         });
         assert.deepEqual(arrived(allowed), [""]);

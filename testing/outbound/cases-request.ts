@@ -4,11 +4,11 @@ import { startWireServer } from "../wire/server.ts";
 import type { OutboundCase } from "./harness.ts";
 import { arrived, CHECKOUT, onStage } from "./stage.ts";
 
-/** What stays as it is without us. */
+/** Behaviour that the adapter does not change. */
 export const requestCases: readonly OutboundCase[] = [
   {
     id: "OUT-08",
-    title: "leaves method, body and the other headers as they are",
+    title: "does not change method, body and the other headers",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         const request = { method: "POST", headers: { "x-one": "a, b", "content-type": "text/plain" }, body: "ünïcode" };
@@ -35,7 +35,7 @@ export const requestCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-10",
-    title: "gives the answer and the error of the client that it wraps",
+    title: "returns the answer and the error of the wrapped client",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         const found = await serve(CHECKOUT, () => client.request(`${allowed.origin}/found`));

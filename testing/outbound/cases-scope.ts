@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { OutboundCase } from "./harness.ts";
 import { arrived, CHECKOUT, onStage, SEARCH } from "./stage.ts";
 
-/** Whose variant is sent, and until when. */
+/** Which request's variant is sent, and until when. */
 export const scopeCases: readonly OutboundCase[] = [
   {
     id: "OUT-03",
-    title: "makes the request as it is outside of requests",
+    title: "does not change a call outside of requests",
     run: (harness) =>
       onStage(harness, async ({ allowed, client }) => {
         const { status, body } = await client.request(`${allowed.origin}/x`, { headers: { baggage: "user=1" } });
@@ -16,7 +16,7 @@ export const scopeCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-04",
-    title: "makes the request as it is where its scope has no variant",
+    title: "does not change a call if its scope has no variant",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         await serve(undefined, () => client.request(`${allowed.origin}/x`, { headers: { baggage: "user=1" } }));
@@ -25,7 +25,7 @@ export const scopeCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-24",
-    title: "sends what is recorded during the request from then on",
+    title: "sends an assignment that is recorded during the request from then on",
     run: (harness) =>
       onStage(harness, async ({ allowed, experiments, client, serve }) => {
         await serve(undefined, async () => {
@@ -40,7 +40,7 @@ export const scopeCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-25",
-    title: "sends the variant also after the response has ended",
+    title: "sends the variant after the response has ended, too",
     run: (harness) =>
       onStage(harness, async ({ allowed, client, serve }) => {
         const released = Promise.withResolvers<void>();

@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import type { OutboundCase } from "./harness.ts";
 import { arrived, CHECKOUT, onStage, TICKET } from "./stage.ts";
 
-/** What strangers cannot have sent on. */
+/** Values from untrusted callers that must not be sent. */
 export const strangerCases: readonly OutboundCase[] = [
   {
     id: "OUT-26",
-    title: "sends nothing of a stranger's own members, encoded or not, wherever they are forwarded",
+    title: "sends no own members of an untrusted caller, encoded or not, wherever they are forwarded",
     run: (harness) =>
       onStage(
         harness,
@@ -25,7 +25,7 @@ export const strangerCases: readonly OutboundCase[] = [
   },
   {
     id: "OUT-27",
-    title: "lets nobody send a ticket",
+    title: "sends no ticket that a caller wrote",
     run: (harness) =>
       onStage(harness, async ({ allowed, denied, client, serve }) => {
         const headers = { [TICKET]: "c0ffee00-0000-4000-8000-000000000000, anything" };

@@ -8,7 +8,7 @@ import { scopeCases } from "./cases-scope.ts";
 import { strangerCases } from "./cases-stranger.ts";
 import type { OutboundCase, OutboundHarness } from "./harness.ts";
 
-/** The contract of outbound adapters. A third party's runs them by `checkOutboundCase`. */
+/** The contract of outbound adapters. `checkOutboundCase` runs a case, for adapters of other packages too. */
 export const outboundContract: readonly OutboundCase[] = inOrder(
   baggageCases,
   requestCases,
@@ -22,16 +22,16 @@ export const outboundContract: readonly OutboundCase[] = inOrder(
 const DEADLINE_MS = 20_000;
 
 /**
- * Runs one case on one harness, for at most twenty seconds. A case that the harness lacks has to fail, since a reason
- * that no longer holds would hide that it fails again.
+ * Runs one case on one harness, for at most twenty seconds. A case in `lacks` must fail: otherwise an outdated reason
+ * would hide a later failure.
  *
- * @throws AssertionError where the case fails, or where it passes although the harness names a reason
+ * @throws AssertionError if the case fails, or if it passes although `lacks` names it
  */
 export function checkOutboundCase(outboundCase: OutboundCase, harness: OutboundHarness): Promise<void> {
   return checkCase(outboundCase, harness, DEADLINE_MS);
 }
 
-/** @throws AssertionError where the harness lacks what is no case */
+/** @throws AssertionError if `lacks` names a case that does not exist */
 export function checkOutboundLacks(harness: OutboundHarness): void {
   checkLacks(outboundContract, harness);
 }

@@ -3,22 +3,24 @@ import type { createServer, RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WireConnection } from "../wire/client.ts";
 
-/** A service in whose requests functions can be run. */
+/** A service that runs functions while it serves a request. */
 export interface ScopedService {
-  /** Sends the service a request with these header lines, runs `fn` while it is served, and gives its result. */
+  /**
+   * Sends the service a request with these header lines, runs `fn` while the request is served, and returns its result.
+   */
   serve<T>(lines: readonly string[], fn: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
 /**
- * Starts a service on a free port of loopback. `listen` wraps what it does with the adapter under test; `create`
- * can be the `createServer` of a `node:http` which OpenTelemetry has patched.
+ * Starts a service on a free port of loopback. `listen` wraps the service's listener with the adapter under test; `create`
+ * can be the `createServer` of a `node:http` that OpenTelemetry has patched.
  */
 export async function startScopedService(
   listen: (listener: RequestListener) => RequestListener,
   create?: typeof createServer,
 ): Promise<ScopedService> {
-  // Imported as a module, node:http starts undici; so it is here, for whoever only looks at the contracts.
+  // Imported here, because a static import of node:http starts undici, even for code that only reads the contracts.
   const createHttpServer = create ?? (await import("node:http")).createServer;
   const jobs = new Map<string, () => Promise<void>>();
   const idle: WireConnection[] = [];
@@ -38,7 +40,7 @@ export async function startScopedService(
     async serve<T>(lines: readonly string[], fn: () => Promise<T>) {
       const path = `/${++served}`;
       const done = Promise.withResolvers<T>();
-      // What `fn` throws is the caller's to see, and not the server's.
+      // An error of `fn` is the caller's, not the server's.
       done.promise.catch(() => undefined);
       jobs.set(path, async () => {
         try {

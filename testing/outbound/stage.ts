@@ -11,10 +11,10 @@ const REGISTRY = {
   search: { id: "search_1", variants: ["bm25", "semantic"] },
 } as const;
 
-/** What the cases send and expect, as it stands on the wire. */
+/** The members that the cases send and expect, as on the wire. */
 export const CHECKOUT: string = own("express");
 export const SEARCH = "experiment.search.variant=semantic,experiment.search.id=search_1";
-/** Written out: it is looked for on the wire, where an imported name would change together with the one that leaks. */
+/** A literal: it is searched for on the wire, and an imported name would change together with a leaked one. */
 export const TICKET = "otel-experiments-ticket";
 
 /** The members of one variant of the experiment `checkout`. */
@@ -22,15 +22,15 @@ export function own(variant: string): string {
   return `experiment.checkout.variant=${variant},experiment.checkout.id=checkout_1`;
 }
 
-/** What a case has to play with. */
+/** The servers, the client and the experiments of one case. */
 export interface Stage {
   /** `propagateTo` names its origin. */
   readonly allowed: WireServer;
-  /** Nothing names this one. */
+  /** `propagateTo` does not name its origin. */
   readonly denied: WireServer;
   readonly experiments: Experiments<typeof REGISTRY>;
   readonly client: OutboundClient;
-  /** Runs a function in a request that comes with this baggage. */
+  /** Runs a function while a request with this baggage is served. */
   serve<T>(baggage: string | undefined, fn: () => Promise<T>): Promise<T>;
 }
 
@@ -39,7 +39,7 @@ interface StageOptions {
   readonly prefix?: string;
 }
 
-/** Sets the stage for one case, and clears it away. */
+/** Sets up the stage for one case, and closes it afterwards. */
 export async function onStage(
   harness: OutboundHarness,
   play: (stage: Stage) => Promise<void>,
@@ -77,8 +77,8 @@ export async function onStage(
 }
 
 /**
- * Paths say what is answered: `/go/302/URL` redirects, `/close/302/URL` does so once the experiments are closed,
- * `/flaky/…` is unavailable the first time, the rest is fine.
+ * The path decides the answer: `/go/302/URL` redirects, `/close/302/URL` first closes the experiments and then
+ * redirects, `/flaky/…` is unavailable the first time, every other path succeeds.
  */
 async function answer(start: string, flaky: Set<string>, close: () => Promise<void>): Promise<WireAnswer> {
   const path = start.split(" ")[1] ?? "";
@@ -100,12 +100,12 @@ export function go(status: number, from: WireServer, target: string): string {
   return `${from.origin}/go/${status}/${encodeURIComponent(target)}`;
 }
 
-/** The URL that redirects to a target, once the experiments are closed. */
+/** The URL that closes the experiments, and then redirects to a target. */
 export function goAndClose(status: number, from: WireServer, target: string): string {
   return `${from.origin}/close/${status}/${encodeURIComponent(target)}`;
 }
 
-/** The one `baggage` line of each request that arrived, `""` where it had none. */
+/** The one `baggage` line of each request that arrived, or `""` if there is none. */
 export function arrived(server: WireServer): readonly string[] {
   return server.requests.map(({ start, lines }) => {
     const baggage = headerValues(lines, "baggage");

@@ -11,14 +11,14 @@ export interface WireRequest {
   readonly body?: string;
 }
 
-/** The answer to one. */
+/** The answer to a request. */
 export interface WireResponse extends WireMessage {
   readonly status: number;
 }
 
 /**
- * A kept-alive connection that writes exactly the header lines it is given. HTTP clients of Node cannot stand for a
- * foreign caller within the process under test, because own members do not leave a process through them.
+ * A kept-alive connection that writes exactly the given header lines. Node's HTTP clients cannot act as a foreign
+ * caller in the process under test, because the stop removes own members from their requests.
  */
 export class WireConnection {
   readonly #socket: net.Socket;
@@ -40,7 +40,7 @@ export class WireConnection {
     return new WireConnection(socket);
   }
 
-  /** One request at a time. */
+  /** Sends one request at a time. */
   async send({ method = "GET", path = "/", lines = [], body }: WireRequest = {}): Promise<WireResponse> {
     const answered = new Promise<WireMessage>((resolve, reject) => {
       this.#waiting = { resolve, reject };
@@ -55,7 +55,7 @@ export class WireConnection {
     return { ...message, status: Number(message.start.split(" ")[1]) };
   }
 
-  /** Writes bytes and does not wait, for requests that are aborted halfway. */
+  /** Writes bytes without waiting for an answer, for requests that are aborted halfway. */
   write(bytes: string): void {
     this.#socket.write(bytes);
   }
@@ -65,7 +65,7 @@ export class WireConnection {
   }
 }
 
-/** One request over a connection of its own. */
+/** Sends one request over its own connection. */
 export async function send(port: number, request?: WireRequest): Promise<WireResponse> {
   const connection = await WireConnection.open(port);
   try {

@@ -1,15 +1,15 @@
-/** One message of HTTP/1.1 as it stood on the wire. */
+/** One message of HTTP/1.1 as on the wire. */
 export interface WireMessage {
   /** The request line or the status line. */
   readonly start: string;
-  /** The header lines, in order, each as it was sent. */
+  /** The header lines in their order, each as it was sent. */
   readonly lines: readonly string[];
   readonly body: string;
 }
 
 const HEAD_END = "\r\n\r\n";
 
-/** Takes whole messages off a growing text. Bodies have a length, or come in chunks. */
+/** Removes complete messages from a growing text. Bodies have a length or are chunked. */
 export class WireReader {
   #text = "";
 

@@ -2,14 +2,14 @@ import { once } from "node:events";
 import net from "node:net";
 import { headerValues, type WireMessage, WireReader } from "./http-bytes.ts";
 
-/** What the server answers: a status line and header lines, and a body. */
+/** The server's answer: status, header lines and body. */
 export interface WireAnswer {
   readonly status?: number;
   readonly lines?: readonly string[];
   readonly body?: string;
 }
 
-/** A server that notes what arrives, byte for byte. */
+/** A server that records each request, byte for byte. */
 export interface WireServer {
   readonly port: number;
   /** `http://127.0.0.1:PORT`. */

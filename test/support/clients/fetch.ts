@@ -13,7 +13,7 @@ const SENDS_NOTHING: Readonly<Record<string, string>> = Object.fromEntries(
     .map(({ id }) => [id, SHOWS_NOTHING]),
 );
 
-/** For all.ts, which finds it by the name of the file. */
+/** Imported by all.ts, which finds the file by its name. */
 export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
   return [
     fetchHarness("the built-in fetch", () => [undefined, async () => undefined], {}, options),
@@ -22,7 +22,7 @@ export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
         `${name}'s fetch`,
         () => {
           const dispatcher = new undici.Agent();
-          // why: undici's types of fetch are its own, and nearly those of the built-in one
+          // why: undici has its own types of fetch, which are nearly those of the built-in one
           const inner = ((input: string, init: object) => undici.fetch(input, { ...init, dispatcher })) as typeof fetch;
           return [inner, async () => dispatcher.close()];
         },
@@ -34,7 +34,7 @@ export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
       "node-fetch",
       () => {
         const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
-        // why: node-fetch's types are its own; it goes through node:http and takes an agent
+        // why: node-fetch has its own types; it uses node:http and takes an agent
         const inner = ((input: string, init: object) =>
           nodeFetch(input, { ...init, agent })) as unknown as typeof fetch;
         return [inner, async () => agent.destroy()];
@@ -45,7 +45,7 @@ export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
   ];
 }
 
-/** Closes what a fetch keeps open. */
+/** Closes the connections that a fetch keeps open. */
 type Close = () => Promise<void>;
 
 /** The fetch adapter over one implementation of fetch. */

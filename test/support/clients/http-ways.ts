@@ -5,7 +5,7 @@ import got from "got";
 import nodeFetch from "node-fetch";
 import type { Way } from "./interleaving.ts";
 
-/** The ways over node:http, each through an agent of 2 connections that are kept alive. */
+/** The ways over node:http, each with an agent of 2 kept-alive connections. */
 export function httpWays(): Way[] {
   const way = (name: string, path: Way["path"], get: (url: string, agent: http.Agent) => Promise<unknown>): Way => ({
     name,

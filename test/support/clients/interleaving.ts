@@ -1,28 +1,28 @@
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
 import { own } from "../service-stage.ts";
 
-/** The variants of the requests, six of them. */
+/** The six variants of the requests. */
 const VARIANTS = ["a", "b", "c", "d", "e", "f"] as const;
 
 type Variant = (typeof VARIANTS)[number];
 
-/** One way to ask a server, which is `startDisorderlyServer`'s. */
+/** One way to request a server that `startDisorderlyServer` returned. */
 export interface Way {
   readonly name: string;
-  /** What the path begins with, and so what is answered: at once, with a redirect, or only the second time. */
+  /** The start of the path. It decides the answer: at once, after a redirect, or only at the second attempt. */
   readonly path: "/plain/" | "/hop/" | "/try/";
-  /** Requests that arrive for each call. */
+  /** The number of requests that arrive for each call. */
   readonly hops: number;
   open(): OpenWay;
 }
 
 export interface OpenWay {
-  /** Asks, and reads the answer to its end. */
+  /** Sends a request, and reads the answer to its end. */
   get(url: string): Promise<unknown>;
   close(): Promise<unknown>;
 }
 
-/** One call, made while a request of that variant is served. */
+/** One call, made while a request with that variant is served. */
 interface Call {
   readonly way: Way;
   readonly variant: Variant;
@@ -31,19 +31,19 @@ interface Call {
 
 export interface Load {
   readonly ways: readonly Way[];
-  /** Where the server is. */
+  /** The server's origin. */
   readonly origin: string;
-  /** How many calls there are, in turn through each of the ways. */
+  /** The total number of calls, shared equally by the ways. */
   readonly calls: number;
-  /** How many are under way at a time; many more than the connections of a small pool. */
+  /** The number of simultaneous calls: many more than the connections of a small pool. */
   readonly atOnce: number;
-  /** Runs a function while a request is served that comes with this baggage. */
+  /** Runs a function while a request with this baggage is served. */
   serve(baggage: string, fn: () => Promise<unknown>): Promise<unknown>;
-  /** What else a request does, beside its call: log, measure, make spans. */
+  /** Other work of a request, besides its call: log, measure, make spans. */
   readonly beside?: (call: Call) => unknown;
 }
 
-/** Makes the calls of all ways among each other, and waits for the last answer. */
+/** Makes the calls of all ways, interleaved, and waits for the last answer. */
 export async function interleave({ ways, origin, calls, atOnce, serve, beside }: Load): Promise<void> {
   const open = ways.map((way) => ({ way, ...way.open() }));
   let next = 0;
@@ -51,7 +51,7 @@ export async function interleave({ ways, origin, calls, atOnce, serve, beside }:
     for (let turn = next++; turn < calls; turn = next++) {
       const index = turn % open.length;
       const { way, get } = open[index] ?? fail();
-      // Round by round, so that each way has all variants, however many ways there are.
+      // The variant changes after a call of each way, so every way has all variants, whatever the number of ways.
       const variant = VARIANTS[(Math.floor(turn / open.length) + index) % VARIANTS.length] ?? fail();
       const url = `${origin}${way.path}${variant}/${encodeURIComponent(way.name)}/${turn}`;
       await serve(own(variant), async () => {
@@ -68,14 +68,14 @@ function fail(): never {
   throw new Error("there is no way to ask");
 }
 
-/** How many of the requests that arrived have their own variant, another one's, and none. */
+/** The number of arrived requests with their own variant, with another one's, and with none. */
 export interface Tally {
   readonly right: number;
   readonly wrong: number;
   readonly missing: number;
 }
 
-/** The requests that arrived, by the name of the way that they came. */
+/** Counts the arrived requests by the name of their way. */
 export function tallyByWay(requests: readonly WireMessage[]): ReadonlyMap<string, Tally> {
   const tallies = new Map<string, { right: number; wrong: number; missing: number }>();
   for (const { start, lines } of requests) {

@@ -19,15 +19,15 @@ import {
   twoOfAgent,
 } from "./undici-pools.ts";
 
-/** What stands between undici and the network: nothing, or a wrapped client of ours. */
+/** The layer between undici and the network: none, or a wrapped client of the package. */
 export interface Wrapping {
   readonly interceptor?: Interceptor;
   readonly fetch?: (inner: typeof fetch) => typeof fetch;
 }
 
 /**
- * The ways through one major of undici: each kind of pool, with redirects and retries in both orders, each kind of call.
- * Where an interceptor of ours is given, it is the outermost.
+ * The ways through one major of undici: each kind of pool, redirects and retries in both orders, each kind of call. If
+ * an interceptor of the package is given, it is the outermost one.
  */
 export function pooledWays({ undici, name: major }: UndiciMajor, origin: string, wrapping: Wrapping = {}): Way[] {
   const ours = wrapping.interceptor === undefined ? [] : [wrapping.interceptor];

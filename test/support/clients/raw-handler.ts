@@ -1,13 +1,13 @@
 import type { Dispatcher } from "undici";
 import type { UndiciMajor } from "./undici-majors.ts";
 
-/** What is of interest in a handler that is given to `dispatch` itself, without undici's API around it. */
+/** The steps of a handler that is passed directly to `dispatch`, without undici's API. */
 interface Steps {
   readonly onEnd: () => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** A handler in the form of undici 6, or in that of 7 and 8. */
+/** A handler in the form of undici 6, or of 7 and 8. */
 export function rawHandler({ major }: UndiciMajor, { onEnd, onError }: Steps): Dispatcher.DispatchHandler {
   const nothing = (): void => undefined;
   if (major === 6) {

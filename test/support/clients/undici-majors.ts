@@ -4,7 +4,7 @@ import * as undici7 from "undici-7";
 
 export type Undici = typeof undici8;
 
-/** The majors of undici that are supported, as one type: what the suites use of them is the same in all three. */
+/** The supported majors of undici, as one type: the parts that the suites use are the same in all three. */
 export interface UndiciMajor {
   readonly name: string;
   readonly major: 6 | 7 | 8;
@@ -12,7 +12,7 @@ export interface UndiciMajor {
 }
 
 export const undiciMajors: readonly UndiciMajor[] = [
-  // why: the older majors differ in the types of handlers, which the suites do not write
+  // why: the older majors differ in the types of handlers, which the suites do not use
   { name: "undici 6", major: 6, undici: undici6 as unknown as Undici },
   // why: as above
   { name: "undici 7", major: 7, undici: undici7 as unknown as Undici },

@@ -4,7 +4,7 @@ import type { OpenWay } from "./interleaving.ts";
 import type { Interceptor } from "./undici.ts";
 import type { Undici } from "./undici-majors.ts";
 
-/** Makes a dispatcher of one major, which asks this origin. */
+/** Makes a dispatcher of one major for this origin. */
 export type Make = (undici: Undici, origin: string) => Dispatcher;
 
 export const agent: Make = (undici) => new undici.Agent();
@@ -19,7 +19,7 @@ export type Intercept = (undici: Undici) => Interceptor;
 export const redirect: Intercept = (undici) => undici.interceptors.redirect({ maxRedirections: 3 });
 export const retry: Intercept = (undici) => undici.interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 2 });
 
-/** Asks over a dispatcher, and reads the answer to its end. */
+/** Sends a request over a dispatcher, and reads the answer to its end. */
 export type Get = (undici: Undici, dispatcher: Dispatcher, url: string) => Promise<unknown>;
 
 export const byRequest: Get = async (undici, dispatcher, url) =>
@@ -38,11 +38,11 @@ export const byPipeline: Get = (undici, dispatcher, url) =>
       .end();
   });
 
-/** @param wrap what is put around undici's fetch, once */
+/** @param wrap wraps undici's fetch, once per major */
 export function byFetch(wrap: (inner: typeof fetch) => typeof fetch = (inner) => inner): Get {
   const wrapped = new Map<Undici, typeof fetch>();
   return async (undici, dispatcher, url) => {
-    // why: undici's types of fetch are its own, and nearly those of the built-in one
+    // why: undici has its own types of fetch, which are nearly those of the built-in one
     const fetchOnce = wrapped.get(undici) ?? wrap(undici.fetch as unknown as typeof fetch);
     wrapped.set(undici, fetchOnce);
     const init: object = { dispatcher };
@@ -50,7 +50,7 @@ export function byFetch(wrap: (inner: typeof fetch) => typeof fetch = (inner) =>
   };
 }
 
-/** Asks over a dispatcher with these interceptors, the innermost first. */
+/** Sends requests over a dispatcher with these interceptors, the innermost first. */
 export function openPool(undici: Undici, plain: Dispatcher, interceptors: readonly Interceptor[], get: Get): OpenWay {
   const dispatcher = interceptors.length === 0 ? plain : plain.compose([...interceptors]);
   return { get: (url) => get(undici, dispatcher, url), close: () => plain.close() };

@@ -4,14 +4,14 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { type Undici, type UndiciMajor, undiciMajors } from "./undici-majors.ts";
 
-/** undici's type of an interceptor. */
+/** undici's type for an interceptor. */
 export type Interceptor = Dispatcher.DispatcherComposeInterceptor;
 
-/** How a dispatcher of undici is made and composed. */
+/** The way to make and compose a dispatcher of undici. */
 interface UndiciSetUp {
   readonly name: string;
   readonly lacks?: Readonly<Record<string, string>>;
-  /** One dispatcher for all origins, or for the one that it is given. */
+  /** One dispatcher for all origins, or only for the given one. */
   dispatcher(undici: Undici, origin: string): Dispatcher;
   /** The interceptors, the innermost first. */
   compose(undici: Undici, ours: Interceptor): Interceptor[];
@@ -72,12 +72,12 @@ const setUps: readonly UndiciSetUp[] = [
   },
 ];
 
-/** For all.ts, which finds it by the name of the file. */
+/** Imported by all.ts, which finds the file by its name. */
 export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
   return undiciMajors.flatMap((major) => setUps.map((setUp) => undiciHarness(major, setUp, options)));
 }
 
-/** `request` of one major of undici over a dispatcher that our interceptor is composed into. */
+/** `request` of one major of undici, over a dispatcher with the package's interceptor. */
 function undiciHarness({ name, undici }: UndiciMajor, setUp: UndiciSetUp, options?: ClientOptions): OutboundHarness {
   return {
     name: `${name}, ${setUp.name}`,

@@ -3,26 +3,26 @@ import type { InboundOptions } from "otel-experiments/adapter";
 import type { InboundHarness } from "otel-experiments/testing";
 import { adaptersOf } from "../../../package-entries.ts";
 
-/** Options that every adapter has, whatever its framework. */
+/** The options that all adapters share. */
 type CommonOptions = Pick<InboundOptions, "serverSpan">;
 
-/** What the file of an adapter exports. It is found by the adapter's name in `package-entries.ts`. */
+/** The exports of an adapter's file, which is found by the adapter's name in `package-entries.ts`. */
 interface HarnessFile {
-  /** Harnesses on each installed version of the framework, the newest first. It requires the framework when called. */
+  /** Harnesses for each installed version of the framework, the newest first. The call requires the framework. */
   harnesses(options?: CommonOptions): readonly InboundHarness[];
 }
 
 const files = await Promise.all(
-  // why: a file that exports something else fails the suites
+  // why: if a file exports something else, the suites fail
   adaptersOf("inbound").map((name) => import(join(import.meta.dirname, `${name}.ts`)) as Promise<HarnessFile>),
 );
 
-/** Every adapter on each version of its framework. To be called once the instrumentations are in place. */
+/** Every adapter on each version of its framework. Call it after the instrumentations are enabled. */
 export function inboundHarnesses(options?: CommonOptions): readonly InboundHarness[] {
   return files.flatMap(({ harnesses }) => harnesses(options));
 }
 
-/** Every adapter on the newest version of its framework. To be called once the instrumentations are in place. */
+/** Every adapter on the newest version of its framework. Call it after the instrumentations are enabled. */
 export function newestHarnesses(): readonly InboundHarness[] {
   return files.flatMap(({ harnesses }) => harnesses().slice(0, 1));
 }

@@ -1,7 +1,7 @@
 import type { InboundHarness } from "otel-experiments/testing";
 import { inboundHarnesses } from "./all.ts";
 
-/** Every framework with an adapter that makes the server span. To be called once the instrumentations are in place. */
+/** Every framework whose adapter creates the server span. Call it after the instrumentations are enabled. */
 export function creatingHarnesses(): readonly InboundHarness[] {
   return inboundHarnesses({ serverSpan: "create" }).map((each) => ({ ...each, name: `${each.name}, created` }));
 }

@@ -8,10 +8,10 @@ import { listen } from "../listening.ts";
 import { readForm } from "./form.ts";
 import { requireExpress } from "./required.ts";
 
-/** What a test adds to the app in front of our middleware. */
+/** Adds a test's own parts to the app, before the middleware. */
 export type BeforeMount = (app: Express) => void;
 
-/** For all.ts, which finds it by the name of the file. */
+/** Imported by all.ts, which finds the file by its name. */
 export function harnesses(options?: InboundOptions<Request>): readonly InboundHarness[] {
   return [
     expressHarness("Express 5", requireExpress(), undefined, options),
@@ -19,7 +19,7 @@ export function harnesses(options?: InboundOptions<Request>): readonly InboundHa
   ];
 }
 
-/** Express, of the version that is given. */
+/** Express, in the given version. */
 export function expressHarness(
   name: string,
   framework: typeof express,
@@ -38,7 +38,7 @@ export function expressHarness(
       const respond = async (request: Request, response: Response): Promise<void> => {
         await handler(exchangeOf(request, response));
       };
-      // Express 4 does not wait for what a handler returns.
+      // Express 4 does not await a handler's result.
       app.use((request, response, tell) => {
         respond(request, response).catch((error: unknown) => tell(error));
       });

@@ -4,8 +4,8 @@ import type { FastifyInstance } from "fastify";
 let instrumentation: FastifyOtelInstrumentation | undefined;
 
 /**
- * Registers OpenTelemetry's plugin for Fastify, which takes part by the place where it is registered. It is made late:
- * it holds another copy of OpenTelemetry's API, whose proxies do not learn of providers that are set after them.
+ * Registers OpenTelemetry's plugin for Fastify. Its place in the order of registration matters. It is created late: it
+ * has another copy of OpenTelemetry's API, whose proxies do not see providers that are set later.
  */
 export async function fastifyOtel(app: FastifyInstance): Promise<void> {
   instrumentation ??= new FastifyOtelInstrumentation();

@@ -5,18 +5,18 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import type { FormSize, InboundApp, InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { requireFastify } from "./required.ts";
 
-/** What a test adds to the app, in front of our plugin and behind it. */
+/** Parts that a test adds to the app, before and after the plugin. */
 export interface FastifyNeighbours {
   before?(app: FastifyInstance): PromiseLike<unknown>;
   after?(app: FastifyInstance): PromiseLike<unknown>;
 }
 
-/** For all.ts, which finds it by the name of the file. */
+/** Imported by all.ts, which finds the file by its name. */
 export function harnesses(options?: InboundOptions<FastifyRequest>): readonly InboundHarness[] {
   return [fastifyHarness("Fastify 5", requireFastify(), {}, options)];
 }
 
-/** Fastify, of the version that is given. */
+/** Fastify, in the given version. */
 export function fastifyHarness(
   name: string,
   framework: typeof fastify,

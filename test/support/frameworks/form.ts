@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import busboy from "busboy";
 import type { FormSize } from "otel-experiments/testing";
 
-/** Reads a multipart form through busboy, and goes on from its `close` event as busboy's users do. */
+/** Reads a multipart form with busboy, and continues from busboy's `close` event, as is usual. */
 export function readForm(request: IncomingMessage, next: (error: unknown, form?: FormSize) => void): void {
   const form = { fields: 0, bytes: 0 };
   const parser = busboy({ headers: request.headers });

@@ -7,10 +7,10 @@ import type { InboundExchange, InboundHarness } from "otel-experiments/testing";
 import { listen } from "../listening.ts";
 import { readForm } from "./form.ts";
 
-/** What the middleware and the parsers of this harness put into a context. */
+/** The values that the middleware and the parsers of this harness set in a context. */
 type Env = { Bindings: HttpBindings; Variables: ExperimentsEnv["Variables"] & { body: unknown } };
 
-/** For all.ts, which finds it by the name of the file. */
+/** Imported by all.ts, which finds the file by its name. */
 export function harnesses(options?: InboundOptions<Context>): readonly InboundHarness[] {
   return [honoHarness("Hono 4", options)];
 }
@@ -34,7 +34,7 @@ export function honoHarness(name: string, options?: InboundOptions<Context>): In
         await handler(exchangeOf(context, replied.resolve));
         return replied.promise;
       });
-      // why: without options of HTTP/2 the server is one of node:http
+      // why: without options for HTTP/2 the server is a node:http server
       return listen(createAdaptorServer({ fetch: app.fetch }) as Server);
     },
   };

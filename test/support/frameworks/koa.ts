@@ -9,12 +9,12 @@ import { listen } from "../listening.ts";
 import { readForm } from "./form.ts";
 import { requireKoa } from "./required.ts";
 
-/** For all.ts, which finds it by the name of the file. */
+/** Imported by all.ts, which finds the file by its name. */
 export function harnesses(options?: InboundOptions<Context>): readonly InboundHarness[] {
   return [koaHarness("Koa 3", requireKoa(), options), koaHarness("Koa 2", requireKoa("koa-2"), options)];
 }
 
-/** Koa, of the version that is given. */
+/** Koa, in the given version. */
 export function koaHarness(name: string, Framework: typeof Koa, options?: InboundOptions<Context>): InboundHarness {
   return {
     name,

@@ -6,15 +6,15 @@ import type { InboundApp, InboundExchange, InboundHarness } from "otel-experimen
 import { listen } from "../listening.ts";
 import { readForm } from "./form.ts";
 
-/** node:http without a framework. Whoever calls the listener is told of its error, as a framework would be. */
+/** node:http without a framework. The caller of the listener gets its error, as a framework would. */
 export const nodeHarness: InboundHarness = nodeHarnessWith("node:http");
 
-/** For all.ts, which finds it by the name of the file. */
+/** Imported by all.ts, which finds the file by its name. */
 export function harnesses(options?: InboundOptions<IncomingMessage>): readonly InboundHarness[] {
   return [nodeHarnessWith("node:http", options)];
 }
 
-/** The same, with options of the adapter. */
+/** node:http without a framework, with options of the adapter. */
 export function nodeHarnessWith(name: string, options?: InboundOptions<IncomingMessage>): InboundHarness {
   return {
     name,

@@ -6,25 +6,25 @@ import type Koa from "koa";
 const require = createRequire(import.meta.url);
 
 /**
- * The frameworks as `require` gives them. Instrumentations patch what is required after they were made; imports are
- * evaluated before, so the tests with instrumentations take their frameworks from here.
+ * The frameworks as `require` returns them. Instrumentations patch only modules that are required later, and imports
+ * are evaluated earlier. So tests with instrumentations take their frameworks from here.
  */
 export function requireExpress(name: "express" | "express-4" = "express"): typeof express {
-  // why: what these packages export to require()
+  // why: require() returns these packages' exports
   return require(name) as typeof express;
 }
 
 export function requireKoa(name: "koa" | "koa-2" = "koa"): typeof Koa {
-  // why: what these packages export to require()
+  // why: require() returns these packages' exports
   return require(name) as typeof Koa;
 }
 
 export function requireFastify(): typeof fastify {
-  // why: what the package exports to require()
+  // why: require() returns the package's exports
   return require("fastify") as typeof fastify;
 }
 
-/** For servers that no framework makes. */
+/** For servers without a framework. */
 export function requireHttp(): void {
   require("node:http");
 }

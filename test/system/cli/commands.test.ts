@@ -138,12 +138,12 @@ describe("what describes", () => {
   });
 
   test.each([
-    ["no-such-file.js", undefined, /there is no file .*no-such-file\.js/],
+    ["no-such-file.js", undefined, /the file .*no-such-file\.js does not exist/],
     ["nothing.mjs", "export {};", /exports nothing; export what/],
     [
       "others.mjs",
       "export const a = 1, b = {}, c = { get d() { throw new Error('mine'); } };",
-      /exports a, b, c, of which nothing declares/,
+      /exports a, b, c, and none of them declares/,
     ],
     ["throws.mjs", "throw new Error('its own');", /could not be imported: its own/],
     [
