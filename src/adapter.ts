@@ -1,6 +1,6 @@
 /**
- * The boundary between the core and its adapters, those of this package and others'. Inbound: open a request, run the
- * rest of it. Outbound: depart with a request, and let the process-wide stop write it.
+ * The boundary between the core and its adapters, also those of other packages. Inbound: open a request, and run the
+ * rest of it in its scope. Outbound: start a request with a ticket; the process-wide stop writes its `baggage`.
  */
 import type { EvaluationReason } from "./assignment/reason.ts";
 import { warnOnce } from "./checks/diagnostics.ts";
@@ -27,7 +27,8 @@ export type { ArrivedRequest, HeaderGetter } from "./http/shapes.ts";
 export type { DescribedRequest } from "./http-spans/server-attributes.ts";
 export type { Emitter } from "./inbound/emitters.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
-// The names that these exports had before 0.2. New adapters use the names above.
+// `Arrival`, `arrivalOf`, `ArrivalDetails`, `Departure` and `outboundEverywhere` are names from before 0.2. New adapters
+// use the others.
 export type {
   AnsweringResponse,
   InboundRequest,
@@ -53,24 +54,24 @@ export { rememberScope } from "./scope/running.ts";
 export { outboundForAllClients as outboundEverywhere };
 
 /**
- * The verb of inbound adapters, bound once at set-up.
+ * Gives the function with which an inbound adapter opens requests. Called once, at set-up.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give, and for options that are wrong
+ * @throws ExperimentConfigError if `experiments` is not from `createExperiments`, and for wrong options
  */
 export function inbound(
   experiments: ExperimentsHandle,
   options?: InboundOptions,
-): (arrival: InboundRequest) => OpenRequest {
+): (inboundRequest: InboundRequest) => OpenRequest {
   const instance = instanceOf(experiments);
   const compiled = compileInboundOptions(options);
-  return (arrival) => openRequest(instance, arrival, compiled);
+  return (inboundRequest) => openRequest(instance, inboundRequest, compiled);
 }
 
 /**
- * Notes what a feature flag's evaluation gave for the current request, if the experiment and the variant are declared;
- * other flags are none of ours, and give false. Bound once at set-up; the result never throws.
+ * Gives the function that records a feature flag's evaluation for the current request. It returns false, and records
+ * nothing, if the experiment or the variant is not declared; it never throws. Called once, at set-up.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give
+ * @throws ExperimentConfigError if `experiments` is not from `createExperiments`
  */
 export function evaluations(
   experiments: ExperimentsHandle,
@@ -80,26 +81,28 @@ export function evaluations(
 }
 
 /**
- * Keeps variants and fields for requests of a test to a server of this process, until 1,024 others are kept.
+ * Keeps variants and fields for requests of a test to a server of this process. 1,024 tokens are kept; the oldest goes
+ * first.
  *
- * @returns the token by which a request brings them, in the header `TEST_HEADER`, any number of times
- * @throws ExperimentConfigError for what `createExperiments` did not give, and if the experiments are not strict
+ * @returns the token that a request sends in the header `TEST_HEADER` to have them, any number of times
+ * @throws ExperimentConfigError if `experiments` is not from `createExperiments`, or is not strict
  * @throws ExperimentUsageError for an unknown experiment, variant or field, and for a value that a field does not take
  */
 export function testToken(experiments: ExperimentsHandle, variants: object, fields: object): string {
   return tokenOf(instanceOf(experiments), variants, fields);
 }
 
-/** Puts a request's scope where the framework keeps what belongs to a request. A place that takes nothing is left alone. */
+/** Sets the scope as a property of the framework's per-request object, if there is one and it takes properties. */
 export function placeScope(place: object | null | undefined, name: string, scope: Scope): void {
   if (place !== null && place !== undefined) Reflect.set(place, name, scope);
 }
 
 /**
- * The verb of outbound adapters, bound once at set-up. It gives undefined where the request needs nothing of ours: the
- * current scope has nothing to pass on, and the client makes no spans, or none for this request.
+ * Gives the function with which an outbound adapter starts requests. It returns undefined if the request needs neither
+ * a ticket nor a span: the current scope has nothing to pass on, and the client makes no span for this request. Called
+ * once, at set-up.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give, and for wrong options
+ * @throws ExperimentConfigError if `experiments` is not from `createExperiments`, and for wrong options
  */
 export function outbound(
   experiments: ExperimentsHandle,
@@ -108,24 +111,23 @@ export function outbound(
   const instance = instanceOf(experiments);
   const { spans } = compileClientOptions(options);
   if (spans) instance.beforeClose(followRequests());
-  else adviseOfNobody(instance, "a client was wrapped");
+  else warnOfNoDestination(instance, "a client was wrapped");
   return (called = { header: () => [] }) => startOutbound(instance, spans, called);
 }
 
 /**
- * The verb of what is no client of its own: from here on, every client of the process passes on what these experiments
- * know of the request that it is called in, where it is known which one that is. The result undoes it; it is counted
- * and idempotent, and closing the experiments undoes it too.
+ * Lets every client of the process pass on the scope of the request that it is called in, if it is known which request
+ * that is. In force until each result has been called, or the experiments are closed. A result is idempotent.
  *
- * @throws ExperimentConfigError for what `createExperiments` did not give
+ * @throws ExperimentConfigError if `experiments` is not from `createExperiments`
  */
 export function outboundForAllClients(experiments: ExperimentsHandle): () => void {
   const instance = instanceOf(experiments);
-  adviseOfNobody(instance, "every client is to pass variants on");
+  warnOfNoDestination(instance, "every client is to pass variants on");
   return instance.beforeClose(writeForAllClients(instance.policy));
 }
 
-function adviseOfNobody({ policy }: Instance, what: string): void {
+function warnOfNoDestination({ policy }: Instance, what: string): void {
   if (!policy.destinations.namesNobody) return;
   warnOnce("no-destination", `${what} for experiments whose propagateTo names no destination; nothing is passed on`);
 }

@@ -28,7 +28,7 @@ import type { Scope, ScopeCalls } from "./scope/public-scope.ts";
 import type { RequestScope } from "./scope/request-scope.ts";
 import type { Attribution } from "./telemetry/meter.ts";
 
-/** How a meter is made. */
+/** The options of a meter. */
 export interface ExperimentMeterOptions {
   /** The version of the instrumentation scope. */
   readonly version?: string;
@@ -42,54 +42,54 @@ export interface Experiments<R extends Registry = Registry, F extends Fields = F
   extends ExperimentsHandle,
     ScopeCalls<R, F> {
   /**
-   * Puts other experiments in the place of those that are declared. Requests that run keep what they have.
+   * Replaces the declared experiments. Running requests keep their assignments.
    *
-   * @throws ExperimentConfigError, and everything stays as it was
+   * @throws ExperimentConfigError for a wrong registry; then nothing changes
    */
   replace(registry: Registry): void;
   /** The current request's scope; an empty one outside a request. */
   current(): Scope<R, F>;
-  /** The scope of a request, by the framework's object or by node:http's, also where async context is gone. */
+  /** The scope of a request, by the framework's object or by node:http's; needs no async context. */
   of(request: object): Scope<R, F>;
   /**
    * An OpenTelemetry meter whose synchronous instruments add the scope's flat pair. The meter and these instruments may
    * be made before the SDK is started. An observable instrument gets no pair, and measures nothing if it is made before
-   * the SDK is started: take it from `metrics.getMeter` of `@opentelemetry/api` after that.
+   * the SDK is started: make it after that, by `metrics.getMeter` of `@opentelemetry/api`.
    */
   meter(name: string, options?: ExperimentMeterOptions): Meter;
   /**
-   * Puts the current scope's own members into the headers of a message, if `propagateTo` names where it goes; own members
-   * that stand there already are taken out. It fills the object that it is given, and returns it.
+   * Writes the current scope's own members into the headers of a message, if `propagateTo` names its destination. Own
+   * members that are in the headers already are removed. Changes the given object, and returns it.
    */
   inject<C extends object>(carrier: C, options: InjectOptions): C;
   /**
-   * Runs a function in the scope of a message, by the message's headers. The result and the error are the function's own;
-   * the scope ends when it settles.
+   * Runs a function in the scope of a message, which is read from the message's headers. The result and the error are the
+   * function's own; the scope ends when the result settles.
    *
-   * @throws ExperimentUsageError without a function, in every mode: there is nothing that it could give. In strict mode
-   *   also for what is no carrier, and for wrong options
+   * @throws ExperimentUsageError without a function, in every mode, since there would be no result. In strict mode also
+   *   for a value that is not a carrier, and for wrong options
    */
   run<T>(carrier: object | null | undefined, fn: () => T, options?: RunOptions): T;
   /**
-   * The same for the messages of a batch: each in its own scope, one after the other. The first error stops it. What
-   * `run` throws is what this rejects with.
+   * Runs a function for the messages of a batch, one after the other, each in its own scope. The first error stops it.
+   * Rejects with the errors that `run` throws.
    */
   runEach<M>(
     messages: Iterable<M> | AsyncIterable<M>,
     options: RunEachOptions<M>,
     fn: (message: M) => unknown,
   ): Promise<void>;
-  /** Whether own members would go to a URL if a wrapped client asked for it, or into a `queue:NAME`, and why. */
+  /** Whether own members may go to a URL through a wrapped client, or into a `queue:NAME`, and why. */
   explain(url: string | URL): Verdict;
-  /** Ends the process-wide stop of this instance, once what it has under way is done. Idempotent. */
+  /** Takes this instance out of the process-wide stop, once its running outgoing requests are over. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Sets the experiments of a service up. From here on, no own member leaves the process but through the wrapped clients
- * and to a destination of `propagateTo`.
+ * Sets up the experiments of a service. From then on, own members leave the process only through wrapped clients, and
+ * only to destinations of `propagateTo`.
  *
- * @throws ExperimentConfigError for anything that is wrong in the options; nothing throws after that, unless `strict`
+ * @throws ExperimentConfigError for wrong options; after that, mistakes throw only if `strict`
  */
 export function createExperiments<const R extends Registry = Registry, const F extends Fields = Fields>(
   options: ExperimentsOptions<R, F>,
@@ -129,7 +129,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
   return Object.freeze(experiments) as unknown as Experiments<R, F>;
 }
 
-/** Frameworks wrap node:http's request: Fastify as `raw`, Koa's context and node:http's response as `req`. */
+/** Fastify's request holds node:http's request as `raw`, Koa's context and node:http's response hold it as `req`. */
 function scopeOf(instance: Instance, request: object): RequestScope {
   try {
     for (const candidate of [request, Reflect.get(request, "raw"), Reflect.get(request, "req")] as readonly unknown[]) {
@@ -138,7 +138,7 @@ function scopeOf(instance: Instance, request: object): RequestScope {
       if (owned !== undefined) return owned;
     }
   } catch (error) {
-    warnOnce("no-request", `of(${describeValue(request)}) was called with what is no request`, error);
+    warnOnce("no-request", `of(${describeValue(request)}) was called with something that is not a request`, error);
   }
   return instance.emptyScope;
 }
@@ -160,6 +160,6 @@ function createMeter(instance: Instance, name: string, options: ExperimentMeterO
 
 function explain(instance: Instance, url: string | URL): Verdict {
   const parsed = url instanceof URL ? url : URL.parse(url);
-  if (parsed === null) return { allowed: false, reason: `${describeValue(url)} is no absolute URL` };
+  if (parsed === null) return { allowed: false, reason: `${describeValue(url)} is not an absolute URL` };
   return instance.policy.destinations.explain(parsed);
 }

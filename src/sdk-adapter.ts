@@ -1,6 +1,6 @@
 /**
- * The boundary between the core and what decorates OpenTelemetry's own signals: spans, log records, measurements,
- * carriers. Internal, unlike `adapter.ts`: what stands here changes with the package.
+ * The boundary between the core and the adapters of OpenTelemetry's own signals: spans, log records, measurements,
+ * carriers. Internal, unlike `adapter.ts`: these exports change with the package.
  */
 export { namesExperiment } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";

@@ -1,5 +1,5 @@
-/** The version of this package, as the name of our instrumentation scope gives it. Held to package.json by a test. */
+/** The version of this package and of its instrumentation scope. A test compares it with package.json. */
 export const VERSION = "0.1.0";
 
-/** The name of our instrumentation scope. */
+/** The name of the package's instrumentation scope. */
 export const SCOPE_NAME = "otel-experiments";

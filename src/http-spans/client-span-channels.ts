@@ -2,7 +2,7 @@ import diagnosticsChannel from "node:diagnostics_channel";
 import { attempt } from "../checks/diagnostics.ts";
 import { ClientSpan } from "./client-span.ts";
 
-/** What undici publishes of a request once it is made. */
+/** An event that undici publishes about a request after it is made. */
 interface RequestEvent {
   readonly request: object;
   readonly socket?: { readonly alpnProtocol?: unknown };
@@ -14,7 +14,7 @@ const steps: readonly (readonly [channel: string, step: (span: ClientSpan, event
   ["undici:client:sendHeaders", (span, { socket }) => span.written(socket?.alpnProtocol)],
   ["undici:request:headers", (span, { response }) => span.answered(response?.statusCode ?? 0)],
   ["undici:request:trailers", (span) => span.end()],
-  // Whoever aborts may give any reason, so also none.
+  // The caller may abort with any reason, also with undefined.
   ["undici:request:error", (span, { error }) => span.end(error ?? "aborted")],
 ];
 
@@ -22,7 +22,7 @@ const subscriptions = steps.map(([channel, step]) => [channel, (message: unknown
 
 let holds = 0;
 
-/** Follows the requests that have a span of ours, as long as anybody asks for it. Calling the result is idempotent. */
+/** Follows the requests that have a `ClientSpan`, until each result has been called. A result is idempotent. */
 export function followRequests(): () => void {
   if (holds++ === 0) for (const [channel, onMessage] of subscriptions) diagnosticsChannel.subscribe(channel, onMessage);
   let held = true;
@@ -36,7 +36,7 @@ export function followRequests(): () => void {
 
 /** A subscriber that throws would end the process. */
 function follow(message: unknown, step: (span: ClientSpan, event: RequestEvent) => void): void {
-  // why: the channels' contract; its shape is held in place by the tests against undici 6, 7 and 8
+  // why: the channels' contract; tests against undici 6, 7 and 8 check its shape
   const event = message as RequestEvent;
   const span = ClientSpan.of(event.request);
   if (span !== undefined) {

@@ -4,7 +4,7 @@ import { LateInstrument } from "../telemetry/late-instrument.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { DURATION_BOUNDARIES, errorMessage, errorType } from "./http-attributes.ts";
 
-/** Where a request of undici has its span, for the events that follow, and as a mark that it has one. */
+/** The property of undici's request that holds its span, for later events and for `ignoreExperimentRequests`. */
 const SPAN = Symbol.for("otel-experiments.client-span.v1");
 
 interface SpanHolder {
@@ -21,19 +21,19 @@ const duration: LateInstrument<Histogram> = new LateInstrument(
     }),
 );
 
-/** What a span of a request begins with. */
+/** The values that a `ClientSpan` starts with. */
 export interface Beginning {
-  /** Undefined where a span processor of the application's threw. */
+  /** Undefined if a span processor of the application threw. */
   readonly span: Span | undefined;
-  /** The call's context, with the span in it: what the measurement is made in. */
+  /** The call's context with the span, in which the duration is measured. */
   readonly active: Context;
-  /** The scope whose flat pair the measurement has. */
+  /** The scope whose flat pair is on the measurement. */
   readonly scope: { readonly attributes: Attributes } | undefined;
-  /** What the measurement says of the request. */
+  /** The request's attributes on the measurement. */
   readonly measured: Attributes;
 }
 
-/** One request's CLIENT span and duration, from the moment it is made until the answer has been read or will not be. */
+/** One request's CLIENT span and duration, from its creation until the response is read or the request fails. */
 export class ClientSpan {
   readonly #beginning: Beginning;
   readonly #release: () => void;
@@ -42,7 +42,7 @@ export class ClientSpan {
   #errorType: string | undefined;
   #over = false;
 
-  /** @param release called once it is over */
+  /** @param release called once, when the span is over */
   constructor(beginning: Beginning, release: () => void) {
     this.#beginning = beginning;
     this.#release = release;
@@ -62,12 +62,12 @@ export class ClientSpan {
     return this.#over;
   }
 
-  /** @param protocol the connection's, as ALPN has agreed on it; HTTP/1 agrees on nothing */
+  /** @param protocol the protocol that ALPN negotiated; HTTP/1 may have none */
   written(protocol: unknown): void {
     if (!this.#over) this.#beginning.span?.setAttribute("network.protocol.version", protocol === "h2" ? "2" : "1.1");
   }
 
-  /** An interim answer is none yet, but that to an upgrade is the last. */
+  /** Ignores interim responses (1xx), except 101, which is final. */
   answered(status: number): void {
     if (this.#over || (status < 200 && status !== 101)) return;
     const { span } = this.#beginning;
@@ -76,7 +76,7 @@ export class ClientSpan {
     if (status >= 400) this.#fail(String(status), undefined);
   }
 
-  /** Idempotent; the first end counts. A status that is an error says more than that the rest was not read. */
+  /** Idempotent; the first end counts. An error status takes precedence over a later error while reading the body. */
   end(error?: unknown): void {
     if (!this.#close()) return;
     if (error !== undefined && this.#errorType === undefined) this.#fail(errorType(error), errorMessage(error));
@@ -84,7 +84,7 @@ export class ClientSpan {
     attempt("meter", "the duration of a request could not be recorded", () => this.#measure());
   }
 
-  /** Somebody else makes the span of this request: ours is never ended, and so never seen. */
+  /** Gives the span up, since an instrumentation makes one too: a span that never ends is never exported. */
   drop(): void {
     this.#close();
   }

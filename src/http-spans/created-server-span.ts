@@ -5,21 +5,21 @@ import { SCOPE_NAME, VERSION } from "../version.ts";
 import { spanName } from "./http-attributes.ts";
 import { type DescribedRequest, methodIn, serverAttributes } from "./server-attributes.ts";
 
-/** A SERVER span of our own, and the context in which its request is served. */
+/** A SERVER span that the package created, and the context in which its request runs. */
 export interface CreatedServerSpan {
   readonly span: Span;
   readonly context: Context;
-  /** Where the instrumentation of a framework leaves the route that it found. */
+  /** The instrumentation of a framework writes the route here. */
   readonly metadata: RPCMetadata;
 }
 
 /**
- * Starts the SERVER span of a request that no instrumentation made one for, below the caller's span. The RPC metadata
- * of its context lets the instrumentations of frameworks nest under it. What else the active context holds stays there.
+ * Starts a SERVER span for a request without one. Its parent is the caller's span. The RPC metadata of its context lets
+ * the instrumentations of frameworks nest under it. The other values of the active context are kept.
  *
- * @param isInjected whether the request is made within another one, whose active span is its parent where no header
- *   names one; else the active span belongs to whatever started the server, and is nobody's parent
- * @param cleaned takes own members out of the baggage that the propagator read, past trust
+ * @param isInjected whether the request was injected within another one. If so, and no header names a parent, the active
+ *   span is the parent. Otherwise the active span belongs to the code that started the server, and is not used
+ * @param cleaned removes own members from the baggage that the propagator read without asking `trustInbound`
  */
 export function createServerSpan(
   described: DescribedRequest,
@@ -41,7 +41,7 @@ export function createServerSpan(
   });
 }
 
-/** Whether code runs in the context of a server span, or deeper. */
+/** Whether the running code is in the context of a created server span, or deeper. */
 export function isWithin({ span }: CreatedServerSpan): boolean {
   return getRPCMetadata(context.active())?.span === span;
 }

@@ -4,17 +4,17 @@ import { SCOPE_NAME } from "../version.ts";
 
 let isSaid = false;
 
-/** Says once that a request ended without a server span although the process traces, and how to mend it. */
+/** Warns once that a request ended without a server span although an SDK is set up, and names the fix. */
 export function missServerSpan(): void {
   if (isSaid || attempt("server-span", "the tracer provider could not be asked", isTracing) !== true) return;
   isSaid = true;
   warnOnce(
     "server-span",
-    'a request had no server span although an SDK is set up, so no span has its variant; load the HTTP instrumentation before the application does node:http (an ES module needs --import with loader hooks), or give the adapter { serverSpan: "create" }',
+    'a request had no server span although an SDK is set up, so no span has its variant; load the HTTP instrumentation before the application loads node:http (an ES module needs --import with loader hooks), or give the adapter { serverSpan: "create" }',
   );
 }
 
-/** Whether there is an SDK: OpenTelemetry's API stands in for one by a provider that shows whether it has a delegate. */
+/** Whether an SDK is set up. Without one, the provider of OpenTelemetry's API is a proxy that has no delegate. */
 function isTracing(): boolean {
   const provider: object = trace.getTracerProvider();
   const delegateOf: unknown = Reflect.get(provider, "getDelegateTracer");

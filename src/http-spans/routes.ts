@@ -1,14 +1,14 @@
 import { warnOnce } from "../checks/diagnostics.ts";
 
 /**
- * Routes that a process measures. A router that is mounted under a parameter shows its callers' values, and each would
- * be a series of its own; an application has fewer routes than this, or names them by the option `route`.
+ * Routes that a process measures. A router that is mounted under a parameter puts the values of requests into its route,
+ * and each would add a series. An application has fewer routes than this, or names them by the option `route`.
  */
 const MAX_ROUTES = 200;
 
 const routes = new Set<string>();
 
-/** The route as it can be measured: undefined for what is none, and for one more than `MAX_ROUTES`. */
+/** The route if it may be measured; undefined for a value that is not a route, and for a new one beyond `MAX_ROUTES`. */
 export function boundedRoute(route: unknown): string | undefined {
   if (route === undefined || route === null || route === "") return undefined;
   if (typeof route !== "string") {

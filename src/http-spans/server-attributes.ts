@@ -3,11 +3,11 @@ import type { Attributes } from "@opentelemetry/api";
 import type { ArrivedRequest, HeaderGetter } from "../http/shapes.ts";
 import { methodAttributes, redactQuery } from "./http-attributes.ts";
 
-/** What is asked of a request to describe it. */
+/** A request, as far as its span and duration describe it. */
 export interface DescribedRequest {
   readonly header: HeaderGetter;
   readonly peer: string | undefined;
-  /** The request target as it came in, where a framework cuts `request.url`; or the whole URL. */
+  /** The request target as it came in, if the framework shortens `request.url`; or the whole URL. */
   readonly url?: string | undefined;
   readonly request: ArrivedRequest & {
     readonly headers?: object | undefined;
@@ -15,14 +15,15 @@ export interface DescribedRequest {
   };
 }
 
-/** The request's own method; GET where nothing says it. */
+/** The request's method; GET if it has none. */
 export function methodIn({ request }: DescribedRequest): string {
   return request.method ?? "GET";
 }
 
 /**
- * What a SERVER span says of its request when it starts. Where proxies name the original client, host and scheme, those
- * are meant, as the conventions have it: they are their senders' word, so they decide nothing and measure little.
+ * The attributes with which a SERVER span starts. If proxies name the original client, host and scheme, those are used,
+ * as the conventions ask. Senders can forge them: they are span attributes only; nothing is trusted by them, and only
+ * the scheme reaches a metric.
  * https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span
  */
 export function serverAttributes(described: DescribedRequest): Attributes {
@@ -50,7 +51,7 @@ export function serverAttributes(described: DescribedRequest): Attributes {
   };
 }
 
-/** What `http.server.request.duration` says of a request: only what has few values, whatever clients send. */
+/** The request's attributes on `http.server.request.duration`: only those with few values, whatever clients send. */
 export function durationAttributes(described: DescribedRequest): Attributes {
   const { "http.request.method": method } = methodAttributes(methodIn(described));
   return {
@@ -64,13 +65,13 @@ function optional(name: string, value: Attributes[string]): Attributes {
   return value === undefined ? {} : { [name]: value };
 }
 
-/** The first value of a header; proxies append theirs behind it. */
+/** The first value of a header. Proxies append further values. */
 function first(header: HeaderGetter, name: string): string | undefined {
   const received = header(name);
   return typeof received === "object" ? received[0] : received;
 }
 
-/** HTTP/2 has a pseudo-header for it (RFC 9113, section 8.3.1), and mostly no `host` beside it. */
+/** HTTP/2 sends the pseudo-header `:authority` (RFC 9113, section 8.3.1), mostly without `host`. */
 function authority(header: HeaderGetter): string | undefined {
   return first(header, ":authority") ?? first(header, "host");
 }
@@ -112,7 +113,7 @@ function splitHost(
   };
 }
 
-/** The address of the first client in a list of them, without its port; undefined for a name that hides it. */
+/** The address of the first client in a list, without its port; undefined if a name stands in for the address. */
 function addressIn(list: string | undefined): string | undefined {
   const entry = list?.split(",", 1)[0]?.trim() ?? "";
   if (isIP(entry) !== 0) return entry;
@@ -122,7 +123,7 @@ function addressIn(list: string | undefined): string | undefined {
 
 const PAIR = /\s*([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*([;,]|$)/giy;
 
-/** The first element of a `Forwarded` header, which the outermost proxy wrote: RFC 7239, 4. */
+/** The first element of a `Forwarded` header, written by the outermost proxy: RFC 7239, section 4. */
 function readForwarded(header: string | undefined): ReadonlyMap<string, string> {
   const pairs = new Map<string, string>();
   for (const [, name = "", quoted, token, end] of header?.matchAll(PAIR) ?? []) {

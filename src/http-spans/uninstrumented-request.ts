@@ -17,13 +17,13 @@ import { DURATION_BOUNDARIES, errorType, spanName } from "./http-attributes.ts";
 import { boundedRoute } from "./routes.ts";
 import { type DescribedRequest, durationAttributes, methodIn } from "./server-attributes.ts";
 
-/** What a request is asked for when it has ended. */
+/** The sources of a request's attributes, read when it has ended. */
 export interface UninstrumentedRequestSources {
   readonly described: DescribedRequest;
-  /** The option `route`; it goes before what the framework says. */
+  /** The option `route`, which takes precedence over the framework's route. */
   readonly namedRoute: () => unknown;
   readonly frameworkRoute: () => unknown;
-  /** The bounded flat pair, as the scope has it in the end. */
+  /** The scope's bounded flat pair when the request ends. */
   readonly pair: () => Attributes;
 }
 
@@ -36,7 +36,7 @@ const duration = new LateInstrument<Histogram>({ name: SCOPE_NAME, version: VERS
   }),
 );
 
-/** A request that no HTTP instrumentation serves: its duration is ours to measure, and its SERVER span to end. */
+/** A request without an HTTP instrumentation: the package measures it, and ends the SERVER span if it created that. */
 export class UninstrumentedRequest {
   readonly #sources: UninstrumentedRequestSources;
   #created: CreatedServerSpan | undefined;
@@ -44,24 +44,24 @@ export class UninstrumentedRequest {
   readonly #started = performance.now();
   #ended = false;
 
-  /** @param foreign the SERVER span that the framework's plugin made and ends, where ours was not needed */
+  /** @param foreign the SERVER span that the framework's plugin made and ends, if there is one */
   constructor(sources: UninstrumentedRequestSources, created: CreatedServerSpan | undefined, foreign?: Span) {
     this.#sources = sources;
     this.#created = created;
     this.#span = created?.span ?? foreign;
   }
 
-  /** The request's SERVER span, whoever made it. */
+  /** The request's SERVER span: the created one or the foreign one. */
   get span(): Span | undefined {
     return this.#span;
   }
 
-  /** Takes more out of the context that the request is served in. */
+  /** Replaces the context of the request by a cleaned one. */
   refine(cleaned: (served: Context) => Context): void {
     if (this.#created !== undefined) this.#created = { ...this.#created, context: cleaned(this.#created.context) };
   }
 
-  /** Runs code in the context of the span that we made; where it runs there already, maybe deeper, it stays there. */
+  /** Runs code in the context of the created span. Code that runs there already, or deeper, keeps its context. */
   within<T>(fn: () => T): T {
     const created = this.#created;
     return created === undefined || isWithin(created) ? fn() : context.with(created.context, fn);
@@ -107,7 +107,7 @@ export class UninstrumentedRequest {
   }
 }
 
-/** What is known of a request in the end, on its span and in its measurement. A client's mistake is no server's error. */
+/** The attributes of a request's end, for its span and its measurement. A status below 500 is no error of a server. */
 function endingAttributes({ status, error }: RequestOutcome, route: string | undefined): Attributes {
   const isBroken = error !== undefined && error !== null;
   return {

@@ -2,21 +2,21 @@ import type { Attributes } from "@opentelemetry/api";
 import { NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
 import type { RequestScope, ScopeOwner } from "./request-scope.ts";
 
-/** The scope of one instance in a chain. */
+/** One instance's scope in the chain that starts at `scope`. */
 export function scopeOwnedBy(owner: ScopeOwner, scope: RequestScope | undefined): RequestScope | undefined {
   let candidate = scope;
   while (candidate !== undefined && candidate.owner !== owner) candidate = candidate.outer;
   return candidate;
 }
 
-/** The scopes of a chain, the latest first; each is another instance's. */
+/** The scopes of a chain, the latest first, each of a different instance. */
 export function scopesOf(latest: RequestScope | undefined): readonly RequestScope[] {
   const scopes: RequestScope[] = [];
   for (let scope = latest; scope !== undefined; scope = scope.outer) scopes.push(scope);
   return scopes;
 }
 
-/** The bounded flat pair of a request: of several instances on it, the latest that has one, as on spans. */
+/** The bounded flat pair of a request. Of several instances, the latest one with an assignment counts, as on spans. */
 export function metricPairOf(latest: RequestScope | undefined): Attributes {
   for (let scope = latest; scope !== undefined; scope = scope.outer) {
     if (scope.flat !== undefined) return scope.attributes;

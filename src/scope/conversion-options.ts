@@ -1,7 +1,7 @@
-/** What a conversion is worth, and to whom it counts. */
+/** The options of `convert`. */
 export interface ConversionOptions<Key extends string = string> {
-  /** In whatever unit the service counts; finite, and not negative. */
+  /** The conversion's value, in the service's own unit; finite, at least 0. */
   readonly value?: number;
-  /** The one experiment to which it counts, also where its exposure was in an earlier request. */
+  /** The one experiment for which it counts, also if an earlier request exposed it. */
   readonly experiment?: Key;
 }

@@ -3,8 +3,8 @@ import { processWide } from "../process-wide.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /**
- * The async context of the package: the latest scope of the code that runs, of whichever instance. OpenTelemetry's
- * context does not do: it is lost without an SDK, and behind @fastify/otel.
+ * The package's async context: the latest scope of the running code, of any instance. OpenTelemetry's context is not
+ * enough: it is lost without an SDK, and behind @fastify/otel.
  */
 export const scopeStorage: () => AsyncLocalStorage<RequestScope | undefined> = processWide(
   "scopes.v1",

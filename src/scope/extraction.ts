@@ -3,20 +3,20 @@ import { getRPCMetadata } from "@opentelemetry/core";
 import { processWide } from "../process-wide.ts";
 import type { RequestScope } from "./request-scope.ts";
 
-/** What our propagator notes in the context that it gives, of the carrier that it read. */
+/** The value that the package's propagator leaves in a context about the carrier that it read. */
 export interface Extraction {
-  /** The scope of our own async context when the carrier was read. */
+  /** The scope in `scopeStorage` when the carrier was read. */
   readonly during: RequestScope | undefined;
-  /** The span of the RPC metadata that the context had then. */
+  /** The span of the context's RPC metadata when the carrier was read. */
   readonly served: Span | undefined;
-  /** Opened when it is first asked for. Undefined for an HTTP request, whose adapter opens its scope. */
+  /** Opens the scope on the first call. Undefined for an HTTP request, whose adapter opens its scope. */
   scope(): RequestScope | undefined;
 }
 
-/** Whether the propagator of the package has read a carrier. Until then no context holds an extraction. */
+/** Whether the package's propagator has read a carrier. Until then no context holds an extraction. */
 export const extractions: () => { areMade: boolean } = processWide("extractions.v1", () => ({ areMade: false }));
 
-/** OpenTelemetry makes context keys of one description the same in all of its copies, and so in all of ours. */
+/** OpenTelemetry makes one key of each description, so all copies of the package share this one. */
 const EXTRACTION = createContextKey("otel-experiments.extraction.v1");
 
 export function withExtraction(active: Context, extraction: Extraction): Context {
@@ -24,13 +24,13 @@ export function withExtraction(active: Context, extraction: Extraction): Context
 }
 
 export function extractionIn(active: Context): Extraction | undefined {
-  // why: nobody else writes under our own key
+  // why: only this package writes under this key
   return active.getValue(EXTRACTION) as Extraction | undefined;
 }
 
 /**
- * The scope of the carrier that a context was extracted from, unless a later one counts: one that our own async context
- * or the RPC metadata has now and did not have when the carrier was read.
+ * The scope of the carrier that a context was extracted from. Undefined if a request began after the carrier was read:
+ * if `scopeStorage` or the RPC metadata now have another scope or span than then.
  */
 export function extractedScope(active: Context, here: RequestScope | undefined): RequestScope | undefined {
   const extraction = extractionIn(active);

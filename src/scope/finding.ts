@@ -8,15 +8,15 @@ import { getScope } from "./holder.ts";
 import { getOrigin, setOrigin, setOriginByServerSpan } from "./origin.ts";
 import type { RequestScope, ScopeOwner } from "./request-scope.ts";
 
-/** One instance's scope of the code that runs. */
+/** One instance's scope of the running code. */
 export function currentScope(owner: ScopeOwner, active?: Context): RequestScope | undefined {
   return scopeOwnedBy(owner, latestScope(active));
 }
 
 /**
- * The scope of the code that runs, of whichever instance: by our own async context, else by the server span that
- * OpenTelemetry has in its. A context that is given by name and belongs to another request outweighs our own: whoever
- * says `startSpan(name, {}, context)` means that request, and instrumentations of pooled connections bind it back.
+ * The latest scope of the running code, of any instance: by `scopeStorage`, else by the server span in OpenTelemetry's
+ * context. If `active` is given and belongs to another request, it takes precedence: `startSpan(name, {}, context)`
+ * means that request, and instrumentations of pooled connections restore its context.
  */
 export function latestScope(active?: Context): RequestScope | undefined {
   const here = scopeStorage().getStore();
@@ -29,9 +29,9 @@ export function latestScope(active?: Context): RequestScope | undefined {
 }
 
 /**
- * Whether a context is known to be of another request than a scope's. One that shows no span may have lost it, as in
- * `res.on("finish")`. A scope that has no server span stands nowhere in OpenTelemetry's context: around a job, or a
- * request that is injected into another one's handler, there is whatever context its caller had.
+ * Whether a context is known to belong to another request than a scope does. A context without a span may have lost it,
+ * as in `res.on("finish")`. A scope without a server span is never visible in OpenTelemetry's context: a job, or a
+ * request injected within another one, runs in its caller's context.
  */
 function isOfAnother(active: Context, here: RequestScope): boolean {
   const { serverSpan } = here;
@@ -45,7 +45,7 @@ function isOfAnother(active: Context, here: RequestScope): boolean {
     if (noted !== undefined) return noted.serverSpan !== serverSpan;
     return parent.spanContext().traceId !== serverSpan.spanContext().traceId;
   } catch (error) {
-    warnOnce("span", "the context of a span could not be looked at", error);
+    warnOnce("span", "the context of a span could not be read", error);
     return true;
   }
 }
@@ -55,12 +55,12 @@ function scopeOfContext(active: Context): RequestScope | undefined {
     const parent = trace.getSpan(active);
     return (parent === undefined ? undefined : getOrigin(parent)) ?? scopeOfServerSpan(servedSpan(active));
   } catch (error) {
-    warnOnce("span", "OpenTelemetry's spans could not be looked at", error);
+    warnOnce("span", "OpenTelemetry's spans could not be read", error);
     return undefined;
   }
 }
 
-/** The server span that a context shows: by the RPC metadata, or as the parent itself where nobody sets them. */
+/** The server span of a context: that of the RPC metadata; without these, the active span if it is a server span. */
 function servedSpan(active: Context): Span | undefined {
   const span = getRPCMetadata(active)?.span;
   if (span !== undefined) return span;
@@ -79,9 +79,9 @@ export function setOriginFromContext(span: object, parent: Context): void {
     setOrigin(span, scope);
     return;
   }
-  // The request may have started, and our middleware is still to come.
+  // The request may have started before its middleware ran, so that its scope does not exist yet.
   const served = servedSpan(parent);
   if (served !== undefined) setOriginByServerSpan(span, served);
 }
 
-const EXTRACTED_FAILS = "what a carrier brought could not be looked at";
+const EXTRACTED_FAILS = "the scope of a carrier could not be found";

@@ -3,8 +3,8 @@ import { getScope } from "./holder.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /**
- * The property of a span other than a server span that says which request the span belongs to: by the scope, or by the
- * server span while the request's scope is still to come.
+ * The property of a span, other than a server span, that holds the request to which it belongs: as the scope, or as the
+ * server span if the request has no scope yet.
  */
 const ORIGIN = Symbol.for("otel-experiments.span-origin.v1");
 
@@ -24,7 +24,7 @@ export function setOriginByServerSpan(span: object, served: Span): void {
   holder[ORIGIN] = { served };
 }
 
-/** The scope that a span belongs to; undefined if it was never set, or the request has no scope yet. */
+/** The scope that a span belongs to; undefined if it was not set, or if the request has no scope yet. */
 export function getOrigin(span: object): RequestScope | undefined {
   const holder: SpanOfRequest = span;
   const origin = holder[ORIGIN];

@@ -2,13 +2,13 @@ import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { ADVISED_OWN_BYTES, MAX_EXPERIMENTS, MAX_OWN_BYTES } from "../baggage/limits.ts";
 import { warnOnce } from "../checks/diagnostics.ts";
 
-/** What one request carries of its fields, behind its experiments, and how many had no room. */
+/** The fields that one request may carry behind its experiments, and how many had no room. */
 export interface FittedFields {
   readonly kept: readonly string[];
   readonly leftOut: number;
 }
 
-/** Fields have the room that experiments leave, in their order; each whole or not at all. */
+/** Fields take the room that experiments leave, in their order; each is kept whole or left out. */
 export function fitFields(members: readonly string[], bytesBefore: number): FittedFields {
   const kept: string[] = [];
   let bytes = bytesBefore;
@@ -18,30 +18,30 @@ export function fitFields(members: readonly string[], bytesBefore: number): Fitt
     bytes += size;
     kept.push(member);
   }
-  adviseOfSize(bytes);
+  warnOfSize(bytes);
   return { kept, leftOut: members.length - kept.length };
 }
 
-function adviseOfSize(bytes: number): void {
+function warnOfSize(bytes: number): void {
   if (bytes <= ADVISED_OWN_BYTES) return;
   warnOnce(
     "own-bytes",
-    `a request carries ${bytes} bytes of experiments and fields; stop finished experiments and share less, every call of the chain pays for them`,
+    `a request carries ${bytes} bytes of experiments and fields; stop finished experiments and share fewer fields, since every call of the chain carries them`,
   );
 }
 
-/** The assignments that one request may carry, the most important first, and how many members had no room. */
+/** The assignments that one request may carry, the most important first, and the number of members that had no room. */
 export interface FittedAssignments {
   readonly kept: readonly CompiledAssignment[];
   readonly leftOut: number;
 }
 
-/** How many members some experiments' texts are. */
+/** The number of members in some texts. */
 export function countMembers(texts: readonly string[]): number {
   return texts.reduce((count, text) => count + text.split(",").length, 0);
 }
 
-/** The primary experiment stays first, then what is forced, then the rest; an experiment is kept or left out whole. */
+/** The primary experiment has the first claim, then forced ones, then the rest; each is kept whole or left out. */
 export function fitOwnMembers(
   assignments: readonly CompiledAssignment[],
   primary: string | undefined,
@@ -60,6 +60,6 @@ export function fitOwnMembers(
     bytes += size;
     kept.push(assignment);
   }
-  adviseOfSize(bytes);
+  warnOfSize(bytes);
   return { kept, leftOut: countMembers(leftOut) };
 }

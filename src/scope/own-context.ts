@@ -1,14 +1,14 @@
 import { type Context, context, propagation } from "@opentelemetry/api";
 import { warnOnce } from "../checks/diagnostics.ts";
 
-/** Which keys are ours. */
+/** Tells own keys from foreign ones. */
 export interface OwnKeys {
   owns(key: string): boolean;
 }
 
 /**
- * A context without own members in OpenTelemetry's baggage, or undefined where there are none. What a request
- * passes on comes from its scope alone; OpenTelemetry's copy would travel past trust and past `propagateTo`.
+ * A context without own members in OpenTelemetry's baggage; undefined if there are none to remove. A request passes own
+ * members on from its scope alone: OpenTelemetry's copy would bypass `trustInbound` and `propagateTo`.
  */
 export function contextWithoutOwn(keys: OwnKeys, active: Context = context.active()): Context | undefined {
   try {
@@ -19,7 +19,7 @@ export function contextWithoutOwn(keys: OwnKeys, active: Context = context.activ
   }
 }
 
-/** The same. May throw what somebody's baggage throws. */
+/** Like `contextWithoutOwn`, but throws if the baggage throws. */
 export function removeOwn(keys: OwnKeys, active: Context): Context | undefined {
   const baggage = propagation.getBaggage(active);
   if (baggage === undefined) return undefined;

@@ -1,10 +1,10 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { fitFields, fitOwnMembers } from "./own-budget.ts";
 
-/** Own members as they leave: whole experiments, the most important first, then fields. */
+/** The own members to send: whole experiments, the most important first, then fields. */
 export interface OwnLine {
   readonly text: string;
-  /** The parts that are kept or left out whole. */
+  /** The parts of the text, each of which is kept whole or left out. */
   readonly parts: readonly string[];
 }
 
@@ -15,7 +15,7 @@ export const EMPTY_LINE: OwnLine = Object.freeze({ text: "", parts: Object.freez
  * Formats the own members that fit into the budget of a request.
  *
  * @param fields members of fields, in the order of declaration
- * @param leaveOut told how many members had no room
+ * @param leaveOut called with the number of members that had no room
  */
 export function formatOwnLine(
   assignments: readonly CompiledAssignment[],

@@ -7,21 +7,21 @@ import type { ConversionOptions } from "./conversion-options.ts";
 /** The calls of a request's scope; `Experiments` has them for the current request. Outside a request nothing is kept. */
 export interface ScopeCalls<R extends Registry, F extends Fields> {
   /**
-   * The variant that the request has, without any side effect; undefined without one, and outside a request. From a
-   * trusted caller it can be one that the registry does not list.
+   * Reads the request's variant, without any side effect; undefined without one, and outside a request. A trusted caller
+   * can send one that is not declared.
    */
   variant<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
   /**
-   * Notes a variant that was decided elsewhere. An assignment that the request has already stands.
+   * Adds a variant that was decided elsewhere. If the request has an assignment already, that one is kept.
    *
-   * @returns the variant that counts; undefined where none could be noted
+   * @returns the variant that counts; undefined if none could be added
    * @throws ExperimentUsageError for an unknown key or variant, in strict mode only
    */
   record<K extends ExperimentKey<R>>(key: K, variant: VariantOf<R, K>): VariantOf<R, K> | undefined;
   /**
-   * Decides a subject's variant, once per scope; what a trusted caller sent, or was recorded, stands. Undefined where the
-   * subject takes no part, and for an undefined, null or empty subject. Outside a request it decides, and remembers
-   * nothing. Settles always, never rejects.
+   * Decides a subject's variant, once per scope. If the request has an assignment already, from a trusted caller or by
+   * `record`, that one is kept. Undefined if the subject takes no part, and for an undefined, null or empty subject.
+   * Outside a request it decides and remembers nothing. Always settles, never rejects.
    *
    * @throws ExperimentUsageError for an unknown key, in strict mode only
    */
@@ -30,29 +30,29 @@ export interface ScopeCalls<R extends Registry, F extends Fields> {
     subject: string | null | undefined,
     options?: AssignOptions,
   ): Promise<VariantOf<R, K> | undefined>;
-  /** Reads the variant and exposes it: what code calls that goes one way or the other. */
+  /** Reads the variant and exposes it: for code that branches on the variant. */
   use<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
   /** Counts that the variant made a difference to the subject, once per scope and experiment. */
   expose(key: ExperimentKey<R>): void;
-  /** Counts an outcome: for each assignment that was exposed in this request and not forced, or for the one that is named. */
+  /** Counts an outcome: for each unforced assignment that this scope exposed, or for the experiment in `options`. */
   convert(name: string, options?: ConversionOptions<ExperimentKey<R>>): void;
   /** The declared fields of the request. */
   readonly fields: FieldAccess<F>;
 }
 
-/** What one request knows of experiments. Outside a request it is empty and stays so. */
+/** The experiments and fields of one request. Outside a request the scope is empty and stays empty. */
 export interface Scope<R extends Registry = Registry, F extends Fields = Fields> extends ScopeCalls<R, F> {
   /** In the order in which they became known. Assignments are added, never changed. */
   readonly assignments: readonly Assignment[];
   /**
    * The flat pair `experiment.id` and `experiment.variant` with the bounded values of measurements: `none` without an
-   * assignment or where it is forced, `other` where it would add a series beyond the bounds.
+   * assignment or if it is forced, `other` if it would add a series beyond the bounds.
    */
   readonly attributes: Attributes;
 }
 
-/** What may decide an assignment beside the subject. */
+/** The options of `assign`. */
 export interface AssignOptions {
-  /** For `targeting` and assigners; goes nowhere else. */
+  /** Given to `targeting` and assigners only. */
   readonly attributes?: SubjectAttributes;
 }

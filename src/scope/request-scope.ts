@@ -12,22 +12,22 @@ import { ScopeFields } from "./scope-fields.ts";
 import { ScopeOutcomes } from "./scope-outcomes.ts";
 import { ServerSpanRecord } from "./server-span-record.ts";
 
-/** The instance that a scope belongs to, as far as a scope needs it. */
+/** The part of an instance that its scopes use. */
 export interface ScopeOwner {
   readonly primary: string | undefined;
   readonly policy: EgressPolicy;
   readonly counters: ExperimentCounters;
-  /** The fields that are declared. */
+  /** The declared fields. */
   readonly fields: CompiledFields;
 }
 
-/** A request that no HTTP instrumentation measures, so that this package does. Nothing here throws. */
+/** A request without an HTTP instrumentation, which the package measures. Nothing here throws. */
 export interface SelfMeasured {
-  /** The request's SERVER span, whoever made it. */
+  /** The request's SERVER span: the package's or the framework plugin's. */
   readonly span: Span | undefined;
   /** Runs code in the context of the span. */
   within<T>(fn: () => T): T;
-  /** Takes more out of the context that the request is served in. */
+  /** Replaces the context of the request by a cleaned one. */
   refine(cleaned: (served: Context) => Context): void;
   /** Idempotent; the first outcome wins. */
   end(outcome: RequestOutcome): void;
@@ -36,8 +36,8 @@ export interface SelfMeasured {
 const NO_ASSIGNMENTS: readonly never[] = Object.freeze([]);
 
 /**
- * The state of one request, message or job and one instance. Several instances on one request form a chain, the latest
- * first. The parts are made when they are needed, since most requests need few of them.
+ * The state of one request, message or job in one instance. The scopes of several instances on one request form a chain,
+ * the latest first. The parts are made on first use, since most requests need few of them.
  */
 export class RequestScope {
   readonly #owner: ScopeOwner;
@@ -72,7 +72,7 @@ export class RequestScope {
     return this.#ended;
   }
 
-  /** From here on nothing is written to the server span; the scope still propagates. Idempotent. */
+  /** After this, nothing is written to the server span; the scope still propagates. Idempotent. */
   end(): void {
     this.#ended = true;
   }
@@ -86,13 +86,13 @@ export class RequestScope {
     this.#exchange = exchange;
   }
 
-  /** The object that users hold, made when it is first asked for. */
+  /** The public object of the scope, made on first use. */
   face(make: (scope: RequestScope) => Scope): Scope {
     this.#face ??= make(this);
     return this.#face;
   }
 
-  /** The header value that outgoing requests carry in the scope's place until they are written. */
+  /** The header value that stands for the scope on outgoing requests until they are written. */
   ticket(make: () => string): string {
     this.#ticket ??= make();
     return this.#ticket;
@@ -102,7 +102,7 @@ export class RequestScope {
     return this.#assignments === undefined ? NO_ASSIGNMENTS : this.#assignments.listed;
   }
 
-  /** The assignments with everything that is written of them. */
+  /** The assignments with their formatted members and attributes. */
   get compiled(): readonly CompiledAssignment[] {
     return this.#assignments === undefined ? NO_ASSIGNMENTS : this.#assignments.compiled;
   }
@@ -121,7 +121,7 @@ export class RequestScope {
     return this.#assignments?.find(key);
   }
 
-  /** Adds what is new; an experiment that the scope knows keeps its assignment. */
+  /** Adds assignments, except those of experiments that already have one in this scope. */
   add(assignments: readonly CompiledAssignment[]): void {
     const standing = this.#assignments;
     const added =
@@ -134,7 +134,7 @@ export class RequestScope {
     this.#writeToSpan();
   }
 
-  /** Decides an experiment once for all who ask while it is not decided. */
+  /** Decides an experiment; calls during a decision under way share its result. */
   decideOnce(key: string, decide: () => string | undefined | Promise<string | undefined>): Promise<string | undefined> {
     const standing = this.#undecided?.get(key);
     if (standing !== undefined) return standing;
@@ -168,14 +168,14 @@ export class RequestScope {
     return this.#serverSpan?.span;
   }
 
-  /** Takes the request's server span, and writes to it what it does not have yet. */
+  /** Sets the server span, and writes to it everything that is not on it yet. */
   claim(span: Span): void {
     this.#serverSpan ??= new ServerSpanRecord();
     this.#serverSpan.claim(span);
     this.#writeToSpan();
   }
 
-  /** Writes attributes to the server span; also to one that is found later. */
+  /** Writes attributes to the server span, also if it is claimed later. */
   annotate(attributes: Attributes): void {
     this.#serverSpan ??= new ServerSpanRecord();
     this.#serverSpan.annotate(attributes);
@@ -186,7 +186,7 @@ export class RequestScope {
     if (!this.#ended) this.#serverSpan?.write(this.#assignments);
   }
 
-  /** Whether there was no span to claim when the request came in. One may come later. */
+  /** Whether no server span was found when the request came in, nor since. */
   get lacksServerSpan(): boolean {
     return this.#lacksServerSpan && this.serverSpan === undefined;
   }
@@ -195,12 +195,12 @@ export class RequestScope {
     this.#lacksServerSpan = true;
   }
 
-  /** The measurement of the request by this package, for whichever instance; undefined if an instrumentation measures. */
+  /** The package's measurement of the request, which all instances share; undefined if an instrumentation measures it. */
   get selfMeasured(): SelfMeasured | undefined {
     return this.#selfMeasured ?? this.#outer?.selfMeasured;
   }
 
-  /** Takes the measurement over from a server without an HTTP instrumentation. Its span is the outer scopes' too. */
+  /** Sets the package's measurement. Its span becomes the server span of the outer scopes too, if they have none. */
   measureSelf(request: SelfMeasured): void {
     this.#selfMeasured = request;
     const { span } = request;
@@ -210,7 +210,7 @@ export class RequestScope {
     }
   }
 
-  /** The own members as they leave: formatted once per change. Those over the budget are counted then. */
+  /** The own members to send, formatted once per change. Members over the budget are counted as rejected then. */
   get own(): OwnLine {
     const { primary, counters } = this.#owner;
     this.#own ??= formatOwnLine(this.compiled, this.#fields?.members ?? [], primary, (members) =>

@@ -3,7 +3,7 @@ import { scopeStorage } from "./current.ts";
 import { contextWithoutOwn } from "./own-context.ts";
 import type { RequestScope } from "./request-scope.ts";
 
-/** Runs a function in a scope, with no own members in OpenTelemetry's baggage. */
+/** Runs a function in a scope, without own members in OpenTelemetry's baggage. */
 export function runInScope<T>(scope: RequestScope, fn: () => T): T {
   const scopes = scopeStorage();
   const runCleaned = (): T => {
@@ -15,8 +15,8 @@ export function runInScope<T>(scope: RequestScope, fn: () => T): T {
 }
 
 /**
- * Runs code later as it would run now: in the scope of the code that asks, of whichever instance, or in none. For what a
- * client calls from a shared socket, where the async context is another request's.
+ * Remembers the latest scope of the running code, or that there is none. The result runs code later in that scope: for
+ * callbacks that a client calls from a shared socket, in the async context of another request.
  */
 export function rememberScope(): <T>(fn: () => T) => T {
   const scopes = scopeStorage();

@@ -2,27 +2,27 @@ import type { Attributes } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
 import { warnOnce } from "../checks/diagnostics.ts";
 
-/** The assignments of one scope: they are added, never changed, and one of them is the flat pair's. */
+/** The assignments of one scope. They are added, never changed; the flat pair is that of one of them. */
 export class ScopeAssignments {
   #compiled: readonly CompiledAssignment[];
   #flat: CompiledAssignment | undefined;
   #listed: readonly Assignment[] | undefined;
 
-  /** @param added at least one, each of another experiment */
+  /** @param added at least one, all of different experiments */
   constructor(added: readonly CompiledAssignment[], primary: string | undefined) {
     const [only] = added;
     this.#compiled = added.length === 1 && only !== undefined ? only.alone : added;
     this.#flat = chooseFlat(added, primary);
   }
 
-  /** @param added at least one, each of an experiment that the scope does not know yet */
+  /** @param added at least one, each of an experiment that is not in the scope yet */
   add(added: readonly CompiledAssignment[], primary: string | undefined): void {
     this.#compiled = [...this.#compiled, ...added];
     this.#listed = undefined;
     this.#flat ??= chooseFlat(this.#compiled, primary);
   }
 
-  /** With everything that is written of them, in the order in which they were added. */
+  /** With their formatted members and attributes, in the order in which they were added. */
   get compiled(): readonly CompiledAssignment[] {
     return this.#compiled;
   }

@@ -9,10 +9,10 @@ export class ScopeFields {
   readonly #declared: CompiledFields;
   readonly #onChange: (written: Attributes | undefined) => void;
   readonly #standing = new Map<string, StandingField>();
-  /** By signal, made when it is asked for; again after each change. */
+  /** By signal; made on first use, and again after each change. */
   readonly #attributes = new Map<FieldSignal, Attributes | undefined>();
 
-  /** @param onChange given the attributes that the server span is to have; undefined if it is to have none */
+  /** @param onChange called on each change with the attributes for the server span; undefined if there are none */
   constructor(declared: CompiledFields, onChange: (written: Attributes | undefined) => void) {
     this.#declared = declared;
     this.#onChange = onChange;
@@ -22,12 +22,12 @@ export class ScopeFields {
     return this.#standing.get(name)?.value;
   }
 
-  /** The text of a field on the wire. */
+  /** The text of a field in `baggage`. */
   textOf(name: string): string | undefined {
     return this.#standing.get(name)?.text;
   }
 
-  /** Takes values that keep their declarations, in the place of those that stand. */
+  /** Sets fields whose values have been checked; they replace earlier values. */
   note(fields: readonly StandingField[]): void {
     if (fields.length === 0) return;
     for (const standing of fields) this.#standing.set(standing.field.name, standing);
@@ -36,7 +36,7 @@ export class ScopeFields {
     this.#onChange(written.length === 0 ? undefined : attributesOf(written));
   }
 
-  /** The members as they stand on the wire, in the order of declaration. */
+  /** The members as in `baggage`, in the order of declaration. */
   get members(): readonly string[] {
     const members: string[] = [];
     for (const name of this.#declared.keys()) {
@@ -46,17 +46,17 @@ export class ScopeFields {
     return members;
   }
 
-  /** The attributes of a signal; undefined if no field is declared for it, or none of those has a value. */
+  /** The attributes of a signal; undefined if no field that is declared for it has a value. */
   attributes(signal: FieldSignal): Attributes | undefined {
     if (this.#attributes.has(signal)) return this.#attributes.get(signal);
-    const borne = [...this.#standing.values()].filter(({ field }) => field.signals.includes(signal));
-    const attributes = borne.length === 0 ? undefined : Object.freeze(attributesOf(borne));
+    const shown = [...this.#standing.values()].filter(({ field }) => field.signals.includes(signal));
+    const attributes = shown.length === 0 ? undefined : Object.freeze(attributesOf(shown));
     this.#attributes.set(signal, attributes);
     return attributes;
   }
 }
 
-/** The SDK may keep a list that it is given, and its type asks for one that can be changed. */
+/** Copies lists: the SDK may keep the given list, and its type asks for a mutable one. */
 function attributesOf(fields: readonly StandingField[]): Attributes {
   return Object.fromEntries(
     fields.map(({ field, value }) => [field.name, typeof value === "object" ? [...value] : value]),

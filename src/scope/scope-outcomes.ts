@@ -1,6 +1,6 @@
 import type { Attributes } from "@opentelemetry/api";
 
-/** Names beyond this are counted, and no longer listed on the span. */
+/** Names beyond this are counted but not listed on the span. */
 const MAX_LISTED = 16;
 
 interface Conversions {
@@ -8,12 +8,12 @@ interface Conversions {
   value: number | undefined;
 }
 
-/** What came of the variants of one request: whom they made a difference to, and what those did. */
+/** The exposures and conversions of one request. */
 export class ScopeOutcomes {
   readonly #exposed = new Set<string>();
   readonly #conversions = new Map<string, Conversions>();
 
-  /** Whether it is news. */
+  /** True the first time for each key. */
   markExposed(key: string): boolean {
     if (this.#exposed.has(key)) return false;
     this.#exposed.add(key);
@@ -24,7 +24,7 @@ export class ScopeOutcomes {
     return this.#exposed.has(key);
   }
 
-  /** What the server span shows of an experiment's conversions from now on: their names, and the sum of their values. */
+  /** Adds a conversion. The result is the server span's new attributes: the names, and the sum of the values. */
   addConversion(key: string, name: string, value: number | undefined): Attributes {
     let conversions = this.#conversions.get(key);
     if (conversions === undefined) {

@@ -2,10 +2,10 @@ import type { Attributes, Span } from "@opentelemetry/api";
 import { warnOnce } from "../checks/diagnostics.ts";
 import type { ScopeAssignments } from "./scope-assignments.ts";
 
-/** The server span of one scope, and the attributes that it has still to be given. */
+/** The server span of one scope, and the attributes that are still to be written to it. */
 export class ServerSpanRecord {
   #span: Span | undefined;
-  /** How many assignments the span has. */
+  /** How many assignments are on the span. */
   #written = 0;
   #pending: Attributes | undefined;
 
@@ -13,17 +13,17 @@ export class ServerSpanRecord {
     return this.#span;
   }
 
-  /** A span that is claimed after another one gets what that one has not. */
+  /** If another span was claimed before, this one gets only what that one has not got. */
   claim(span: Span): void {
     this.#span = span;
   }
 
-  /** Attributes that no assignment has; a span that is claimed later gets them too. */
+  /** Adds attributes beside those of assignments; a span that is claimed later gets them too. */
   annotate(attributes: Attributes): void {
     this.#pending = { ...this.#pending, ...attributes };
   }
 
-  /** Writes to the span what it does not have yet. Never throws. */
+  /** Writes to the span everything that is not on it yet. Never throws. */
   write(assignments: ScopeAssignments | undefined): void {
     const span = this.#span;
     if (span === undefined) return;
