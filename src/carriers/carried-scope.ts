@@ -16,23 +16,24 @@ import { runInScope } from "../scope/running.ts";
 import { claimConsumerSpan } from "./carried-span.ts";
 import { type Carrier, isCarrier, readEntry, textOf } from "./carrier.ts";
 
-/** Who is believed. */
+/** The options of `run`. */
 export interface RunOptions {
-  /** Whether the broker is, for this call. Without it `trustInbound` decides by the headers; a message has no peer. */
+  /** Whether the message's own members count. Default: `trustInbound` decides by the headers; a message has no peer. */
   readonly trusted?: boolean;
 }
 
-/** How the messages of a batch are run. */
+/** The options of `runEach`. */
 export interface RunEachOptions<M> extends RunOptions {
-  /** Where a message has its headers. */
+  /** Gives the headers of a message. */
   readonly carrier: (message: M) => Carrier | null | undefined;
 }
 
 /**
- * Runs a function in the scope of a message. The result and the error are the function's own; the scope ends when it
- * settles.
+ * Runs a function in the scope of a message. The result and the error are the function's own; the scope ends when the
+ * result settles.
  *
- * @throws ExperimentUsageError without a function, and in strict mode for what is no carrier and for wrong options
+ * @throws ExperimentUsageError without a function; in strict mode also for a value that is not a carrier and for wrong
+ *   options
  */
 export function runCarried<T>(
   instance: Instance,
@@ -50,7 +51,7 @@ export function runCarried<T>(
 /**
  * Runs a function for one message after the other, each in its own scope. The first error stops it.
  *
- * @throws ExperimentUsageError without a function, and in strict mode for wrong options; the promise rejects
+ * @throws ExperimentUsageError (the promise rejects) without a function; in strict mode also for wrong options
  */
 export async function runEachCarried<M>(
   instance: Instance,
@@ -71,13 +72,13 @@ export async function runEachCarried<M>(
   }
   for await (const message of messages) {
     const carrier = attempt("carrier", "the headers of a message could not be found", () => options?.carrier(message));
-    // The active span is the batch's, and so is nobody's.
+    // The active span is the batch's, so no scope claims it.
     const scope = openCarried(instance, carrier, options);
     await runToEnd(scope, () => fn(message));
   }
 }
 
-/** Without a function there is no result to give, so this throws in every mode. @throws ExperimentUsageError */
+/** Throws in every mode, since without a function there is no result. @throws ExperimentUsageError */
 function checkFunction(fn: unknown, message: string): void {
   if (typeof fn !== "function") throw new ExperimentUsageError("ERR_FUNCTION", message);
 }
@@ -94,12 +95,12 @@ class CarriedScope extends RequestScope {
 }
 
 /**
- * Several instances may run one message, each within the other, as they may be mounted on one request. Whatever else is
- * under way, a request or another message, is not what this one belongs to.
+ * Several instances may run one message, one within the other; then their scopes form a chain. The scope of a request, or
+ * of another message, is not an outer scope of this one.
  */
 function outerFor(instance: Instance): RequestScope | undefined {
   const here = scopeStorage().getStore();
-  // Not by the class, of which another copy of this package has its own.
+  // Not by `instanceof`: another copy of the package has a class of its own.
   if (here === undefined || !("isCarried" in here)) return undefined;
   return scopesOf(here).some(({ owner }) => owner === instance) ? undefined : here;
 }
@@ -119,7 +120,7 @@ function openCarried(
   return readCarried(instance, () => readEntry(given, "baggage").lines.join(","), headerOf(given), outer, trust);
 }
 
-/** Opens a scope and adds what a carrier brings. Never throws. */
+/** Opens a scope, and adds the assignments and fields of a carrier. Never throws. */
 export function readCarried(
   instance: Instance,
   baggage: () => string,
@@ -137,19 +138,19 @@ export function readCarried(
   return scope;
 }
 
-/** Undefined for what the instance says. */
+/** Undefined if `trustInbound` is to decide. */
 function trustOf(instance: Instance, trusted: unknown): Trust | undefined {
   if (trusted === undefined) return undefined;
   if (typeof trusted !== "boolean") {
     instance.report(
       "ERR_OPTION_VALUE",
-      `trusted is ${describeValue(trusted)}, which counts as no; write true or false`,
+      `trusted is ${describeValue(trusted)}, which counts as false; write true or false`,
     );
   }
-  return { trusts: () => trusted === true, explain: () => "the option trusted of run says so" };
+  return { trusts: () => trusted === true, explain: () => "the option trusted of run is false" };
 }
 
-/** As a request's headers are asked for: by lower-case name, as text. */
+/** Reads a carrier's headers as text, by lower-case name. */
 function headerOf(carrier: Carrier): HeaderGetter {
   return (name) => {
     const values = readEntry(carrier, name.toLowerCase()).lines.map(textOf);
@@ -169,12 +170,12 @@ function runToEnd<T>(scope: RequestScope, fn: () => T): T {
     scope.end();
     return result;
   }
-  // A query that starts when it is awaited starts here, in the scope.
+  // A lazy thenable, such as a query, starts here, in the scope.
   const settled = runApart(scope, () => Promise.resolve(result).finally(() => scope.end()));
   return settled as T; // why: it settles as the function's own promise does
 }
 
-/** Without the RPC metadata of a request around it, since whatever has those is taken for that request's. */
+/** Runs in a scope without the RPC metadata of a surrounding request: spans would be taken for that request's. */
 function runApart<T>(scope: RequestScope, fn: () => T): T {
   const active = context.active();
   return getRPCMetadata(active) === undefined

@@ -6,19 +6,19 @@ import { extractionIn } from "../scope/extraction.ts";
 import { setOrigin } from "../scope/origin.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
-/** What we read of the SDK's span, in 2.x and 3.x. */
+/** The part of an SDK's span that is read here, in 2.x and 3.x. */
 interface ReadableSpan {
   readonly kind?: SpanKind;
   readonly attributes?: Attributes;
 }
 
 /**
- * By OpenTelemetry's conventions, what spans of several messages have, and what those of HTTP requests have when they
- * start, today's and older ones; a request of HTTP/1.0 cannot be told by its headers.
+ * Attributes, by OpenTelemetry's conventions, of a span for several messages, and of a span for an HTTP request when it
+ * starts, current and older. An HTTP/1.0 request cannot be recognised by its headers.
  */
 const NOT_OF_ONE_MESSAGE = ["messaging.batch.message_count", "http.request.method", "http.method"] as const;
 
-/** Claims the span that an instrumentation made of the one message that is processed, which is the active one. */
+/** Claims the active span, if an instrumentation made it for the one message that is processed. */
 export function claimConsumerSpan(scope: RequestScope): void {
   attempt("span", "the consumer span could not be found", () => {
     const span: (Span & ReadableSpan) | undefined = trace.getActiveSpan();
@@ -29,14 +29,14 @@ export function claimConsumerSpan(scope: RequestScope): void {
 }
 
 /**
- * Claims the span that an instrumentation starts of a call or a message, for the scope of the carrier that our propagator
- * read for it. Gives whether there is such a scope. May throw what the span throws.
+ * Claims the span that an instrumentation starts for a call or a message, for the scope of the carrier that the package's
+ * propagator read. True if there is such a scope. Throws if the span throws.
  */
 export function claimExtracted(span: ReadableSpan, parent: Context): boolean {
   if (!isOf(span, SpanKind.SERVER) && !isOf(span, SpanKind.CONSUMER)) return false;
   const scopes = scopesOf(extractionIn(parent)?.scope());
   for (const scope of scopes.toReversed()) {
-    if (scope.serverSpan === undefined) claimServerSpan(scope, span as Span); // why: what an SDK starts is a span of the API
+    if (scope.serverSpan === undefined) claimServerSpan(scope, span as Span); // why: a span that an SDK starts is a span of the API
   }
   return scopes.length > 0;
 }

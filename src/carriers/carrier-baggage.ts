@@ -11,17 +11,17 @@ import { latestScope } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { type Carrier, isCarrier, readEntry, writeEntry } from "./carrier.ts";
 
-/** Where a carrier goes. */
+/** The options of `inject`. */
 export interface InjectOptions {
-  /** `queue:NAME` as `propagateTo` names it, or a URL, which is judged as that of an HTTP request. */
+  /** The destination: `queue:NAME` as in `propagateTo`, or a URL, which is judged like that of an HTTP request. */
   readonly to: string | URL;
 }
 
 /**
- * Puts the current scope's own members into a carrier, if they may go where it goes; in any case takes those out that
- * somebody else wrote. The others' members stay, byte for byte.
+ * Writes the current scope's own members into a carrier, if they may go to its destination. Own members that are in the
+ * carrier already are removed in any case. Foreign members stay, byte for byte.
  *
- * @throws ExperimentUsageError in strict mode, for a carrier or a destination that is none
+ * @throws ExperimentUsageError in strict mode, for a value that is not a carrier or not a destination
  */
 export function injectBaggage<C extends Carrier>(instance: Instance, carrier: C, options: InjectOptions): C {
   const target = targetOf(instance, options?.to);
@@ -36,7 +36,7 @@ export function injectBaggage<C extends Carrier>(instance: Instance, carrier: C,
   return carrier;
 }
 
-/** Undefined for what is no destination, to which nothing goes. */
+/** Undefined for a value that is not a destination; then no own members are written. */
 function targetOf(instance: Instance, to: unknown): Target | undefined {
   const queue = typeof to === "string" ? queueName(to) : undefined;
   if (queue !== undefined) return { allowedBy: (destinations) => destinations.allowsQueue(queue) };
@@ -50,7 +50,7 @@ function targetOf(instance: Instance, to: unknown): Target | undefined {
 }
 
 function fill(instance: Instance, carrier: Carrier, target: Target | undefined): void {
-  // A closed instance still cleans what it is asked to fill.
+  // A closed instance still removes its own members.
   const policies = new Set([...policiesInForce(), instance.policy]);
   const entry = readEntry(carrier, BAGGAGE);
   const baggage = new OutgoingBaggage(policies, writersIn(latestScope()), target);
@@ -62,13 +62,16 @@ function fill(instance: Instance, carrier: Carrier, target: Target | undefined):
   }
   baggage.recordSize();
   if (target !== undefined && !target.allowedBy(instance.policy.destinations) && instance.current().own.text !== "") {
-    infoOnce("no-destination", "the variant was not put into a carrier, since propagateTo does not name where it goes");
+    infoOnce(
+      "no-destination",
+      "the variant was not put into a carrier, since propagateTo does not name its destination",
+    );
   }
 }
 
 const BAGGAGE = "baggage";
 
-/** The scopes that may write: those of instances that are not closed. */
+/** The scopes that may write: those whose instance is not closed. */
 function writersIn(latest: RequestScope | undefined): readonly RequestScope[] {
   const policies = policiesInForce();
   return scopesOf(latest).filter(({ owner }) => policies.has(owner.policy));

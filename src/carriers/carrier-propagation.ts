@@ -17,15 +17,14 @@ import { type CarrierEntry, isAscii, isCarrier, linesIn, readEntry, textOf, writ
 import { formatEntries, membersWithin } from "./context-baggage.ts";
 import { ExtractedCarrier } from "./extracted-carrier.ts";
 
-/** The header that carries all of it. */
 const BAGGAGE = "baggage";
 
 /**
- * Reads a carrier as OpenTelemetry's propagator does, but keeps own members out of OpenTelemetry's baggage: they wait in
- * the context until somebody asks for the scope, and are judged by `trustInbound` then. Never throws.
+ * Reads a carrier as OpenTelemetry's propagator does, but keeps own members out of OpenTelemetry's baggage. They stay in
+ * the context until its scope is asked for; only then does `trustInbound` decide about them. Never throws.
  */
 export function extractCarrier(active: Context, carrier: unknown, getter: TextMapGetter): Context {
-  const extracted = attempt("carrier", "a carrier could not be read, so that nothing is taken from it", () => {
+  const extracted = attempt("carrier", "a carrier could not be read, so nothing is taken from it", () => {
     extractions().areMade = true;
     const header = headerOf(carrier, getter);
     const received = header(BAGGAGE) ?? "";
@@ -40,10 +39,10 @@ export function extractCarrier(active: Context, carrier: unknown, getter: TextMa
 }
 
 /**
- * Merges into a carrier, as one line: what stands there, what OpenTelemetry's baggage has, and the own members of the
+ * Merges into one line of a carrier: its foreign members, those of OpenTelemetry's baggage, and the own members of the
  * context's scope. Never throws.
  *
- * @param mayPass whether own members may go where the carrier goes, asked once, if a scope is there
+ * @param mayPass whether own members may go to the carrier's destination; called at most once, only if there is a scope
  */
 export function injectCarrier(active: Context, carrier: unknown, setter: TextMapSetter, mayPass: () => boolean): void {
   attempt("carrier", "a carrier could not be filled", () => {
@@ -54,12 +53,12 @@ export function injectCarrier(active: Context, carrier: unknown, setter: TextMap
     const outgoing = new OutgoingBaggage(judges(), scopes, { allowedBy: () => (passes ??= mayPass()) });
     const entry = isCarrier(carrier) ? readEntry(carrier, BAGGAGE) : readEntry(undefined, BAGGAGE);
     for (const member of foreignFor(active, entry)) outgoing.add(member);
-    // Not measured: what goes into an HTTP request here is taken off again before it leaves.
+    // Not measured: if the carrier is an HTTP request, the stop takes these members off and writes its own line.
     put(carrier, setter, entry, outgoing.text);
   });
 }
 
-/** The others' members: those of the carrier, then those of the context that it has not, each whole or not at all. */
+/** The foreign members: the carrier's, then the context's with other keys. Each is kept whole or left out. */
 function foreignFor(active: Context, entry: CarrierEntry): readonly string[] {
   const present = entry.lines.flatMap(splitMembers);
   const keys = new Set(present.map(memberKey));
@@ -68,7 +67,7 @@ function foreignFor(active: Context, entry: CarrierEntry): readonly string[] {
 }
 
 function membersIn(active: Context): readonly string[] {
-  // What somebody put there by hand comes from no scope.
+  // Own members in OpenTelemetry's baggage come from no scope: the user's code put them there.
   const baggage = propagation.getBaggage(removeOwn(OWN_KEYS, active) ?? active);
   if (baggage === undefined) return [];
   const extraction = extractionIn(active);
@@ -78,14 +77,14 @@ function membersIn(active: Context): readonly string[] {
 function put(carrier: unknown, setter: TextMapSetter, entry: CarrierEntry, text: string): void {
   const isAlone = entry.names.length === 1 && entry.names[0] === BAGGAGE && entry.lines.length === 1;
   if (text === "" ? entry.names.length === 0 : isAlone && entry.lines[0] === text) return;
-  // A setter takes text alone, and cannot remove.
-  const isOurs = isCarrier(carrier) && (text === "" || (entry.isBytes && !isAscii(text)));
-  if (isOurs) return writeEntry(carrier, BAGGAGE, entry, text);
+  // A setter takes only text, and cannot remove a header.
+  const bypassesSetter = isCarrier(carrier) && (text === "" || (entry.isBytes && !isAscii(text)));
+  if (bypassesSetter) return writeEntry(carrier, BAGGAGE, entry, text);
   if (text === "") return;
   try {
     setter.set(carrier, BAGGAGE, textOf(text));
   } catch (error) {
-    // gRPC's Metadata throws at a tab, and at what is no ASCII.
+    // gRPC's Metadata throws for a tab, and for text beyond ASCII.
     const printable = printableMembers(text);
     if (printable === "" || printable === text) throw error;
     setter.set(carrier, BAGGAGE, printable);
@@ -99,7 +98,7 @@ function printableMembers(text: string): string {
   return members.filter((member) => !/[^\x20-\x7e]/.test(member)).join(",");
 }
 
-/** Headers as OpenTelemetry's getter gives them; in whatever case they stand, where it finds none. */
+/** Reads headers by OpenTelemetry's getter; if it finds none, by their names in any case. */
 function headerOf(carrier: unknown, getter: TextMapGetter): HeaderGetter {
   return (name) => {
     const given = linesIn(getter.get(carrier, name));
@@ -108,17 +107,17 @@ function headerOf(carrier: unknown, getter: TextMapGetter): HeaderGetter {
   };
 }
 
-/** What each request of HTTP/1.1 has (RFC 9112, section 3.2), and what those of HTTP/2 show in Node. */
+/** Headers by which an HTTP request is known: `host` in HTTP/1.1 (RFC 9112, section 3.2), the others in Node's HTTP/2. */
 const HTTP_HEADERS = ["host", ":authority", ":method"] as const;
 
-/** gRPC runs over HTTP/2 too, but no adapter serves it. */
+/** False for gRPC, which runs over HTTP/2 too, since no adapter opens a scope for it. */
 function isOfHttp(carrier: unknown, header: HeaderGetter): boolean {
   if (isCarrier(carrier) && typeof Reflect.get(carrier, "getMap") === "function") return false;
   return HTTP_HEADERS.some((name) => header(name) !== undefined);
 }
 
-/** Without an instance nobody is trusted, and what has the prefix that most have is not passed on. */
-const NOBODY: EgressPolicy = {
+/** The policy while there is no instance: members with the default prefix are own, and are not passed on. */
+const DEFAULT_POLICY: EgressPolicy = {
   reader: new OwnMemberReader(DEFAULT_PREFIX),
   destinations: compileDestinations([]),
   foreignBaggage: "everywhere",
@@ -127,10 +126,10 @@ const NOBODY: EgressPolicy = {
 
 function judges(): Iterable<EgressPolicy> {
   const policies = policiesInForce();
-  return policies.size === 0 ? [NOBODY] : policies;
+  return policies.size === 0 ? [DEFAULT_POLICY] : policies;
 }
 
-/** What is own to anybody. */
+/** Keys that are own to any instance. */
 const OWN_KEYS: OwnKeys = {
   owns(key) {
     for (const { reader } of judges()) if (reader.owns(key)) return true;

@@ -1,10 +1,10 @@
 import { isName, latin1 } from "../http/header-parts.ts";
 
 /**
- * What a message or a call brings its headers in: a plain object, as kafkajs's `message.headers` and amqplib's
- * `properties.headers`; a `Map`; or anything with `get` and `set`, as `Headers` and gRPC's `Metadata`.
+ * The object that holds the headers of a message or a call: a plain object, such as kafkajs's `message.headers` and
+ * amqplib's `properties.headers`; a `Map`; or an object with `get` and `set`, such as `Headers` and gRPC's `Metadata`.
  *
- * Text is handled as in HTTP headers, one character for each byte: what is no ASCII stays as it is, byte for byte.
+ * Text is handled as in HTTP headers, one character for each byte: bytes beyond ASCII stay as they are.
  */
 export type Carrier = object;
 
@@ -14,23 +14,26 @@ export function isCarrier(value: unknown): value is Carrier {
   try {
     return !Array.isArray(value);
   } catch {
-    return true; // A revoked proxy, which fails where it is read.
+    return true; // A revoked proxy, which throws when it is read.
   }
 }
 
 /** One header of a carrier. */
 export interface CarrierEntry {
-  /** The names under which it stands, in whatever case. */
+  /** The header's names in the carrier, in any case. */
   readonly names: readonly string[];
   /** One character for each byte. */
   readonly lines: readonly string[];
-  /** Whether one of its values is given as bytes. */
+  /** Whether one of its values is bytes. */
   readonly isBytes: boolean;
 }
 
 const NO_ENTRY: CarrierEntry = Object.freeze({ names: [], lines: [], isBytes: false });
 
-/** Reads a header by its lower-case name. A value that is neither text nor bytes, nor a list of them, is none. May throw what the carrier throws. */
+/**
+ * Reads a header by its lower-case name. A value that is neither text nor bytes, nor a list of these, is left out. Throws
+ * if the carrier throws.
+ */
 export function readEntry(carrier: Carrier | null | undefined, name: string): CarrierEntry {
   if (carrier === null || carrier === undefined) return NO_ENTRY;
   const access = accessTo(carrier);
@@ -44,25 +47,25 @@ export function readEntry(carrier: Carrier | null | undefined, name: string): Ca
   };
 }
 
-/** Writes a header in the place of an entry, under one name; `""` removes it. May throw what the carrier throws. */
+/** Replaces an entry by a header under one name; `""` removes the entry. Throws if the carrier throws. */
 export function writeEntry(carrier: Carrier, name: string, entry: CarrierEntry, text: string): void {
   const access = accessTo(carrier);
   if (text !== "") access.set(name, isAscii(text) ? text : encode(text, entry.isBytes));
   for (const other of entry.names) if (other !== name || text === "") access.remove(other);
 }
 
-/** A value that a carrier or OpenTelemetry's getter gives, one character for each byte. */
+/** The lines of a value from a carrier or from OpenTelemetry's getter, one character for each byte. */
 export function linesIn(value: unknown): readonly string[] {
   return valuesOf(value).map((one) => (typeof one === "string" ? bytesOf(one) : latin1(one)));
 }
 
-/** The text that the bytes of a line are, in UTF-8. */
+/** Decodes the bytes of a line as UTF-8. */
 export function textOf(line: string): string {
   return isAscii(line) ? line : Buffer.from(line, "latin1").toString();
 }
 
 interface Access {
-  /** The names in the carrier that are this one but for their case. */
+  /** The names in the carrier that equal this one, in any case. */
   names(name: string): readonly string[];
   get(name: string): unknown;
   set(name: string, value: string | Uint8Array): void;
@@ -78,7 +81,7 @@ function isMethod(value: unknown): value is (...args: unknown[]) => unknown {
   return typeof value === "function";
 }
 
-/** Only what the object itself has: what it inherits came with no message. */
+/** Reads only the object's own properties: inherited ones do not come from the message. */
 function accessByProperties(carrier: Carrier): Access {
   return {
     names: (name) => Object.keys(carrier).filter((own) => isName(own, name)),
@@ -97,7 +100,7 @@ function accessByCalls(carrier: Carrier): Access {
     names(name) {
       const keys = call("keys");
       if (isIterable(keys)) return Array.from(keys, String).filter((key) => isName(key, name));
-      // gRPC's Metadata does not list its names, which are all in lower case.
+      // gRPC's Metadata does not list its names; all are in lower case.
       return valuesOf(call("get", name)).length === 0 ? [] : [name];
     },
     get: (name) => call("get", name),
@@ -123,7 +126,7 @@ export function isAscii(text: string): boolean {
   return !/[^\0-\x7f]/.test(text);
 }
 
-/** Queues write text as UTF-8. */
+/** Text in a carrier stands for UTF-8 bytes. */
 function bytesOf(text: string): string {
   return isAscii(text) ? text : Buffer.from(text, "utf8").toString("latin1");
 }

@@ -5,34 +5,34 @@ import { memberKey, splitMembers } from "../baggage/merge.ts";
 import { percentDecode, percentEncode } from "../baggage/percent.ts";
 import { attempt } from "../checks/diagnostics.ts";
 
-/** A member of somebody else's: as it is to be written, and as OpenTelemetry has it, where it can. */
+/** A foreign member: as text to write, and as OpenTelemetry's entry, if it can be one. */
 interface ForeignMember {
-  /** As it stood on the wire, unless it may not stand there; `""` for what cannot be written. */
+  /** The member as received, or encoded if it is not valid in a header; `""` if it cannot be written. */
   readonly text: string;
   readonly key: string | undefined;
   readonly entry: BaggageEntry | undefined;
 }
 
 /**
- * The others' members of a carrier, in OpenTelemetry's baggage for whoever reads it there, and as text to be passed on
- * byte for byte as long as nobody changes them. OpenTelemetry's own way decodes and encodes each, and loses some.
+ * The foreign members of a carrier: as OpenTelemetry's baggage, for code that reads it, and as text, to pass them on byte
+ * for byte unless they are changed. OpenTelemetry decodes and encodes each member, and loses some.
  */
 export class ForeignMembers {
   readonly #members: readonly ForeignMember[];
   readonly #baggage: Baggage | undefined;
 
-  /** @param text without own members; whole members within 8192 bytes are taken */
+  /** @param text without own members; the whole members within 8192 bytes are kept */
   constructor(text: string) {
     this.#members = membersWithin(splitMembers(text), MAX_HEADER_BYTES).map(parseMember);
     this.#baggage = this.#members.length === 0 ? undefined : baggageOf(this.#members);
   }
 
-  /** What OpenTelemetry's context is to have; undefined where there is nothing. */
+  /** The baggage for OpenTelemetry's context; undefined without members. */
   get baggage(): Baggage | undefined {
     return this.#baggage;
   }
 
-  /** The members to write for a context whose baggage may have been changed since. */
+  /** The members to write for a context whose baggage may have changed. */
   textsFor(baggage: Baggage): readonly string[] {
     if (baggage === this.#baggage) return this.#members.flatMap(({ text }) => (text === "" ? [] : [text]));
     const texts: string[] = [];
@@ -46,7 +46,7 @@ export class ForeignMembers {
   }
 }
 
-/** The members of a context's baggage, formatted: one that cannot be written is left out, alone. */
+/** The members of a context's baggage, formatted. A member that cannot be written is left out. */
 export function formatEntries(baggage: Baggage, isWritten: (key: string) => boolean = () => false): readonly string[] {
   return baggage.getAllEntries().flatMap(([key, entry]) => {
     const text = isWritten(key) ? undefined : attempt("carrier", UNWRITABLE, () => formatEntry(key, entry));
@@ -54,7 +54,7 @@ export function formatEntries(baggage: Baggage, isWritten: (key: string) => bool
   });
 }
 
-/** The members that fit, whole, in their order. */
+/** The whole members that fit, in their order. */
 export function membersWithin(members: readonly string[], bytes: number): readonly string[] {
   let length = -1;
   return members.filter((member) => {
@@ -66,7 +66,7 @@ export function membersWithin(members: readonly string[], bytes: number): readon
 
 const UNWRITABLE = "a member of OpenTelemetry's baggage could not be written, and is left out";
 
-/** A member of a header is ASCII. What is not is encoded, since some carriers throw at it. */
+/** A character beyond printable ASCII and tab. It is encoded, since some carriers throw for it. */
 const UNPRINTABLE = /[^\t\x20-\x7e]/;
 
 function parseMember(raw: string): ForeignMember {
@@ -83,7 +83,7 @@ function parseMember(raw: string): ForeignMember {
 }
 
 function baggageOf(members: readonly ForeignMember[]): Baggage {
-  // Without a prototype, a key such as __proto__ is a key like others. OpenTelemetry takes nothing else.
+  // OpenTelemetry takes only an object. Without a prototype, `__proto__` is a key like any other.
   const entries: Record<string, BaggageEntry> = Object.create(null);
   for (const { key, entry } of members) if (key !== undefined && entry !== undefined) entries[key] = entry;
   return propagation.createBaggage(entries);
@@ -102,13 +102,13 @@ function formatEntry(key: string, { value, metadata }: BaggageEntry): string | u
   if (typeof value !== "string" || key === "") return undefined;
   const properties: unknown = metadata === undefined ? "" : metadata.toString();
   if (typeof properties !== "string") return undefined;
-  // A comma would begin another member, and a line break another header.
+  // A comma would start another member, and a line break another header.
   if (properties.includes(",") || UNPRINTABLE.test(properties)) return undefined;
   const text = `${formatKey(key)}=${percentEncode(value)}`;
   return properties === "" ? text : `${text};${properties}`;
 }
 
-/** Encoded as OpenTelemetry's propagator does, which decodes keys, but only where that is needed. */
+/** Encodes a key as OpenTelemetry's propagator does, but only if needed. */
 function formatKey(key: string): string {
   if (isToken(key) && !key.includes("%")) return key;
   return encodeURIComponent(key.toWellFormed()).replaceAll("(", "%28").replaceAll(")", "%29");

@@ -7,13 +7,13 @@ import type { Extraction } from "../scope/extraction.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { ForeignMembers } from "./context-baggage.ts";
 
-/** Opens one instance's scope by the `baggage` of a carrier, which `trustInbound` judges by the other headers. */
+/** Opens one instance's scope from the `baggage` of a carrier. `trustInbound` gets the other headers. */
 export type CarrierOpener = (baggage: string, header: HeaderGetter, outer: RequestScope | undefined) => RequestScope;
 
-/** The opener of each instance that is not closed. */
+/** The openers of the instances that are not closed. */
 export const carrierOpeners: () => Set<CarrierOpener> = processWide("carrier-openers.v1", () => new Set());
 
-/** A carrier that our propagator has read, kept in the context until somebody asks whose request that is. */
+/** A carrier that the package's propagator has read, kept in the context until its scope is asked for. */
 export class ExtractedCarrier implements Extraction {
   readonly during: RequestScope | undefined = scopeStorage().getStore();
   readonly served: Span | undefined;
@@ -23,23 +23,23 @@ export class ExtractedCarrier implements Extraction {
   readonly #asked = new Set<CarrierOpener>();
   #scope: RequestScope | undefined;
 
-  /** @param header undefined for an HTTP request, which has its scope from an adapter */
+  /** @param header undefined for an HTTP request, whose scope an adapter opens */
   constructor(active: Context, foreign: string, own: readonly string[], header: HeaderGetter | undefined) {
     this.served = getRPCMetadata(active)?.span;
     this.foreign = new ForeignMembers(foreign);
     this.#own = own.join(",");
-    // Within a request, a carrier that says nothing of experiments may only continue a trace.
+    // Within a request, a carrier without own members may only continue the request's trace.
     const mayContinue = this.served !== undefined || isWithin(this.during, active);
     this.#header = mayContinue && own.length === 0 ? undefined : header;
   }
 
-  /** Opens a scope of each instance, also of one that is made later. */
+  /** Opens a scope for each instance, also for one that was made after the first call. */
   scope(): RequestScope | undefined {
     const header = this.#header;
     if (header === undefined) return undefined;
     for (const open of carrierOpeners()) {
       if (this.#asked.has(open)) continue;
-      this.#asked.add(open); // First, since a trust predicate may ask for the scope too.
+      this.#asked.add(open); // Before the call, since a trust predicate may ask for the scope too.
       this.#scope = open(this.#own, header, this.#scope);
     }
     return this.#scope;
@@ -47,9 +47,9 @@ export class ExtractedCarrier implements Extraction {
 }
 
 /**
- * Whether a carrier is read on behalf of the request whose async context it is read in. A connection that was opened
- * while a request was served keeps that one's async context for all that comes over it later; who reads those messages
- * begins at the root context, in which the request's spans do not show.
+ * Whether a carrier is read on behalf of the request in whose async context it is read. A connection that was opened
+ * during a request keeps that request's async context for all later messages. Code that reads such messages starts from
+ * the root context, which has no span of the request.
  */
 function isWithin(during: RequestScope | undefined, active: Context): boolean {
   if (during === undefined) return false;

@@ -110,7 +110,6 @@ export function errorMessage(error: unknown): string | undefined {
   return textIn(error, "message");
 }
 
-/** A thrown value can be anything, also an object whose getters throw. */
 function textIn(error: unknown, name: string): string | undefined {
   const text = propertyOf(error, name);
   return typeof text === "string" ? text : undefined;

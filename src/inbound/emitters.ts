@@ -2,16 +2,17 @@ import { scopeStorage } from "../scope/current.ts";
 import { getScope } from "../scope/holder.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
-/** What we use of a request or a response: that it emits. */
+/** A request or a response, as far as it emits events. */
 export interface Emitter {
   emit(event: string | symbol, ...args: unknown[]): boolean;
 }
 
 /**
- * Lets everything that an emitter emits run in the scope of its request. Node emits from the socket's async context, so
- * that `data`, `end`, `finish`, `close` and all that follows them would have none. This is the one thing that
- * the core changes on a request or a response, beside noting the scope on the request. `before` is called in front of the
- * listeners of each event, and what it gives behind them.
+ * Runs all listeners of an emitter in the scope of its request. Node emits from the socket's async context, in which
+ * `data`, `end`, `finish`, `close` and the code after them would have no scope. The core changes nothing else on a
+ * request or a response, except that it sets the scope on the request.
+ *
+ * @param before called before the listeners of each event; its result is called after them
  */
 export function bindEmitter(
   emitter: Emitter,
@@ -34,7 +35,7 @@ export function bindEmitter(
   };
 }
 
-/** In OpenTelemetry's context of a server span of ours, too; an instrumentation's own binds the emitters by itself. */
+/** Also in the context of a created server span. An instrumentation binds the emitters to its own context itself. */
 function withinSpan<T>({ selfMeasured }: RequestScope, fn: () => T): T {
   return selfMeasured === undefined ? fn() : selfMeasured.within(fn);
 }

@@ -5,16 +5,16 @@ import type { Instance } from "../instance/instance.ts";
 import type { OverrideRefusal } from "../override/token.ts";
 
 const REFUSALS: Readonly<Record<OverrideRefusal, string>> = {
-  malformed: "it is no token of ours",
-  tampered: "none of the secrets has signed it",
+  malformed: "it is not an override token",
+  tampered: "its signature is by none of the secrets",
   expired: "it has expired",
   audience: "it is for another audience",
-  lifetime: "it lives longer than maxLifetime, or is from the future",
+  lifetime: "its lifetime is longer than maxLifetime, or it was issued in the future",
 };
 
 /**
- * What a signed override forces upon a request, at the edge: a caller that is trusted is inside, and has its forced
- * variants in the baggage. Whatever does not count is counted by reason.
+ * The assignments that a signed override forces, if the caller is not trusted. A trusted caller sends forced variants in
+ * the baggage instead. Overrides that do not count are counted by reason.
  */
 export function forcedAssignments(
   instance: Instance,
@@ -35,7 +35,7 @@ export function forcedAssignments(
     return [];
   }
   if (options.trust.trusts(caller)) {
-    refuse("inside", "its caller is trusted, and sends forced variants in the baggage");
+    refuse("inside", "its caller is trusted, and can send forced variants in the baggage");
     return [];
   }
   const assignments: CompiledAssignment[] = [];

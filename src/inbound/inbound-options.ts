@@ -2,21 +2,21 @@ import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
 
-/** What inbound adapters take beside the experiments. `Native` is what the framework hands to its handlers. */
+/** The options of inbound adapters. `Native` is the framework's object for its handlers. */
 export interface InboundOptions<Native = never> {
   /**
-   * `"reuse"` (default): the SERVER span is an instrumentation's. `"create"`: where no instrumentation made one, the
-   * adapter does, and measures `http.server.request.duration`.
+   * `"reuse"` (default): uses the SERVER span of an instrumentation. `"create"`: if no instrumentation made one, the
+   * adapter creates it, and measures `http.server.request.duration`.
    */
   readonly serverSpan?: "reuse" | "create" | undefined;
   /**
-   * Names the route of a request, with few values; it goes before the framework's own. Called once, when the response is
-   * over, where the span was created. One that throws, or gives no string, means none.
+   * Gives the route of a request, one of few values; it takes precedence over the framework's. Called once, when the
+   * response is over, if the span was created. If it throws or gives no string, the request has no route from it.
    */
   readonly route?: ((request: Native) => string | undefined) | undefined;
 }
 
-/** The options as requests read them. */
+/** The checked options. */
 export interface CompiledInboundOptions {
   readonly createsServerSpan: boolean;
   readonly route: ((native: object) => unknown) | undefined;

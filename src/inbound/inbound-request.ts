@@ -4,31 +4,31 @@ import type { Scope } from "../scope/public-scope.ts";
 import type { Emitter } from "./emitters.ts";
 import type { SpanFinder } from "./server-span.ts";
 
-/** What an adapter tells of a request. */
+/** A request, as an adapter describes it to the core. */
 export interface InboundRequest extends DescribedRequest, HttpExchange {
-  /** By lower-case name. */
+  /** Reads a header by its lower-case name. */
   readonly header: HeaderGetter;
   /** The socket's remote address, never a forwarded one; undefined for a unix socket. */
   readonly peer: string | undefined;
-  /** The request itself: the scope is noted on it and found by it, also where async context is gone. */
+  /** The request itself. The scope is set on it, so that it can be found without async context. */
   readonly request: Emitter & DescribedRequest["request"];
-  /** Its `finish` ends a server span of ours, its `close` the scope too. */
+  /** Its `finish` ends a created server span; its `close` ends the scope too. */
   readonly response: Emitter & AnsweringResponse;
-  /** What the framework hands to its handlers, where it has no request as `req` or `raw`: the scope is found by it too. */
+  /** The framework's object for its handlers, if it has no request as `req` or `raw`. The scope is set on it too. */
   readonly native?: object | undefined;
-  /** The framework's route, asked for when the response is over. A template such as `/users/:id`, never a path. */
+  /** Gives the framework's route, a template such as `/users/:id`, never a path. Called when the response is over. */
   readonly route?: (() => string | undefined) | undefined;
   /** For frameworks whose plugin makes the server span itself. */
   readonly serverSpan?: SpanFinder | undefined;
 }
 
-/** What we ask of a response that is over. */
+/** A response, as far as its end is read. */
 export interface AnsweringResponse {
   readonly statusCode?: number | undefined;
   readonly headersSent?: boolean | undefined;
-  /** False at the `finish` that HTTP/2 in Node emits also for a stream that broke off. */
+  /** False at the `finish` that Node's HTTP/2 emits for an aborted stream. */
   readonly writableEnded?: boolean | undefined;
-  /** What the response was destroyed with. */
+  /** The error with which the response was destroyed. */
   readonly errored?: unknown;
 }
 
@@ -38,8 +38,8 @@ export interface OpenRequest {
   /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
   readonly run: <T>(fn: () => T) => T;
   /**
-   * Ends the request where its response emits no `finish` and no `close`. Idempotent; the first outcome wins, the
-   * events' too.
+   * Ends the request, if its response emits no `finish` and no `close`. Idempotent; the first outcome wins, also if it
+   * comes from these events.
    */
   readonly end: (outcome: RequestOutcome) => void;
 }

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { InboundRequest } from "./inbound-request.ts";
 
-/** What a framework adds to what node:http shows. */
+/** The details of a request that node:http does not have. */
 export type NodeRequestDetails = Pick<InboundRequest, "native" | "route" | "serverSpan" | "setCookie" | "url">;
 
-/** node:http's request as an adapter tells of it. Nothing is read before it is asked for. */
+/** Describes node:http's request to the core. Properties are read on use. */
 export function fromNodeRequest(
   request: IncomingMessage,
   response: ServerResponse,
@@ -31,7 +31,7 @@ function setCookie(response: ServerResponse, name: string, line: string): boolea
   return true;
 }
 
-/** The `Set-Cookie` lines of a response, with one more in the place of an earlier one for the same cookie. */
+/** The `Set-Cookie` lines of a response with one more, which replaces an earlier one for the same cookie. */
 export function withCookie(
   lines: number | string | readonly string[] | undefined,
   name: string,

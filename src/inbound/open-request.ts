@@ -18,40 +18,44 @@ import { serveRequest } from "./serve-request.ts";
 import { testMembersOf } from "./test-request.ts";
 
 /**
- * Opens the scope of a request: reads what a trusted caller sent, finds the server span, binds the emitters. Again on
- * the same request it gives the same scope, and looks once more for a server span that was not there. Never throws.
+ * Opens the scope of a request: reads the members of a trusted caller, finds the server span, binds the emitters. A
+ * second call for the request gives the same scope, and looks again for a missing server span. Never throws.
  */
-export function openRequest(instance: Instance, arrival: InboundRequest, options: CompiledInboundOptions): OpenRequest {
-  const present = getScope(arrival.request);
-  const scope = scopeOwnedBy(instance, present) ?? newScope(instance, arrival, present);
-  serveRequest(scope, arrival, options);
-  // Several instances on one request form a chain, and all of them are to be found from its latest scope.
+export function openRequest(
+  instance: Instance,
+  inboundRequest: InboundRequest,
+  options: CompiledInboundOptions,
+): OpenRequest {
+  const present = getScope(inboundRequest.request);
+  const scope = scopeOwnedBy(instance, present) ?? newScope(instance, inboundRequest, present);
+  serveRequest(scope, inboundRequest, options);
+  // The scopes of several instances on one request form a chain; the latest one leads to all of them.
   return {
     scope: faceOf(instance, scope),
-    run: (fn) => runInScope(getScope(arrival.request) ?? scope, fn),
-    end: (outcome) => endRequest(getScope(arrival.request) ?? scope, outcome),
+    run: (fn) => runInScope(getScope(inboundRequest.request) ?? scope, fn),
+    end: (outcome) => endRequest(getScope(inboundRequest.request) ?? scope, outcome),
   };
 }
 
-function newScope(instance: Instance, arrival: InboundRequest, outer: RequestScope | undefined): RequestScope {
+function newScope(instance: Instance, inboundRequest: InboundRequest, outer: RequestScope | undefined): RequestScope {
   const scope = new RequestScope(instance, outer);
   try {
-    setScope(arrival.request, scope);
-    if (arrival.native !== undefined) setScope(arrival.native, scope);
-    scope.exchange = arrival;
-    const baggage = baggageOf(instance, arrival);
-    if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(arrival)));
+    setScope(inboundRequest.request, scope);
+    if (inboundRequest.native !== undefined) setScope(inboundRequest.native, scope);
+    scope.exchange = inboundRequest;
+    const baggage = baggageOf(instance, inboundRequest);
+    if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(inboundRequest)));
     if (instance.options.overrides !== undefined) {
-      scope.add(forcedAssignments(instance, callerOf(arrival), urlOf(arrival)));
+      scope.add(forcedAssignments(instance, callerOf(inboundRequest), urlOf(inboundRequest)));
     }
   } catch (error) {
     warnOnce("inbound", "a request could not be read, so it has no variant from its caller", error);
   }
-  if (outer === undefined) bindEmitters(arrival);
+  if (outer === undefined) bindEmitters(inboundRequest);
   return scope;
 }
 
-/** The request's own, and behind it what a test adds to it. */
+/** The request's `baggage`, followed by the members that a test added. */
 function baggageOf({ options }: Instance, { header }: InboundRequest): string | undefined {
   const received = header("baggage");
   const line = typeof received === "object" ? received.join(",") : received;
@@ -60,22 +64,22 @@ function baggageOf({ options }: Instance, { header }: InboundRequest): string | 
   return line === undefined ? members : `${line},${members}`;
 }
 
-/** Frameworks that strip a mount path from `url` keep the whole as `originalUrl`. */
+/** Frameworks that strip a mount path from `url` keep the whole URL as `originalUrl`. */
 function urlOf({ request, url }: InboundRequest): string | undefined {
   return request.originalUrl ?? request.url ?? url;
 }
 
 /**
- * Who sent the request. One that is injected while another one is served (`app.inject`) has no connection, and whatever
- * address it shows is its injector's word for somebody else's headers.
+ * The sender of the request. A request that is injected during another one (`app.inject`) has no connection: its address
+ * is set by the injecting code, so it has no peer.
  */
-function callerOf(arrival: InboundRequest): Caller {
-  const { header, request } = arrival;
+function callerOf(inboundRequest: InboundRequest): Caller {
+  const { header, request } = inboundRequest;
   const isInjected = scopeStorage().getStore() !== undefined && !(request.socket instanceof Socket);
-  return isInjected ? { header, peer: undefined } : arrival;
+  return isInjected ? { header, peer: undefined } : inboundRequest;
 }
 
-/** A frozen request keeps its scope in the code that awaits, and loses it in its events. */
+/** A frozen request cannot be bound: its events have no scope, other code has. */
 function bindEmitters({ request, response }: InboundRequest): void {
   try {
     bindEmitter(request, request);
@@ -85,7 +89,7 @@ function bindEmitters({ request, response }: InboundRequest): void {
       if (scope === undefined) return undefined;
       if (event === "finish" && (scope.selfMeasured === undefined || response.writableEnded === false))
         return undefined;
-      // Listeners of `close` may still answer, in vain.
+      // Read before the listeners of `close`, which may still change the status, without effect.
       const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
       return () =>
         event === "finish" ? scope.selfMeasured?.end(outcome) : endRequest(getScope(request) ?? scope, outcome);
@@ -95,14 +99,14 @@ function bindEmitters({ request, response }: InboundRequest): void {
   }
 }
 
-/** What broke a response off that nobody finished, where nothing is known of it. */
+/** The error of an aborted response, if it has none. */
 const ABORTED = Object.freeze({ name: "aborted" });
 
 function brokenOff({ headersSent, statusCode, errored }: AnsweringResponse): RequestOutcome {
   return { status: headersSent === true ? statusCode : undefined, error: errored ?? ABORTED };
 }
 
-/** Idempotent. The scopes still propagate; only the server span is left alone from here on. */
+/** Idempotent. After this the server span is not written to; the scopes still propagate. */
 function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
   latest.selfMeasured?.end(outcome);
   for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {

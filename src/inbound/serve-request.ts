@@ -13,11 +13,15 @@ import type { InboundRequest } from "./inbound-request.ts";
 import { findServerSpan } from "./server-span.ts";
 
 /**
- * Gives a request its server span: an instrumentation's, the framework plugin's, or, where the option says so and there
- * is none, one of ours. What no HTTP instrumentation measures, we do. Again on the same request it changes nothing, but
- * for an instance that comes later.
+ * Gives a scope its server span, made by an instrumentation or by the framework's plugin. With `serverSpan: "create"` the
+ * package creates a missing one, and measures the request if no instrumentation does. A second call for the same scope
+ * only looks for a missing server span.
  */
-export function serveRequest(scope: RequestScope, arrival: InboundRequest, options: CompiledInboundOptions): void {
+export function serveRequest(
+  scope: RequestScope,
+  inboundRequest: InboundRequest,
+  options: CompiledInboundOptions,
+): void {
   const { selfMeasured } = scope;
   if (selfMeasured !== undefined) {
     joinMeasured(scope, selfMeasured);
@@ -25,14 +29,14 @@ export function serveRequest(scope: RequestScope, arrival: InboundRequest, optio
   }
   if (scope.serverSpan !== undefined) return;
   const active = context.active();
-  const source = findServerSpan(scope, arrival.serverSpan, active);
-  // Who ignores a request suppresses the tracing of it.
+  const source = findServerSpan(scope, inboundRequest.serverSpan, active);
+  // An instrumentation that ignores a request suppresses its tracing.
   if (source === "instrumentation" || isTracingSuppressed(active)) return;
-  if (options.createsServerSpan) takeOver(scope, arrival, options, source === "another request");
+  if (options.createsServerSpan) takeOver(scope, inboundRequest, options, source === "another request");
   else if (source === undefined) scope.missServerSpan();
 }
 
-/** A later instance on a request that is ours already. */
+/** Adds a later instance's scope to a request that the package measures already. */
 function joinMeasured(scope: RequestScope, request: SelfMeasured): void {
   if (scope.serverSpan !== undefined || request.span === undefined) return;
   request.refine(cleanerFor(scope));
@@ -42,18 +46,18 @@ function joinMeasured(scope: RequestScope, request: SelfMeasured): void {
 
 function takeOver(
   scope: RequestScope,
-  arrival: InboundRequest,
+  inboundRequest: InboundRequest,
   options: CompiledInboundOptions,
   isInjected: boolean,
 ): void {
-  const { request, response, route } = arrival;
+  const { request, response, route } = inboundRequest;
   if (!Object.isExtensible(request) || !Object.isExtensible(response)) {
     warnOnce("server-span", "a request that cannot be changed gets no server span, since its end would not be seen");
     return;
   }
   const sources = {
-    described: arrival,
-    namedRoute: () => options.route?.(arrival.native ?? request),
+    described: inboundRequest,
+    namedRoute: () => options.route?.(inboundRequest.native ?? request),
     frameworkRoute: () => route?.(),
     pair: () => metricPairOf(getScope(request) ?? scope),
   };
@@ -61,14 +65,14 @@ function takeOver(
     scope.measureSelf(new UninstrumentedRequest(sources, undefined, scope.serverSpan));
     return;
   }
-  // In its own scope, so that what looks at a span when it starts does not see the scope of an outer request.
-  const created = scopeStorage().run(scope, () => createServerSpan(arrival, isInjected, cleanerFor(scope)));
+  // In the request's own scope, so that span processors do not see the scope of an outer request.
+  const created = scopeStorage().run(scope, () => createServerSpan(inboundRequest, isInjected, cleanerFor(scope)));
   const measured = new UninstrumentedRequest(sources, created);
   if (created !== undefined) setScope(created.span, scope);
   scope.measureSelf(measured);
 }
 
-/** What the propagator reads goes past trust. */
+/** Removes own members from a context: the propagator reads them without asking `trustInbound`. */
 function cleanerFor({ owner }: RequestScope): (extracted: Context) => Context {
   return (extracted) => contextWithoutOwn(owner.policy.reader, extracted) ?? extracted;
 }

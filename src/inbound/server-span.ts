@@ -4,19 +4,19 @@ import { warnOnce } from "../checks/diagnostics.ts";
 import { claimServerSpan } from "../scope/claiming.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
-/** How a framework's plugin shows the server span that it made itself, where no HTTP instrumentation did. */
+/** Gives the server span that a framework's plugin made, if no HTTP instrumentation made one. */
 export type SpanFinder = () => Span | undefined;
 
 /**
- * Whose the server span is that was found: an instrumentation's, which measures the request too; the framework plugin's,
- * which does not; or another live request's, as `app.inject` within a handler sees the outer request's.
+ * The source of a server span: an instrumentation, which measures the request too; the framework's plugin, which does
+ * not; or another request that has not ended, as with `app.inject` within a handler.
  */
 export type SpanSource = "instrumentation" | "framework" | "another request";
 
 /**
- * Finds and claims the server span of a request: the one in OpenTelemetry's RPC metadata, which is not the active span behind a
- * framework's instrumentation; else the framework plugin's own; else the active one, where somebody made it a SERVER span
- * without saying so to others. A span that another live request has claimed stays its.
+ * Finds and claims the server span of a request: the span of OpenTelemetry's RPC metadata, since within a framework's
+ * instrumentation another span is active; else the framework plugin's span; else the active span, if it is a SERVER span.
+ * A span that another request has claimed stays with that request until it ends.
  */
 export function findServerSpan(
   scope: RequestScope,

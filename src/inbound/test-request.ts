@@ -10,14 +10,14 @@ import { RequestScope } from "../scope/request-scope.ts";
 
 /**
  * The header by which a request of a test brings own members, since the process-wide stop takes them off its `baggage`.
- * Its value is a random token, which means something only in the process that made it, and only to strict instances.
+ * Its value is a random token, which only the process that made it accepts, and only for strict instances.
  */
 export const TEST_HEADER = "otel-experiments-test";
 
-/** With more tokens than these, the oldest ones are dropped. */
+/** Beyond this many tokens, the oldest ones are dropped. */
 const MAX_TOKENS = 1024;
 
-/** The own members that each token stands for, as they stand in a `baggage` header; the oldest token first. */
+/** The own members of each token, as in a `baggage` header; the oldest token first. */
 const membersByToken = processWide("test-requests.v1", () => new Map<string, string>());
 
 /**
@@ -33,7 +33,7 @@ export function testToken(instance: Instance, variants: unknown, fields: unknown
   if (!instance.options.strict) {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
-      'testHeaders is for strict experiments alone; set NODE_ENV to "test" before createExperiments, or write strict: true',
+      'testHeaders needs strict experiments; set NODE_ENV to "test" before createExperiments, or write strict: true',
     );
   }
   const members = [...variantMembers(instance, variants), ...fieldMembers(instance, fields)].join(",");
@@ -47,7 +47,7 @@ export function testToken(instance: Instance, variants: unknown, fields: unknown
   return token;
 }
 
-/** The own members that a request's `TEST_HEADER` stands for; undefined without any. */
+/** The own members for a request's `TEST_HEADER`; undefined if there are none. */
 export function testMembersOf(header: HeaderGetter): string | undefined {
   const received = header(TEST_HEADER);
   if (received === undefined) return undefined;
@@ -66,7 +66,7 @@ function variantMembers({ catalog, report }: Instance, variants: unknown): reado
   });
 }
 
-/** In a scope that is nobody's, where values are checked and written as they are in a request. */
+/** Uses a scope without a request, so that values are checked and written as in a request. */
 function fieldMembers(instance: Instance, fields: unknown): readonly string[] {
   const scope = new RequestScope(instance, undefined);
   for (const [name, value] of givenEntries("fields", fields)) {

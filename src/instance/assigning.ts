@@ -16,7 +16,7 @@ const NOT_ASSIGNED: Promise<undefined> = Promise.resolve(undefined);
 export function record(instance: Instance, scope: RequestScope, key: string, variant: string): string | undefined {
   if (!isKnownKey(instance, scope, key)) return undefined;
   if (!instance.catalog.checkVariant(key, variant, instance.report)) return undefined;
-  return note(instance, scope, key, variant, "unknown");
+  return addAssignment(instance, scope, key, variant, "unknown");
 }
 
 /** Records the result of a feature flag's evaluation. False if no declared experiment and variant have these names. */
@@ -27,12 +27,12 @@ export function recordEvaluation(
   variant: string,
   reason: EvaluationReason,
 ): boolean {
-  const isOurs = instance.catalog.has(key, variant);
-  if (isOurs) note(instance, scope, key, variant, reason);
-  return isOurs;
+  const isDeclared = instance.catalog.has(key, variant);
+  if (isDeclared) addAssignment(instance, scope, key, variant, reason);
+  return isDeclared;
 }
 
-function note(
+function addAssignment(
   instance: Instance,
   scope: RequestScope,
   key: string,
@@ -45,7 +45,7 @@ function note(
     if (standing.variant !== variant) {
       warnOnce(
         "conflict",
-        `record(${describeValue(key)}, …) names another variant than the request already has; the first one stands`,
+        `record(${describeValue(key)}, …) names another variant than the request already has; the first one is kept`,
       );
     }
     return standing.variant;
@@ -72,7 +72,7 @@ export function assign(
   if (!catalog.checkKey(key, report)) return NOT_ASSIGNED;
   const experiment = catalog.declared.get(key);
   if (experiment === undefined) {
-    report("ERR_UNKNOWN_EXPERIMENT", `assign(${describeValue(key)}, …) needs an experiment that is declared`);
+    report("ERR_UNKNOWN_EXPERIMENT", `assign(${describeValue(key)}, …) needs a declared experiment`);
     return NOT_ASSIGNED;
   }
   if (subject === undefined || subject === null || subject === "") return NOT_ASSIGNED;
@@ -91,7 +91,7 @@ export function assign(
   return isOutside ? Promise.resolve(decideNow()) : scope.decideOnce(key, decideNow);
 }
 
-/** Adds the decision to the scope, unless a variant was recorded meanwhile. */
+/** Adds the decision to the scope, unless the scope got an assignment in the meantime. */
 function settle(
   instance: Instance,
   scope: RequestScope,

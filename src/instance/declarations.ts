@@ -6,20 +6,20 @@ import { isField } from "../fields/field.ts";
 import { INSTANCE } from "../instance/handle.ts";
 import type { Instance } from "./instance.ts";
 
-/** An experiment as it is declared, for people and programs that read declarations. */
+/** A declared experiment, for people and programs that read declarations. */
 export interface DescribedExperiment {
   readonly key: string;
   readonly id: string;
-  /** In the order of declaration. The shares are of the subjects that take part, and add up to 1. */
+  /** In the order of declaration. A share is a fraction of the subjects that take part; all add up to 1. */
   readonly variants: readonly { readonly name: string; readonly share: number }[];
   readonly status: "running" | "stopped";
   readonly coverage: number;
   readonly assigner: boolean;
-  /** Its members in the `baggage` header, with the names of what stands there. */
+  /** Its members in the `baggage` header, with `<variant>` in place of the variant. */
   readonly wire: string;
 }
 
-/** A field as it is declared. */
+/** A declared field. */
 export interface DescribedField {
   readonly name: string;
   readonly type: string;
@@ -28,21 +28,22 @@ export interface DescribedField {
   readonly wire: string;
 }
 
-/** What an object declares. */
+/** The experiments and fields that a value declares. */
 export interface Declarations {
   readonly experiments: readonly DescribedExperiment[];
   readonly fields: readonly DescribedField[];
 }
 
 /**
- * What `createExperiments` made, a registry of experiments, or fields; undefined for anything else.
+ * The declarations of a result of `createExperiments`, of a registry of experiments, or of fields; undefined for any
+ * other value.
  *
- * @throws ExperimentConfigError for what looks like a registry or like fields, and is wrong
+ * @throws ExperimentConfigError for a value in the form of a registry or of fields that is wrong
  */
 export function declarationsOf(value: unknown): Declarations | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   if (INSTANCE in value) {
-    const { catalog, options } = value[INSTANCE] as Instance; // why: what createExperiments puts there
+    const { catalog, options } = value[INSTANCE] as Instance; // why: createExperiments puts it there
     return {
       experiments: describeRegistry(catalog.declared.values(), options.reader.prefix),
       fields: [...options.fields.values()].map(describeField),
@@ -59,7 +60,7 @@ export function declarationsOf(value: unknown): Declarations | undefined {
   return { experiments: describeRegistry(registry.values(), DEFAULT_PREFIX), fields: [] };
 }
 
-/** Whatever a module exports may have getters that throw; then it declares nothing. */
+/** An export may have getters that throw; then it declares nothing. */
 function partsOf(value: object): readonly unknown[] {
   try {
     return Object.values(value);

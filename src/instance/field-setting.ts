@@ -34,7 +34,7 @@ export function setField(instance: Instance, scope: RequestScope, name: string, 
   if (standing !== undefined && !field.mutable) {
     return instance.report(
       "ERR_FIELD_CHANGED",
-      `${name} has another value already, and the first one stands; declare it .mutable() if services may change it`,
+      `${name} has another value already, and the first one is kept; declare it .mutable() if services may change it`,
     );
   }
   scope.fields.note([read]);
@@ -44,5 +44,5 @@ export function setField(instance: Instance, scope: RequestScope, name: string, 
 function checkName({ fields, report }: Instance, name: unknown): boolean {
   if (typeof name === "string" && fields.has(name)) return true;
   const names = fields.size === 0 ? "none" : [...fields.keys()].join(", ");
-  return report("ERR_UNKNOWN_FIELD", `there is no field ${describeValue(name)}; declared are ${names}`);
+  return report("ERR_UNKNOWN_FIELD", `there is no field ${describeValue(name)}; the declared fields are ${names}`);
 }

@@ -11,7 +11,7 @@ import { ExperimentCounters } from "../telemetry/counters.ts";
 import { Meters } from "../telemetry/meters.ts";
 import { type CompiledOptions, requirePrimary } from "./options.ts";
 
-/** The parts that one call of `createExperiments` made, and their life. */
+/** The state and parts behind one call of `createExperiments`, until it is closed. */
 export class Instance implements ScopeOwner {
   readonly options: CompiledOptions;
   readonly stop: StopHold;
@@ -25,7 +25,7 @@ export class Instance implements ScopeOwner {
   #closed = false;
   readonly #closing = new Set<() => void>();
 
-  /** @param stop the hold on the process-wide stop, let go when the instance is closed */
+  /** @param stop the hold on the process-wide stop, released when the instance is closed */
   constructor(options: CompiledOptions, stop: StopHold) {
     this.options = options;
     this.stop = stop;
@@ -46,12 +46,12 @@ export class Instance implements ScopeOwner {
     return this.options.fields;
   }
 
-  /** The experiments that are known now. */
+  /** The currently declared experiments. */
   get catalog(): Catalog {
     return this.#catalog;
   }
 
-  /** Requests that run keep their assignments; new ones follow the new registry. @throws ExperimentConfigError */
+  /** Running requests keep their assignments; new ones use the new registry. @throws ExperimentConfigError */
   replace(registry: unknown): void {
     const { prefix } = this.options.reader;
     const compiled = compileRegistry(registry, prefix);
@@ -59,7 +59,7 @@ export class Instance implements ScopeOwner {
     this.#catalog = catalogOf(compiled, prefix);
   }
 
-  /** The scope of the code that runs; the empty one outside a request. */
+  /** The scope of the running code; the empty one outside a request. */
   current(active?: Context): RequestScope {
     return currentScope(this, active) ?? this.emptyScope;
   }
@@ -69,7 +69,7 @@ export class Instance implements ScopeOwner {
   }
 
   /**
-   * Calls `undo` when the instance is closed, or at once if it is. The result calls it earlier.
+   * Calls `undo` when the instance is closed, or at once if it is closed already. The result calls `undo` earlier.
    *
    * @param undo idempotent
    */
@@ -90,14 +90,14 @@ export class Instance implements ScopeOwner {
   }
 }
 
-/** Whether a call runs outside a request, where it has no effect; says so once a minute. */
+/** Whether a call runs outside a request, where it has no effect. Warns, at most once a minute. */
 export function isEmptyScope(instance: Instance, scope: RequestScope, call: string, consequence: string): boolean {
   if (scope !== instance.emptyScope) return false;
   warnOnce("no-scope", `${call} was called outside a request and ${consequence}; call it behind the middleware`);
   return true;
 }
 
-/** An experiment of the request is known, also if the registry was replaced since. @throws ExperimentUsageError in strict mode */
+/** True also for an experiment of the request that is no longer declared. @throws ExperimentUsageError in strict mode */
 export function isKnownKey({ catalog, report }: Instance, scope: RequestScope, key: string): boolean {
   return scope.find(key) !== undefined || catalog.checkKey(key, report);
 }

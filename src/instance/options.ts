@@ -15,42 +15,42 @@ import { compileDestinations, type PropagateTo } from "../policy/destinations.ts
 import type { EgressPolicy } from "../policy/egress-policy.ts";
 import { compileTrust, type Trust, type TrustInbound } from "../policy/trust.ts";
 
-/** What `createExperiments` takes. Checked once, and not read again after that. */
+/** The options of `createExperiments`. They are read once. */
 export interface ExperimentsOptions<R extends Registry = Registry, F extends Fields = Fields> {
-  /** The experiments that this service knows. They bound its types and its metric series. Without them keys and variants are strings. */
+  /** The declared experiments. They bound types and metric series. Without them keys and variants are strings. */
   readonly experiments?: R;
-  /** Whose flat pair `experiment.id` and `experiment.variant` is, where a request has several experiments. */
+  /** The experiment of the flat pair `experiment.id` and `experiment.variant`, if a request has several. */
   readonly primary?: ExperimentKey<R>;
-  /** Whose own members count: `false` (default), `true`, networks such as `["10.0.0.0/8"]`, or a predicate. */
+  /** The trusted callers: `false` (none, default), `true` (all), networks such as `["10.0.0.0/8"]`, or a predicate. */
   readonly trustInbound?: TrustInbound;
-  /** Whether a peer within `trustInbound`'s networks is trusted also for what it forwards for others. Default: false. */
+  /** Whether a peer within `trustInbound`'s networks is trusted also for requests that it forwards. Default: false. */
   readonly trustProxied?: boolean;
-  /** Where own members may go. Default: nowhere. */
+  /** The destinations of own members. Default: none. */
   readonly propagateTo?: PropagateTo;
-  /** What the keys of own members begin with. Default: `experiment.`. It does not rename attributes. */
+  /** The beginning of the keys of own members. Default: `experiment.`. It does not rename attributes. */
   readonly prefix?: string;
-  /** A trusted experiment or variant that the registry does not list: `"pass"` it on (default) or `"drop"` it. */
+  /** A trusted experiment or variant that is not declared: `"pass"` it on (default) or `"drop"` it. */
   readonly unknown?: "pass" | "drop";
-  /** Where the others' baggage may go: `"everywhere"` (default), or only where own members may: `"allowed-only"`. */
+  /** The destinations of foreign members: `"everywhere"` (default), or `"allowed-only"`, those of own members. */
   readonly foreignBaggage?: "everywhere" | "allowed-only";
-  /** Forced variants for tests by hand, at the edge: `acceptOverrides` of `otel-experiments/override`. */
+  /** Signed overrides that force variants, for manual tests: `acceptOverrides` of `otel-experiments/override`. */
   readonly overrides?: OverrideSource;
-  /** Keeps subjects in their variant, whatever becomes of weights and coverage: a Map, or anything like it. */
+  /** Keeps subjects in their variant when weights or coverage change: a Map, or an object with its `get` and `set`. */
   readonly store?: StickyStore;
   /**
-   * Whether telemetry says who was assigned: `"hashed"`, as a pseudonym that needs `subjectSecret` and travels with the
-   * variant, or `"plain"`, which does not travel. Default: nowhere.
+   * Whether telemetry shows the subject: `"hashed"`, as a pseudonym that needs `subjectSecret` and is passed on with the
+   * variant, or `"plain"`, which is not passed on. Default: not shown.
    */
   readonly recordSubject?: "hashed" | "plain";
-  /** What pseudonyms are made with: at least 16 characters, the same in all services. */
+  /** The secret for pseudonyms: at least 16 characters, the same in all services. */
   readonly subjectSecret?: string;
-  /** Other context that services share, by name: `oneOf`, `boolean`, `integer`, `text` and `list` of `otel-experiments/fields`. */
+  /** Other values that services share, by name; declared by `oneOf`, `text` and others of `otel-experiments/fields`. */
   readonly fields?: F;
-  /** Whether a mistake of the programmer throws. Default: where `NODE_ENV` is `test` or `development`. */
+  /** Whether a mistake of the programmer throws. Default: true if `NODE_ENV` is `test` or `development`. */
   readonly strict?: boolean;
 }
 
-/** The options as requests read them. */
+/** The checked options. */
 export interface CompiledOptions {
   readonly registry: CompiledRegistry | undefined;
   readonly primary: string | undefined;
@@ -97,11 +97,11 @@ export function compileOptions(options: unknown): CompiledOptions {
   const reader = new OwnMemberReader(prefix, fields.keys());
   const registry = given.experiments === undefined ? undefined : compileRegistry(given.experiments, prefix);
   const { trustInbound = false, propagateTo = [] } = given;
-  const trustsNobody = trustInbound === false || (Array.isArray(trustInbound) && trustInbound.length === 0);
-  if ((registry === undefined || registry.size === 0) && fields.size === 0 && trustsNobody) {
+  const trustsNone = trustInbound === false || (Array.isArray(trustInbound) && trustInbound.length === 0);
+  if ((registry === undefined || registry.size === 0) && fields.size === 0 && trustsNone) {
     throw new ExperimentConfigError(
       "ERR_NOTHING_TO_DO",
-      "with neither experiments nor trustInbound no request can ever have a variant; declare experiments or fields, or say whom to trust",
+      "with neither experiments nor trustInbound no request can ever have a variant; declare experiments or fields, or set trustInbound",
     );
   }
   const foreignBaggage = oneOf("foreignBaggage", given.foreignBaggage, ["everywhere", "allowed-only"]);
@@ -181,7 +181,7 @@ function compilePrefix(prefix: unknown): string {
   if (typeof prefix === "string" && /^[A-Za-z][A-Za-z0-9_.-]{0,62}[._-]$/.test(prefix)) return prefix;
   throw new ExperimentConfigError(
     "ERR_PREFIX",
-    `prefix is ${describeValue(prefix)}; write letters, digits, dots, hyphens or underscores that end in one of the last three, such as "experiment."`,
+    `prefix is ${describeValue(prefix)}; write letters, digits, dots, hyphens or underscores, with one of the last three at the end, such as "experiment."`,
   );
 }
 
@@ -190,7 +190,7 @@ function compilePrimary(primary: unknown, registry: CompiledRegistry | undefined
   return primary;
 }
 
-/** @throws ExperimentConfigError where no experiment is called so */
+/** @throws ExperimentConfigError if no experiment has this key */
 export function requirePrimary(
   primary: unknown,
   registry: CompiledRegistry | undefined,

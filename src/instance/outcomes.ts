@@ -10,7 +10,7 @@ import { type Instance, isEmptyScope, isKnownKey } from "./instance.ts";
 /** `Scope.expose`. @throws ExperimentUsageError in strict mode */
 export function expose(instance: Instance, scope: RequestScope, key: string): void {
   if (!isKnownKey(instance, scope, key)) return;
-  if (isEmptyScope(instance, scope, `expose(${describeValue(key)})`, "counts nobody")) return;
+  if (isEmptyScope(instance, scope, `expose(${describeValue(key)})`, "counts nothing")) return;
   const assignment = scope.find(key);
   if (assignment === undefined || !assignment.counts || !scope.outcomes.markExposed(key)) return;
   instance.counters.exposed(assignment);
@@ -33,7 +33,7 @@ export function convert(
   if (value !== undefined && !(Number.isFinite(value) && value >= 0)) {
     instance.report(
       "ERR_CONVERSION_VALUE",
-      `the value of ${name} is ${describeValue(value)}; write a finite number that is not negative, since no histogram takes one`,
+      `the value of ${name} is ${describeValue(value)}; write a finite number of at least 0, since histograms take no negative values`,
     );
     return;
   }
@@ -43,7 +43,7 @@ export function convert(
   if (concerned.length === 0) {
     infoOnce(
       "no-exposure",
-      `the conversion ${name} counts for no experiment: none was used in this request, or what was is forced; use(key), or convert(name, { experiment })`,
+      `the conversion ${name} counts for no experiment: none was exposed in this request, or only forced ones were; call use(key), or convert(name, { experiment })`,
     );
   }
   const bounded = boundedName(name);
@@ -57,7 +57,7 @@ function concerns(scope: RequestScope, { key }: CompiledAssignment, experiment: 
   return experiment === undefined ? scope.outcomes.hasExposed(key) : key === experiment;
 }
 
-/** Names beyond this many in a process are counted as `other`, so that they bound the metric series. */
+/** Names beyond this many in a process are counted as `other`, which bounds the metric series. */
 const MAX_NAMES = 64;
 const names = new Set<string>();
 

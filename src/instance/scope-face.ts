@@ -9,16 +9,16 @@ import { fieldOf, setField } from "./field-setting.ts";
 import type { Instance } from "./instance.ts";
 import { convert, expose } from "./outcomes.ts";
 
-/** The object that users hold of a scope: the same one each time. */
+/** The public object of a scope: the same one each time. */
 export function faceOf(instance: Instance, scope: RequestScope): Scope {
   return scope.face((of) => new ScopeFace(instance, of));
 }
 
-/** The public calls of a scope, over the state that users do not see. */
+/** The public calls of a scope, without access to its state. */
 class ScopeFace implements Scope {
   static {
-    // The console's hook (util.inspect.custom): it shows neither private fields nor accessors. A method with a computed
-    // name has no declaration without its inferred type.
+    // The console's hook (util.inspect.custom), since the console shows neither private fields nor accessors. A method
+    // with a computed name would need its type in the declarations.
     Object.defineProperty(this.prototype, Symbol.for("nodejs.util.inspect.custom"), {
       value(this: ScopeFace) {
         return this.toJSON();
@@ -42,7 +42,7 @@ class ScopeFace implements Scope {
     return this.#scope.attributes;
   }
 
-  /** Frameworks serialize the objects among which it stands, such as `res.locals`. */
+  /** For frameworks that serialize the objects that hold a scope, such as `res.locals`. */
   toJSON(): Pick<Scope, "assignments" | "attributes"> {
     return { assignments: this.assignments, attributes: this.attributes };
   }

@@ -8,8 +8,8 @@ import { EMPTY_LINE, type OwnLine } from "../scope/own-line.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /**
- * The one `baggage` line of one outgoing request. Whoever adds a line (the caller, OpenTelemetry once or twice), the
- * result holds the others' members as they were, each once, and own members from the scopes alone.
+ * The one `baggage` line of one outgoing request. Lines are added by the user's code and by OpenTelemetry, once or twice.
+ * The result holds their foreign members as they were, each once, and own members from the scopes alone.
  */
 export class OutgoingBaggage {
   readonly #policies: Iterable<EgressPolicy>;
@@ -19,13 +19,13 @@ export class OutgoingBaggage {
   #foreign = "";
   /** The members of `#foreign`, once there is a second line. */
   #present: Set<string> | undefined;
-  /** The own members that somebody else wrote, as they stood there. */
+  /** The own members of added lines, as they were there. They are not passed on. */
   readonly removed: string[] = [];
 
   /**
-   * @param scopes those that write
-   * @param destination undefined where it is not known, so that nothing of ours may leave
-   * @param judges who decides about the others' members: by default those who write, and everybody where nobody does
+   * @param scopes the scopes that write their own members
+   * @param destination undefined if unknown; then no own members are written
+   * @param judges policies consulted about foreign members. Default: those of `scopes`; all `policies` if there are none
    */
   constructor(
     policies: Iterable<EgressPolicy>,
@@ -43,8 +43,8 @@ export class OutgoingBaggage {
   }
 
   /**
-   * Adds a line that somebody wrote. A member that is there already, to the letter, is not repeated, and one that cannot
-   * stand in a header is left out: OpenTelemetry writes a member's properties as they are.
+   * Adds a line. A member that equals an added one is not repeated. A member that is not valid in a header is left out:
+   * OpenTelemetry does not encode a member's properties.
    */
   add(written: string): void {
     const { foreign, own } = separate(writableMembers(written), this.#policies);
@@ -62,7 +62,7 @@ export class OutgoingBaggage {
     }
   }
 
-  /** The value of the header; `""` means that there is to be none. */
+  /** The value of the header; `""` means no header. */
   get text(): string {
     if (this.#own.text === "") return this.#foreign;
     if (this.#foreign === "") return this.#own.text;
@@ -70,7 +70,7 @@ export class OutgoingBaggage {
     return line.length <= MAX_HEADER_BYTES ? line : this.#own.parts.reduce(appendMember, this.#foreign);
   }
 
-  /** Measures the own members that leave, and counts those that have no room; once per request. */
+  /** Measures the own members in the line, and counts those that had no room. To be called once per request. */
   recordSize(): void {
     if (this.#writer === undefined) return;
     const { counters } = this.#writer.owner;
@@ -86,7 +86,7 @@ export class OutgoingBaggage {
   }
 }
 
-/** Two instances may write one request. Where they know the same experiment or field, the one that was asked last counts. */
+/** Joins the members of two instances on one request. If both have an experiment or field, the second one's counts. */
 function joinOwn(first: OwnLine, second: OwnLine): OwnLine {
   const members = [...first.parts, ...second.parts];
   const parts = [...new Map(members.map((text) => [memberKey(text), text])).values()];
@@ -94,12 +94,12 @@ function joinOwn(first: OwnLine, second: OwnLine): OwnLine {
 }
 
 interface SeparatedList {
-  /** To the byte as it was, where nothing in it is own. */
+  /** The line itself, byte for byte, if no member is own. */
   readonly foreign: string;
   readonly own: readonly string[];
 }
 
-/** Takes the members out of a list that are own to one of the policies. */
+/** Separates the members that are own to one of the policies from foreign ones. */
 export function separate(line: string, policies: Iterable<Pick<EgressPolicy, "reader">>): SeparatedList {
   let foreign = line;
   const own: string[] = [];

@@ -4,7 +4,7 @@ import type { CompiledExperiment } from "../assignment/registry.ts";
 import { fitOwnMembers } from "../scope/own-budget.ts";
 import type { Receiver } from "./receiver.ts";
 
-/** What the members of one experiment say, before they are believed. */
+/** The members of one experiment, before they are checked together. */
 interface Draft {
   readonly key: string;
   readonly declared: CompiledExperiment | undefined;
@@ -17,7 +17,7 @@ interface Draft {
   members: number;
 }
 
-/** The assignments that a trusted caller's members are. Whatever does not count is counted by reason. */
+/** The assignments in a trusted caller's members. Members that do not count are counted by reason. */
 export function readAssignments(receiver: Receiver, parts: readonly string[]): readonly CompiledAssignment[] {
   const { options, counters } = receiver;
   const assignments: CompiledAssignment[] = [];
@@ -31,7 +31,7 @@ export function readAssignments(receiver: Receiver, parts: readonly string[]): r
   return leftOut === 0 ? assignments : kept;
 }
 
-/** In the order in which the experiments came. The members of one mostly stand side by side, so the last one is tried first. */
+/** In the order of first appearance. The last draft is tried first, since one experiment's members are mostly adjacent. */
 function draftsOf({ catalog, counters }: Receiver, parts: readonly string[]): readonly Draft[] {
   const drafts: Draft[] = [];
   let byKey: Map<string, Draft> | undefined;
@@ -65,7 +65,7 @@ function draftsOf({ catalog, counters }: Receiver, parts: readonly string[]): re
   return drafts;
 }
 
-/** Declared names have been checked, so the rule is asked only for others. */
+/** Applies one member to its draft; false if the member is malformed. Declared names need no check. */
 function apply(draft: Draft, field: string, value: string): boolean {
   switch (field) {
     case "variant": {

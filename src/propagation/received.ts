@@ -7,7 +7,7 @@ import type { RequestScope } from "../scope/request-scope.ts";
 import { readAssignments } from "./read-assignments.ts";
 import type { Receiver } from "./receiver.ts";
 
-/** What of a `baggage` header counts. */
+/** The assignments and fields of a `baggage` header that count. */
 export interface Received {
   readonly assignments: readonly CompiledAssignment[];
   readonly fields: readonly StandingField[];
@@ -17,9 +17,9 @@ const NONE: readonly never[] = Object.freeze([]);
 const NOTHING: Received = Object.freeze({ assignments: NONE, fields: NONE });
 
 /**
- * What came with a request, if its caller is trusted. Whatever does not count is counted by reason.
+ * Reads the own members of a request, if its caller is trusted. Members that do not count are counted by reason.
  *
- * @param trust who says so, where it is not `trustInbound`
+ * @param trust decides whether the caller is trusted. Default: `trustInbound`
  */
 export function readReceived(
   receiver: Receiver,
@@ -47,7 +47,7 @@ export function readReceived(
   };
 }
 
-/** Gives a scope what came with its request. */
+/** Adds to a scope the assignments and fields that came with its request. */
 export function receive(scope: RequestScope, { assignments, fields }: Received): void {
   scope.add(assignments);
   if (fields.length > 0) scope.fields.note(fields);

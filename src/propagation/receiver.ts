@@ -4,7 +4,7 @@ import type { CompiledFields } from "../fields/compiled-fields.ts";
 import type { Trust } from "../policy/trust.ts";
 import type { ExperimentCounters } from "../telemetry/counters.ts";
 
-/** The instance that a `baggage` header arrives at, as far as reading the header needs it. */
+/** The part of an instance that reads a `baggage` header. */
 export interface Receiver {
   readonly options: {
     readonly reader: OwnMemberReader;

@@ -295,7 +295,7 @@ describe("testHeaders", () => {
   test("TSH-30 says what to set where the experiments are not strict", () => {
     const experiments = experimentsWith({ strict: false });
     expect(() => testHeaders(experiments, { checkout: "express" })).toThrow(
-      'testHeaders is for strict experiments alone; set NODE_ENV to "test" before createExperiments, or write strict: true',
+      'testHeaders needs strict experiments; set NODE_ENV to "test" before createExperiments, or write strict: true',
     );
   });
 

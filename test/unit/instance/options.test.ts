@@ -99,7 +99,7 @@ const MISTAKES: readonly Mistake[] = [
       { propagateTo: ["https://shop.internal"], prefix: "exp." },
     ],
     names: "neither experiments nor trustInbound",
-    mend: "declare experiments or fields, or say whom to trust",
+    mend: "declare experiments or fields, or set trustInbound",
   },
   {
     title: "OPT-10 experiments that are no object",

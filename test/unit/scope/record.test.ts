@@ -279,7 +279,7 @@ describe("record", () => {
       expect(experiments.current().assignments).toHaveLength(1);
     });
     expect(log.lines).toEqual([
-      'warn: otel-experiments: record("checkout", …) names another variant than the request already has; the first one stands',
+      'warn: otel-experiments: record("checkout", …) names another variant than the request already has; the first one is kept',
     ]);
   });
 
@@ -470,7 +470,7 @@ describe("diag", () => {
     expect(log.lines).toHaveLength(3);
     expect(log.lines[0]).toContain("outside a request");
     expect(log.lines[1]).toContain("there is no experiment");
-    expect(log.lines[2]).toContain("the first one stands");
+    expect(log.lines[2]).toContain("the first one is kept");
   });
 
   test("REC-55 hears of each kind of mistake by itself: an unknown key, an unknown variant, a destination that is none", () => {
