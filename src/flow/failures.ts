@@ -3,12 +3,13 @@ import { propertyOf } from "../checks/property.ts";
 import { errorMessage, errorType } from "../http-spans/http-attributes.ts";
 
 /**
- * How a flow or a step ended. `success`: its function gave a result. `timeout`: it failed with a `TimeoutError`, or with an
- * `AbortError` whose cause is one. `aborted`: it failed with another `AbortError`. `failure`: it failed with any other error.
+ * The end of a flow or a step. `success`: its function gave a result. `timeout`: it failed with a `TimeoutError`, or with
+ * an `AbortError` that has one as its cause. `aborted`: it failed with another `AbortError`. `failure`: with any other
+ * error.
  */
 export type FlowStatus = "success" | "timeout" | "aborted" | "failure";
 
-/** Errors are known by name, as Node, browsers and clients such as undici and got name them. */
+/** The status of an error, by its name in Node, browsers and clients such as undici and got. */
 export function statusOf(error: unknown): Exclude<FlowStatus, "success"> {
   const name = propertyOf(error, "name");
   if (name === "TimeoutError") return "timeout";
@@ -17,7 +18,7 @@ export function statusOf(error: unknown): Exclude<FlowStatus, "success"> {
   return propertyOf(propertyOf(error, "cause"), "name") === "TimeoutError" ? "timeout" : "aborted";
 }
 
-/** An error as OpenTelemetry takes it, with `error.type` as its name. */
+/** An error in OpenTelemetry's form, with `error.type` as its name. */
 export function exceptionOf(error: unknown): { name: string; message: string; stack?: string } {
   const message = typeof error === "string" ? error : (errorMessage(error) ?? describeValue(error));
   const stack = propertyOf(error, "stack");
@@ -27,9 +28,9 @@ export function exceptionOf(error: unknown): { name: string; message: string; st
 /** The failure of a flow or of a step. */
 export interface Failure {
   readonly error: unknown;
-  /** The innermost step of the flow that failed with it; undefined where it was none. */
+  /** The innermost step of the flow that failed with it; undefined if no step did. */
   readonly blamed: string | undefined;
-  /** Whether the error is not recorded as an exception yet. */
+  /** Whether the error has still to be recorded as an exception. */
   readonly isNew: boolean;
 }
 
@@ -41,26 +42,26 @@ interface Note {
   readonly place: number;
 }
 
-/** A retry in a long flow fails any number of times. The error that comes out of the flow is one of the last. */
+/** A bound, since retries in a long flow may fail any number of times. The flow's own error is one of the last. */
 const MAX_KNOWN = 64;
 
-/** `cause` of `cause`; a longer chain, or a circle, ends here. */
+/** The depth of nested `cause`s that is searched; it also ends a circle. */
 const MAX_CAUSES = 8;
 
 /**
- * The errors of a flow and of the flows within its steps. An error passes through steps and flows by identity, so the
- * innermost step notes it, and those around that step find it. An error that was noted before a step began has been thrown
- * anew: some code throws one object again and again.
+ * The errors of a flow and of the flows within its steps. Steps and flows pass one error object on: the innermost step
+ * notes it, and the outer ones find it. An error that was noted before a step began was thrown again, since some code
+ * throws one object many times.
  */
 export class Failures {
   readonly #notes = new Map<unknown, Note>();
-  /** How many errors were noted. */
+  /** The number of notes so far. */
   place = 0;
 
   /**
-   * Notes that a step of a run failed, or the run itself.
+   * Notes the error of a step of a run, or of the run itself.
    *
-   * @param since `place` when it began
+   * @param since `place` when the step or the run began
    */
   note(error: unknown, run: object, step: string | undefined, since: number): Failure {
     const known = this.#find(error, since);

@@ -16,19 +16,19 @@ import type { Attribution } from "../telemetry/meter.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { exceptionOf, type Failure, type FlowStatus } from "./failures.ts";
 
-/** In seconds: a flow may wait for people and for banks, a step for another service. The SDK's bounds are for milliseconds. */
+/** In seconds: a flow may wait for people, a step for another service. The SDK's default bounds are for milliseconds. */
 const FLOW_BOUNDARIES = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const STEP_BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Distinct names of steps in the measurements and span names of one flow. */
 const MAX_STEPS = 32;
 
-/** Stands in place of a step's name that would add a series. */
+/** Replaces a step's name that would add a series. */
 export const OTHER_STEP = "other";
 
 /**
- * The spans and measurements of one flow and of its steps: their names, their attributes, the instruments. A step is given
- * by its name, the flow itself as undefined. After set-up nothing here throws.
+ * The spans and measurements of one flow and of its steps. A step is given by its name, the flow itself as undefined.
+ * After set-up nothing here throws.
  */
 export class FlowTelemetry {
   readonly #instance: Instance;
@@ -53,7 +53,9 @@ export class FlowTelemetry {
     this.#status = `${flow}.status`;
     this.#failureStep = `${flow}.failure_step`;
     this.#steps = stepNamesOf(instance, flow);
-    this.#tracer = attempt("span", "a flow found no tracer", () => trace.getTracer(SCOPE_NAME, VERSION));
+    this.#tracer = attempt("span", "the tracer of a flow could not be found", () =>
+      trace.getTracer(SCOPE_NAME, VERSION),
+    );
     const meter = instance.meters.get({ name: SCOPE_NAME, version: VERSION, options: undefined }, attribution);
     this.#completed = meter.createCounter(`${flow}.completed`, {
       unit: "{flow}",
@@ -82,7 +84,7 @@ export class FlowTelemetry {
     }
   }
 
-  /** Shows on the flow's span which step runs. */
+  /** Writes the running step to the flow's span. */
   showStep(process: Span | undefined, step: string): void {
     try {
       if (process?.isRecording() === true) process.setAttribute(this.#step, step);
@@ -91,7 +93,7 @@ export class FlowTelemetry {
     }
   }
 
-  /** Ends the span of what ran in the current scope. */
+  /** Ends the span of a step or of the flow, in the current scope. */
   endSpan(span: Span, step: string | undefined, status: FlowStatus, failure: Failure | undefined): void {
     try {
       if (span.isRecording()) {
@@ -118,7 +120,7 @@ export class FlowTelemetry {
     if (isNew) span.recordException(exception);
   }
 
-  /** Measures what ran in the current scope; a flow's success counts as its conversion. */
+  /** Measures a step or the flow, in the current scope. A flow's success counts as its conversion. */
   measure(step: string | undefined, seconds: number, status: FlowStatus): void {
     if (step === undefined) {
       const attributes = { [this.#status]: status };
@@ -133,12 +135,12 @@ export class FlowTelemetry {
 
   #convert(conversion: string): void {
     const instance = this.#instance;
-    attempt("flow", "the conversion of a flow was refused", () =>
+    attempt("flow", "the conversion of a flow could not be counted", () =>
       convert(instance, instance.current(), conversion, undefined),
     );
   }
 
-  /** Names come from code, so the first ones stay. */
+  /** The first names count, since names come from code. */
   #bounded(step: string): string {
     if (this.#steps.has(step)) return step;
     if (this.#steps.size >= MAX_STEPS) return OTHER_STEP;
@@ -149,14 +151,14 @@ export class FlowTelemetry {
 
 const REFUSED = "the span of a flow refused an attribute";
 
-/** A variant on the span is the user's or a processor's, and stays. Only the SDK's spans show it. */
+/** Whether the span has a variant already, from the user's code or a processor. Only the SDK's spans show attributes. */
 function hasVariant(span: Span & { readonly attributes?: Attributes }): boolean {
   return namesExperiment(span.attributes);
 }
 
 const stepNames = new WeakMap<Instance, Map<string, Set<string>>>();
 
-/** All flows of one name share one bound, so that a flow that is made in a handler adds no series. */
+/** All flows of one name share one bound, so a flow that is made in a handler adds no series. */
 function stepNamesOf(instance: Instance, flow: string): Set<string> {
   let flows = stepNames.get(instance);
   if (flows === undefined) stepNames.set(instance, (flows = new Map()));

@@ -8,7 +8,7 @@ import type { Attribution } from "../telemetry/meter.ts";
 import { FlowTelemetry, OTHER_STEP } from "./flow-telemetry.ts";
 import { Part } from "./part.ts";
 
-/** How a flow is made. */
+/** The options of a flow. */
 export interface FlowOptions {
   /** The conversion that each success counts as, such as `"order_placed"`. Default: none. */
   readonly converts?: string;
@@ -16,7 +16,7 @@ export interface FlowOptions {
   readonly attribution?: Attribution;
 }
 
-/** Steps that lead to an outcome, such as a checkout. */
+/** A flow of steps that lead to an outcome, such as a checkout. */
 export interface Flow {
   readonly name: string;
   /**
@@ -35,9 +35,9 @@ export interface Flow {
  */
 export type Step = <T>(name: string, fn: (context: StepContext) => T) => Promise<Awaited<T>>;
 
-/** The argument of a step's function. */
+/** The argument of a step's function. Other steps may run within the step. */
 export interface StepContext {
-  /** Makes steps of this step. */
+  /** Runs steps within this step. */
   readonly step: Step;
 }
 
@@ -75,7 +75,7 @@ export function flow(experiments: ExperimentsHandle, name: string, options: Flow
   });
 }
 
-/** The function that makes steps of a part. */
+/** Gives the function that runs steps within a part. */
 function stepOf(part: Part, instance: Instance): Step {
   return function step<T>(name: string, fn: (context: StepContext) => T, options?: unknown): Promise<Awaited<T>> {
     const isName = isExperimentName(name);
@@ -90,13 +90,13 @@ function stepOf(part: Part, instance: Instance): Step {
 }
 
 /**
- * The function, which first says that nothing takes options here: one that does nothing, such as a time limit, is not to be
- * passed over in silence. It throws that in strict mode.
+ * Wraps a function so that it first reports that options are not accepted here: an option without effect, such as a time
+ * limit, must not go unnoticed. In strict mode the wrapped function throws an ExperimentUsageError.
  */
 function refusing<Given, T>(what: string, instance: Instance, fn: (given: Given) => T): (given: Given) => T {
   return (given) => {
-    const mend = "AbortSignal.timeout, AbortSignal.any and .catch do what options would, as docs/flow.md shows";
-    instance.report("ERR_UNKNOWN_OPTION", `${what} takes no options when it runs; ${mend}`);
+    const fix = "use AbortSignal.timeout, AbortSignal.any and .catch instead, as docs/flow.md shows";
+    instance.report("ERR_UNKNOWN_OPTION", `${what} takes no options when it runs; ${fix}`);
     return fn(given);
   };
 }
@@ -105,8 +105,8 @@ const FLOW_NAME = /^(?!experiment(?:\.|$))(?!.*\.step$)[a-z][a-z0-9_]{0,31}(?:\.
 const MAX_FLOW_NAME = 64;
 
 /**
- * Names of attributes and instruments begin with a flow's name, so its parts have the form of keys. Names under
- * `experiment` are ours, and `checkout.step.duration` belongs to the steps of `checkout`.
+ * A flow's name is the beginning of names of attributes and instruments, so its parts have the form of keys. Names under
+ * `experiment` are the package's, and `checkout.step.duration` belongs to the steps of `checkout`.
  */
 const FLOW_NAME_RULE =
   "a lower-case letter, then up to 31 of a-z, 0-9 and _, or several of these with dots between them, up to 64 in all, that do not begin with experiment and do not end with .step";

@@ -5,7 +5,7 @@ import type { RequestScope } from "../scope/request-scope.ts";
 import { type Failure, Failures, type FlowStatus, statusOf } from "./failures.ts";
 import type { FlowTelemetry } from "./flow-telemetry.ts";
 
-/** One run of a flow, which its parts share. */
+/** One run of a flow. Its parts share it. */
 interface Run {
   readonly telemetry: FlowTelemetry;
   readonly failures: Failures;
@@ -15,21 +15,21 @@ interface Run {
   process: Span | undefined;
 }
 
-/** In OpenTelemetry's context: the part in whose function the code runs. */
+/** The key of OpenTelemetry's context for the part in whose function the code runs. */
 const PART = createContextKey("otel-experiments flow part");
 
 /**
- * A part of a flow that runs: the flow itself, or a step. It has a span, which is active while its function runs, and the
- * scope in which it began. It begins, runs its function once, and ends then.
+ * A running part of a flow: the flow itself, or a step. It has the scope in which it began, and a span, which is active
+ * while its function runs. It runs its function once, and then ends.
  */
 export class Part {
   readonly #run: Run;
   /** The step's name; undefined for the flow itself. */
   readonly #step: string | undefined;
-  /** The scopes of the code that began it, of whichever instances. */
+  /** The latest scope of the code that began it, of any instance. */
   readonly #scopes: RequestScope | undefined;
   readonly #span: Span | undefined;
-  /** With the span, and with this part. */
+  /** The context with the span and this part. */
   readonly #context: Context;
   readonly #since: number;
   readonly #startedAt: number = performance.now();
@@ -46,14 +46,14 @@ export class Part {
   }
 
   /**
-   * Begins a step of the part in whose function the code runs, as the active context says. Where that context knows none of
-   * this flow, because it is lost or another request's, the step is one of this part.
+   * Begins a step within the part in whose function the code runs, by the active context. If that context has no part of
+   * this flow, because it is lost or another request's, the step begins within this part.
    */
   beginStep(name: string): Part {
     const active = context.active();
     const here = partOf(active);
-    const isOurs = here !== undefined && here.#run.failures === this.#run.failures;
-    const step = new Part(this.#run, name, isOurs ? here : this, isOurs ? active : this.#context);
+    const isOfFlow = here !== undefined && here.#run.failures === this.#run.failures;
+    const step = new Part(this.#run, name, isOfFlow ? here : this, isOfFlow ? active : this.#context);
     const { telemetry, running, process } = this.#run;
     running.push(name);
     telemetry.showStep(process, name);
@@ -79,7 +79,7 @@ export class Part {
     return scopes.run(this.#scopes, () => context.with(this.#context, settle));
   }
 
-  /** An error that is thrown at once is a rejection too. */
+  /** An error that the function throws synchronously becomes a rejection. */
   async #settle<Given, T>(fn: (given: Given) => T, given: Given): Promise<Awaited<T>> {
     let result: Awaited<T>;
     try {
@@ -98,7 +98,7 @@ export class Part {
     if (this.#span !== undefined) telemetry.endSpan(this.#span, this.#step, status, failure);
     telemetry.measure(this.#step, seconds, status);
     if (this.#step === undefined) return;
-    // The flow shows the step that began last among those that run. When none runs, the last one stays.
+    // The flow's span shows the running step that began last. When no step runs, it keeps the last one.
     running.splice(running.lastIndexOf(this.#step), 1);
     const shown = running.at(-1);
     if (shown !== undefined) telemetry.showStep(process, shown);
@@ -110,7 +110,7 @@ function partOf(active: Context): Part | undefined {
   return part instanceof Part ? part : undefined;
 }
 
-/** Where OpenTelemetry's context is lost, the request's scope still knows its span. */
+/** If OpenTelemetry's context is lost, the parent is the server span of the scope. */
 function underServerSpan(parent: Context, scope: RequestScope | undefined): Context {
   const serverSpan = scope?.serverSpan;
   return serverSpan === undefined || trace.getSpan(parent) !== undefined ? parent : trace.setSpan(parent, serverSpan);

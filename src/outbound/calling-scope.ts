@@ -4,8 +4,8 @@ import { latestScope } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /**
- * The scope of the code that makes an outgoing request right now. Under `suppressTracing` it is nobody's: that is how
- * OpenTelemetry's exporters send, from timers in the async context of whichever request has set them.
+ * The latest scope of the code that is making an outgoing request. Undefined under `suppressTracing`: OpenTelemetry's
+ * exporters send under it, from timers that run in the async context of the request that started them.
  */
 export function callingScope(): RequestScope | undefined {
   return isTracingSuppressed(context.active()) ? undefined : latestScope();

@@ -24,31 +24,31 @@ import {
   type UnwrittenRequest,
 } from "./trace-headers.ts";
 
-/** What a client says of a call that it makes spans for. */
+/** A call of a client, as the client describes it. */
 export interface CalledRequest {
-  /** The headers that the caller gave. */
+  /** Reads the headers of the call. */
   readonly header: HeaderLines;
-  /** What a client that makes requests anew gives again with each of them, and nobody else at the time. */
+  /** For a client that repeats requests: an object that is the same for all requests of one call, and unique to it. */
   readonly identity?: object;
 }
 
-/** Whether an instrumentation makes spans of outgoing requests, so that we make none. */
+/** Whether an instrumentation makes spans of outgoing requests; then the package makes none. */
 export const otherClientSpans: () => { areMade: boolean } = processWide("other-client-spans.v1", () => ({
   areMade: false,
 }));
 
-/** How often the requests of a call were made, over all of its hops and attempts. */
+/** The number of requests of one call, over all of its hops and attempts. */
 interface Resending {
   readonly identity: object | undefined;
   sends: number;
 }
 
-/** Within a request's callbacks: the request, which these may make anew. */
+/** Set within a request's callbacks, which may repeat the request. */
 const resending = new AsyncLocalStorage<Resending>();
 
 /**
- * A call of a client that makes spans. What it belongs to is decided when the client is called, and holds for each hop
- * and each attempt: these are made from sockets and timers, in the async context of whichever request came last.
+ * A call of a client that makes spans. Its scope and context are those in which the client is called, for each hop and
+ * each attempt: sockets and timers make these in the async context of some other request.
  */
 export class ClientCall implements OutgoingCall {
   readonly #active: Context;
@@ -63,11 +63,11 @@ export class ClientCall implements OutgoingCall {
     this.#measured = scopeOwnedBy(owner, this.scope);
     this.#given = membersOf(traceHeaderNames(), header);
     const outer = resending.getStore();
-    const isAnew = identity !== undefined && outer?.identity === identity;
-    this.#resending = isAnew ? outer : { identity, sends: 0 };
+    const isResent = identity !== undefined && outer?.identity === identity;
+    this.#resending = isResent ? outer : { identity, sends: 0 };
   }
 
-  /** Runs code later in what the call was made in, as one of its callbacks. */
+  /** Runs a callback of the call in the call's scope and context. */
   run<T>(fn: () => T): T {
     return resending.run(this.#resending, () => this.#runInPlace(fn));
   }
@@ -76,7 +76,7 @@ export class ClientCall implements OutgoingCall {
     return scopeStorage().run(this.scope, () => context.with(this.#active, fn));
   }
 
-  /** Starts the span of a request that undici has made and not yet written, and puts its trace context on it. */
+  /** Starts the span of a request that undici has not written yet, and writes the trace context to the request. */
   begin(request: object, destination: Destination | undefined): void {
     const resends = this.#resending.sends++;
     if (otherClientSpans().areMade || !isUnwritten(request)) return;
@@ -104,7 +104,7 @@ export class ClientCall implements OutgoingCall {
 
   #spanOf(method: string, attributes: Attributes): Span | undefined {
     return attempt("client-span", "the CLIENT span of a request could not be started", () =>
-      // What processors do on start is of this request, whichever request's context the channel runs in.
+      // Span processors run in this call's context: the channel may run in another request's.
       this.#runInPlace(() =>
         trace
           .getTracer(SCOPE_NAME, VERSION)
@@ -117,13 +117,13 @@ export class ClientCall implements OutgoingCall {
     const { trace: traceHeaders, baggage } = this.#runInPlace(() => carriedFrom(active));
     const written = new Set(traceHeaders.map(([name]) => name.toLowerCase()));
     for (const [name, value] of traceHeaders) putHeader(request, name, value);
-    // Of the caller's trace context nothing is left, such as a tracestate without its traceparent.
+    // The caller's trace context is removed as a whole: a tracestate must not stay without its traceparent.
     if (written.size > 0) for (const name of names) if (!written.has(name)) takeHeader(request, name);
-    // The one line is kept one, free of own members and of what cannot stand in it, by what guards each request.
+    // The stop has replaced `addHeader`: it merges this into the one line, without own and invalid members.
     if (baggage !== undefined) request.addHeader("baggage", baggage);
 
     const { addHeader } = request;
-    request.addHeader = function addHeaderOfOthers(name, value) {
+    request.addHeader = function addForeignHeader(name, value) {
       if (!clientSpan.over && names.includes(name.toLowerCase())) {
         clientSpan.drop();
         for (const own of written) takeHeader(request, own);
@@ -135,23 +135,23 @@ export class ClientCall implements OutgoingCall {
 }
 
 /**
- * Whether a request of undici's is one that a client with `spans: true` makes the span of: what
- * `UndiciInstrumentation` takes as its `ignoreRequestHook`. Never throws.
+ * Whether a client with `spans: true` makes the span of a request of undici: for the option `ignoreRequestHook` of
+ * `UndiciInstrumentation`. Never throws.
  */
 export function ignoreExperimentRequests(request: object): boolean {
   if (otherClientSpans().areMade) return false;
-  const ignores = attempt("client-span", "a request could not be looked at by ignoreExperimentRequests", () => {
-    // It may be asked before us, while the request has its ticket, or after us.
+  const ignores = attempt("client-span", "ignoreExperimentRequests could not read a request", () => {
+    // The hook may run before the package's subscriber, while the request still has its ticket, or after it.
     if (ClientSpan.of(request) !== undefined) return true;
     return isUnwritten(request) && callOf(headerLines(request)(TICKET_HEADER)) !== undefined;
   });
   return ignores ?? false;
 }
 
-/** Undefined where no span is to be made: under `suppressTracing`, behind another call's, or where others make them. */
+/** Undefined if the call gets no span: under `suppressTracing`, within another call, or if an instrumentation makes spans. */
 export function clientCall(owner: ScopeOwner, called: CalledRequest): ClientCall | undefined {
   if (otherClientSpans().areMade) return undefined;
-  return attempt("client-span", "a call could not be looked at, so it has no CLIENT spans", () =>
+  return attempt("client-span", "a call could not be read, so it has no CLIENT spans", () =>
     isTracingSuppressed(context.active()) || callOf(called.header(TICKET_HEADER)) !== undefined
       ? undefined
       : new ClientCall(owner, called),
@@ -160,7 +160,7 @@ export function clientCall(owner: ScopeOwner, called: CalledRequest): ClientCall
 
 type OutgoingRequest = UnwrittenRequest & { readonly method: string; addHeader: UnwrittenRequest["addHeader"] };
 
-/** Before undici 6, headers were one text. */
+/** False before undici 6, whose headers are one text. */
 function isUnwritten(request: object): request is OutgoingRequest {
   return "headers" in request && Array.isArray(request.headers) && "method" in request && "addHeader" in request;
 }
@@ -187,6 +187,6 @@ function leaveSpansToOthers(): void {
   others.areMade = true;
   warnOnce(
     "client-span-twice",
-    "an instrumentation makes spans for the requests of a client with spans: true, which makes none from here on; give UndiciInstrumentation the ignoreRequestHook: ignoreExperimentRequests of otel-experiments/undici",
+    "an instrumentation makes spans for the requests of a client with spans: true, so the client makes no more; give UndiciInstrumentation the ignoreRequestHook: ignoreExperimentRequests of otel-experiments/undici",
   );
 }

@@ -2,13 +2,13 @@ import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
 
-/** What a wrapped client may be beside the one that passes variants on. */
+/** The options of a wrapped client. */
 export interface ClientOptions {
-  /** Whether it makes a CLIENT span and measures the duration of each request over undici. Default: false. */
+  /** Whether it makes a CLIENT span for each request over undici, and measures its duration. Default: false. */
   readonly spans?: boolean;
 }
 
-/** The options as calls read them. */
+/** The checked options. */
 export interface CompiledClientOptions {
   readonly spans: boolean;
 }

@@ -6,22 +6,22 @@ import { rememberScope } from "../scope/running.ts";
 import { type CalledRequest, clientCall } from "./client-call.ts";
 import { ticketOf, ticketOfCall, withdrawTicket } from "./tickets.ts";
 
-/** An outgoing request on behalf of a scope. */
+/** An outgoing request of a wrapped client. */
 export interface OutboundRequest {
   /** The value of `TICKET_HEADER`, which the request carries until it is written. */
   readonly ticket: string;
-  /** To be held as long as the request may still be made anew: the ticket is good while this object lives. */
+  /** To be referenced as long as the request may be repeated: the ticket is valid while this object lives. */
   readonly scope: object;
-  /** The `baggage` header for a first destination: what the caller set, with own members if they may go there. */
+  /** Gives the `baggage` header for the first destination: the existing one, with own members if they may go there. */
   readonly baggageFor: (url: URL, existing: string | null) => string;
-  /** Keeps the process-wide stop in force until the result is called, also if the experiments are closed meanwhile. */
+  /** Keeps the process-wide stop in force until the result is called, also if the experiments are closed before. */
   readonly retain: () => () => void;
-  /** Runs code later as it would run now, as `rememberScope` does, and in OpenTelemetry's context of the call. */
+  /** Runs a callback in the scope of the call; if the client makes spans, also in the call's OpenTelemetry context. */
   readonly run: <T>(fn: () => T) => T;
 }
 
 /**
- * Departs with a call of a wrapped client in the current scope. Undefined where the call needs nothing of ours.
+ * Starts an outgoing request of a wrapped client in the current scope. Undefined if it needs neither a ticket nor a span.
  *
  * @param spans whether the client makes CLIENT spans
  */

@@ -5,10 +5,10 @@ import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
 import type { RequestOwner } from "./request-owner.ts";
 
 /**
- * Makes the `baggage` line of a request that a client is about to write, under the policies of the whole process.
+ * Makes the `baggage` line of a request that a client is about to write, under all policies of the process.
  *
- * @param lines what stood there
- * @param owner whose the request is; where that is not known, nobody of ours writes
+ * @param lines the request's `baggage` lines so far
+ * @param owner the scopes of the request; if they are unknown, no own members are written
  */
 export function outgoingLine(
   lines: readonly string[],
@@ -19,14 +19,14 @@ export function outgoingLine(
   const { writers } = owner;
   const baggage = new OutgoingBaggage(policies, writers, destination, owner.isWrapped ? undefined : policies);
   for (const line of lines) baggage.add(line);
-  if (writers.length === 0 && baggage.removed.length > 0) sayTakenOff(baggage.removed, destination);
+  if (writers.length === 0 && baggage.removed.length > 0) reportTakenOff(baggage.removed, destination);
   return baggage;
 }
 
-/** A warning where the members are own to a strict instance, and information elsewhere. */
-function sayTakenOff(members: readonly string[], destination: Destination | undefined): void {
+/** Warns if the members are own to a strict instance, otherwise informs. */
+function reportTakenOff(members: readonly string[], destination: Destination | undefined): void {
   const where = destination?.url?.origin ?? "an unknown destination";
-  const message = `own members were taken off a request to ${where}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the request that is served`;
+  const message = `own members were taken off a request to ${where}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the current scope`;
   const isStrict = [...policiesInForce()].some(
     ({ strict, reader }) => strict && members.some((member) => reader.ownsMember(member)),
   );

@@ -4,7 +4,7 @@ import type { RequestScope } from "../scope/request-scope.ts";
 import { writingPolicies } from "./all-clients.ts";
 import { redeemTickets } from "./tickets.ts";
 
-/** Whose an outgoing request is. It is looked for when somebody asks, and once. */
+/** The scopes of an outgoing request. They are looked for once, on first use. */
 export class RequestOwner {
   readonly #ticketed: readonly RequestScope[];
   readonly #find: () => RequestScope | undefined;
@@ -13,45 +13,45 @@ export class RequestOwner {
   #writers: readonly RequestScope[] | undefined;
 
   /**
-   * @param tickets of wrapped clients, as they stood on the request
-   * @param find the latest scope of the code that made the request; undefined where that is not known
+   * @param tickets the request's `TICKET_HEADER` lines
+   * @param find gives the latest scope of the code that made the request; undefined if unknown
    */
   constructor(tickets: readonly string[], find: () => RequestScope | undefined) {
     this.#ticketed = redeemTickets(tickets);
     this.#find = find;
   }
 
-  /** A scope of the request; undefined outside a request, and where it is not known whose it is. */
+  /** The scope of the request: of the last ticket, else the latest of the calling code; undefined if there is none. */
   get scope(): RequestScope | undefined {
     return this.#ticketed.at(-1) ?? this.#latest;
   }
 
-  /** The scopes that write: those of the wrapped clients, and before them those of instances that write everywhere. */
+  /** The scopes that write: first those of instances that write for all clients, then those of the tickets. */
   get writers(): readonly RequestScope[] {
     this.#writers ??= this.#chooseWriters();
     return this.#writers;
   }
 
   #chooseWriters(): readonly RequestScope[] {
-    const everywhere = writingPolicies();
+    const writing = writingPolicies();
     const ticketed = this.#ticketed;
-    if (everywhere.size === 0 || this.#holdTicketsOf(everywhere.keys())) return ticketed;
+    if (writing.size === 0 || this.#holdsTicketsOf(writing.keys())) return ticketed;
     const others: RequestScope[] = [];
-    let agreed = 0;
+    let found = 0;
     for (let scope = this.#latest; scope !== undefined; scope = scope.outer) {
-      if (ticketed.includes(scope)) agreed++;
-      else if (scope.own.text !== "" && everywhere.has(scope.owner.policy)) others.push(scope);
+      if (ticketed.includes(scope)) found++;
+      else if (scope.own.text !== "" && writing.has(scope.owner.policy)) others.push(scope);
     }
-    // A ticket is never wrong: what does not agree with it is another request's.
-    return others.length === 0 || agreed < ticketed.length ? ticketed : [...others.toReversed(), ...ticketed];
+    // Tickets win. If the async scope's chain lacks a ticketed scope, that context is another request's: ignore it.
+    return others.length === 0 || found < ticketed.length ? ticketed : [...others.toReversed(), ...ticketed];
   }
 
-  /** Whether the others' baggage is judged for the wrapped clients alone. */
+  /** Whether the request has a scope's ticket. Then only the writers' policies are consulted about foreign members. */
   get isWrapped(): boolean {
     return this.#ticketed.length > 0;
   }
 
-  #holdTicketsOf(policies: Iterable<EgressPolicy>): boolean {
+  #holdsTicketsOf(policies: Iterable<EgressPolicy>): boolean {
     if (this.#ticketed.length === 0) return false;
     for (const policy of policies) {
       if (!this.#ticketed.some(({ owner }) => owner.policy === policy)) return false;
@@ -62,7 +62,7 @@ export class RequestOwner {
   get #latest(): RequestScope | undefined {
     if (!this.#isFound) {
       this.#isFound = true;
-      this.#found = attempt("egress", "it could not be found whose an outgoing request is", this.#find);
+      this.#found = attempt("egress", "the scope of an outgoing request could not be found", this.#find);
     }
     return this.#found;
   }

@@ -7,15 +7,15 @@ import { RequestOwner } from "./request-owner.ts";
 import { callOf, TICKET_HEADER } from "./tickets.ts";
 import { scopeOfUndiciRequest } from "./undici/caller-scope.ts";
 
-/** undici and the built-in fetch publish each request here: each hop, each retry, before it is written. */
+/** undici and the built-in fetch publish each request on this channel before it is written, also each hop and retry. */
 export const UNDICI_CREATE = "undici:request:create";
 
 const TRACE_PARENT = "traceparent";
 
-/** W3C Trace Context, 3.2: `00-` and 32 digits of the trace stand before it. */
+/** The place of the span id in `traceparent`, after `00-`, 32 digits and a hyphen: W3C Trace Context, section 3.2. */
 const SPAN_ID = { start: 36, end: 52 } as const;
 
-/** What we use of undici's request. It is the same in 6, 7 and 8; in 5 the headers are one text. */
+/** The part of undici's request that is used here. It is the same in 6, 7 and 8; in 5 the headers are one text. */
 interface UndiciRequest {
   readonly origin: unknown;
   readonly path: string;
@@ -25,7 +25,7 @@ interface UndiciRequest {
   addHeader(name: string, value: HeaderPart): unknown;
 }
 
-/** Puts the one `baggage` line on a request, and keeps it one when more is added. */
+/** Writes the one `baggage` line to a request. Lines that are added later are merged into it. */
 export function stopUndiciRequest(message: unknown): void {
   const request = requestOf(message);
   const lines: string[] = [];
@@ -52,7 +52,7 @@ export function stopUndiciRequest(message: unknown): void {
   tagSpansOf(request, owner);
 }
 
-/** OpenTelemetry's instrumentation may have seen the request before us, or sees it behind us and adds its header then. */
+/** For an instrumentation that wrote its `traceparent` before this subscriber ran; a later one calls `addHeader`. */
 function tagSpansOf({ headers }: UndiciRequest, owner: RequestOwner): void {
   if (typeof headers === "string" || !isClientSpanAwaited()) return;
   for (let i = 0; i < headers.length; i += 2) {
@@ -60,7 +60,7 @@ function tagSpansOf({ headers }: UndiciRequest, owner: RequestOwner): void {
   }
 }
 
-/** The span that a `traceparent` names, if OpenTelemetry started it in whatever context undici runs in. */
+/** Sets the scope of the span that a `traceparent` names, if that CLIENT span is awaited. */
 function tagSpanIn(value: HeaderPart, owner: RequestOwner): void {
   for (const line of linesOf(value)) {
     const spanId = line.slice(SPAN_ID.start, SPAN_ID.end);
@@ -71,11 +71,11 @@ function tagSpanIn(value: HeaderPart, owner: RequestOwner): void {
 }
 
 function requestOf(message: unknown): UndiciRequest {
-  // why: the channel's contract; its shape is held in place by the tests against undici 6, 7 and 8
+  // why: the channel's contract; tests against undici 6, 7 and 8 check its shape
   return (message as { readonly request: UndiciRequest }).request;
 }
 
-/** The origin, or the target behind a proxy that is not a tunnel; nothing for the tunnel itself. */
+/** The request's origin, or its target if it goes through a proxy without a tunnel; undefined for `CONNECT`. */
 function destinationOf({ method, path, origin }: UndiciRequest): Destination | undefined {
   if (method === "CONNECT") return undefined;
   return path.startsWith("/") ? new Destination(originOf(origin), path) : Destination.parse(path);

@@ -6,33 +6,33 @@ import { processWide } from "../process-wide.ts";
 import { HTTP_CREATED, stopHttpRequest } from "./stop-http.ts";
 import { stopUndiciRequest, UNDICI_CREATE } from "./stop-undici.ts";
 
-/** Ends the subscriptions to the diagnostics channels; undefined while there are none. */
+/** `end` ends the subscriptions to the diagnostics channels; undefined while there are none. */
 const subscription = processWide("stop.v1", (): { end: (() => void) | undefined } => ({ end: undefined }));
 
-/** Puts a policy in force for every outgoing request of the process. */
+/** Puts a policy in force for all outgoing requests of the process. */
 export function installStop(policy: EgressPolicy): StopHold {
   let holds = 0;
   const retain = (): (() => void) => {
-    if (holds === 0) putInForce(policy);
+    if (holds === 0) addPolicy(policy);
     holds++;
     let held = true;
     return () => {
       if (!held) return;
       held = false;
       holds--;
-      if (holds === 0) lift(policy);
+      if (holds === 0) removePolicy(policy);
     };
   };
   return { retain, release: retain() };
 }
 
-function putInForce(policy: EgressPolicy): void {
+function addPolicy(policy: EgressPolicy): void {
   policiesInForce().add(policy);
   const state = subscription();
   state.end ??= subscribe();
 }
 
-function lift(policy: EgressPolicy): void {
+function removePolicy(policy: EgressPolicy): void {
   const policies = policiesInForce();
   policies.delete(policy);
   if (policies.size > 0) return;
@@ -42,19 +42,19 @@ function lift(policy: EgressPolicy): void {
 }
 
 function subscribe(): () => void {
-  const guards = [
-    [UNDICI_CREATE, guarded(stopUndiciRequest)],
-    [HTTP_CREATED, guarded(stopHttpRequest)],
+  const stops = [
+    [UNDICI_CREATE, withoutThrowing(stopUndiciRequest)],
+    [HTTP_CREATED, withoutThrowing(stopHttpRequest)],
   ] as const;
-  for (const [channel, guard] of guards) diagnosticsChannel.subscribe(channel, guard);
+  for (const [channel, stop] of stops) diagnosticsChannel.subscribe(channel, stop);
   return () => {
-    for (const [channel, guard] of guards) diagnosticsChannel.unsubscribe(channel, guard);
+    for (const [channel, stop] of stops) diagnosticsChannel.unsubscribe(channel, stop);
   };
 }
 
 /** A subscriber that throws would end the process. */
-function guarded(guard: (message: unknown) => void): (message: unknown) => void {
+function withoutThrowing(stop: (message: unknown) => void): (message: unknown) => void {
   return (message) => {
-    attempt("egress", "an outgoing request could not be looked at, so it may carry own members", () => guard(message));
+    attempt("egress", "an outgoing request could not be checked, so it may carry own members", () => stop(message));
   };
 }

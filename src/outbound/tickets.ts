@@ -4,19 +4,19 @@ import { processWide } from "../process-wide.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
 /**
- * The header by which a wrapped client says whose request it is. It is set when the request is dispatched and taken
- * off before the request is written, so that it survives queues, redirects and retries, which async context does not.
- * Its value is a random identifier: one that a stranger sends means nothing, and nobody can guess another's.
+ * The header by which a wrapped client names the scope or the call of a request. It is set when the request is dispatched
+ * and taken off before the request is written. It survives queues, redirects and retries; async context does not.
+ * Its values are random identifiers, which cannot be guessed; an unknown one is ignored.
  */
 export const TICKET_HEADER = "otel-experiments-ticket";
 
-/** Scopes that have outgoing requests, by the ticket that these carry until they are written. */
+/** Scopes by the ticket that their outgoing requests carry until they are written. */
 export const ticketedScopes: () => Map<string, WeakRef<RequestScope>> = processWide("tickets.v1", () => new Map());
 
-/** Calls of clients that make spans, by the ticket that their requests carry until they are written. */
+/** Calls of clients that make spans, by the ticket that their outgoing requests carry until they are written. */
 export const ticketedCalls: () => Map<string, WeakRef<OutgoingCall>> = processWide("call-tickets.v1", () => new Map());
 
-/** The ticket of a scope, which stands for it as long as the scope lives. */
+/** The ticket of a scope, valid until the scope is garbage-collected. */
 export function ticketOf(scope: RequestScope): string {
   return scope.ticket(() => {
     const ticket = randomUUID();
@@ -30,14 +30,14 @@ const expired = new FinalizationRegistry<string>((ticket) => {
   ticketedScopes().delete(ticket);
 });
 
-/** A call of a client that makes spans: whoever sees a request of it being made lets it begin. */
+/** A call of a client that makes spans. `begin` is called for each of its requests before it is written. */
 export interface OutgoingCall {
-  /** The latest scope of the code that called; undefined outside of a request. */
+  /** The latest scope of the calling code; undefined outside a request. */
   readonly scope: RequestScope | undefined;
   begin(request: object, destination: Destination | undefined): void;
 }
 
-/** A ticket that stands for one call until the call is gone or the ticket is withdrawn. It says nothing of a scope. */
+/** A ticket for one call, valid until the ticket is withdrawn or the call is garbage-collected. It names no scope. */
 export function ticketOfCall(call: OutgoingCall): string {
   const ticket = randomUUID();
   ticketedCalls().set(ticket, new WeakRef(call));
@@ -54,7 +54,7 @@ const goneCalls = new FinalizationRegistry<string>((ticket) => {
   ticketedCalls().delete(ticket);
 });
 
-/** The call that one of the tickets stands for. */
+/** The call that one of the tickets names. */
 export function callOf(values: readonly string[]): OutgoingCall | undefined {
   if (values.length === 0) return undefined;
   const calls = ticketedCalls();
@@ -67,11 +67,11 @@ export function callOf(values: readonly string[]): OutgoingCall | undefined {
   return undefined;
 }
 
-const NOBODY: readonly RequestScope[] = Object.freeze([]);
+const NO_SCOPES: readonly RequestScope[] = Object.freeze([]);
 
-/** The scopes that the tickets stand for; unknown ones stand for none. Wrapped twice, a request has two tickets. */
+/** The scopes that the tickets name; unknown tickets are ignored. A request of a client that is wrapped twice has two. */
 export function redeemTickets(values: readonly string[]): readonly RequestScope[] {
-  if (values.length === 0) return NOBODY;
+  if (values.length === 0) return NO_SCOPES;
   const tickets = ticketedScopes();
   const scopes: RequestScope[] = [];
   for (const value of values) {

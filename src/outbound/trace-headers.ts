@@ -1,17 +1,18 @@
 import { type Context, propagation } from "@opentelemetry/api";
 import { type HeaderPart, isName, linesOf } from "../http/header-parts.ts";
 
-/** A request of undici that is not written yet: alternating names and values. */
+/** A request of undici that is not written yet. */
 export interface UnwrittenRequest {
+  /** Alternating names and values. */
   readonly headers: HeaderPart[];
-  /** Refuses what cannot stand in a header. */
+  /** Throws for a name or a value that is not valid in a header. */
   addHeader: (name: string, value: HeaderPart) => unknown;
 }
 
 /** The lines of a header, by its lower-case name. */
 export type HeaderLines = (name: string) => readonly string[];
 
-/** The headers in which this process's propagators carry trace context. `baggage` is none of them. */
+/** The headers of the process's propagators for trace context, without `baggage`. */
 export function traceHeaderNames(): readonly string[] {
   return propagation
     .fields()
@@ -19,7 +20,7 @@ export function traceHeaderNames(): readonly string[] {
     .filter((name) => name !== "baggage");
 }
 
-/** The members of these headers, with the name of each. Clients may join lines and trim them on their way. */
+/** The members of these headers as `name: member`. Not their lines, which clients may join and trim. */
 export function membersOf(names: readonly string[], header: HeaderLines): readonly string[] {
   return names.flatMap((name) =>
     header(name)
@@ -39,7 +40,7 @@ export function headerLines({ headers }: UnwrittenRequest): HeaderLines {
   };
 }
 
-/** What this process's propagators write of a context. */
+/** The headers that the process's propagators write for a context. */
 export interface CarriedContext {
   readonly trace: readonly (readonly [name: string, value: string])[];
   readonly baggage: string | undefined;
@@ -57,7 +58,7 @@ export function carriedFrom(active: Context): CarriedContext {
   return { trace, baggage };
 }
 
-/** Puts a header in the place of what has its name, else at the end. @throws what undici throws for a bad value */
+/** Replaces a header, or adds it at the end. @throws the error of undici for a wrong value */
 export function putHeader(request: UnwrittenRequest, name: string, value: string): void {
   const { headers } = request;
   request.addHeader(name, value);
@@ -66,7 +67,7 @@ export function putHeader(request: UnwrittenRequest, name: string, value: string
   headers.splice(place ?? headers.length, 0, ...added);
 }
 
-/** Takes every line of a header off. The result is where the first one stood. */
+/** Takes all lines of a header off. The result is the index of the first one. */
 export function takeHeader({ headers }: UnwrittenRequest, lowerCase: string): number | undefined {
   let place: number | undefined;
   for (let i = 0; i < headers.length; i += 2) {

@@ -73,7 +73,7 @@ describe("a message on a channel that is not what it should be", () => {
     await turns();
     await serve(own("express"), () => experimentFetch(experiments)(allowed.origin));
     expect(thrown).toEqual([]);
-    expect(said).toEqual([expect.stringMatching(/^otel-experiments: an outgoing request could not be looked at/)]);
+    expect(said).toEqual([expect.stringMatching(/^otel-experiments: an outgoing request could not be checked/)]);
     expect(arrivals(allowed)).toEqual([[own("express")]]);
   });
 });

@@ -78,7 +78,7 @@ describe("own members that are taken off a request which no wrapped client makes
       await call(downstream.origin);
       expect(downstream.baggage()).toEqual([["user=1"], ["user=1"]]);
       expect(log.lines).toEqual([
-        `warn: otel-experiments: own members were taken off a request to ${downstream.origin}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the request that is served; in a test, send the header that testHeaders of otel-experiments/testing gives`,
+        `warn: otel-experiments: own members were taken off a request to ${downstream.origin}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the current scope; in a test, send the header that testHeaders of otel-experiments/testing gives`,
       ]);
     },
   );
@@ -87,7 +87,7 @@ describe("own members that are taken off a request which no wrapped client makes
     create({ strict: false });
     await call(downstream.origin);
     expect(linesOfDownstream()).toEqual([
-      `info: otel-experiments: own members were taken off a request to ${downstream.origin}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the request that is served`,
+      `info: otel-experiments: own members were taken off a request to ${downstream.origin}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the current scope`,
     ]);
   });
 
