@@ -29,11 +29,13 @@ export function extractCarrier(active: Context, carrier: unknown, getter: TextMa
     const header = headerOf(carrier, getter);
     const received = header(BAGGAGE) ?? "";
     const line = typeof received === "string" ? received : received.join(",");
-    const { foreign, own } = separate(line, judges());
+    const { foreign, own } = separate(line, readingPolicies());
     const extraction = new ExtractedCarrier(active, foreign, own, isOfHttp(carrier, header) ? undefined : header);
-    const noted = withExtraction(active, extraction);
+    const withCarrier = withExtraction(active, extraction);
     const { baggage } = extraction.foreign;
-    return baggage === undefined ? (removeOwn(OWN_KEYS, noted) ?? noted) : propagation.setBaggage(noted, baggage);
+    return baggage === undefined
+      ? (removeOwn(OWN_KEYS, withCarrier) ?? withCarrier)
+      : propagation.setBaggage(withCarrier, baggage);
   });
   return extracted ?? active;
 }
@@ -50,7 +52,7 @@ export function injectCarrier(active: Context, carrier: unknown, setter: TextMap
     const policies = policiesInForce();
     const scopes = scopesOf(latestScope(active)).filter(({ owner }) => policies.has(owner.policy));
     let passes: boolean | undefined;
-    const outgoing = new OutgoingBaggage(judges(), scopes, { allowedBy: () => (passes ??= mayPass()) });
+    const outgoing = new OutgoingBaggage(readingPolicies(), scopes, { allowedBy: () => (passes ??= mayPass()) });
     const entry = isCarrier(carrier) ? readEntry(carrier, BAGGAGE) : readEntry(undefined, BAGGAGE);
     for (const member of foreignFor(active, entry)) outgoing.add(member);
     // Not measured: if the carrier is an HTTP request, the stop takes these members off and writes its own line.
@@ -124,7 +126,7 @@ const DEFAULT_POLICY: EgressPolicy = {
   strict: false,
 };
 
-function judges(): Iterable<EgressPolicy> {
+function readingPolicies(): Iterable<EgressPolicy> {
   const policies = policiesInForce();
   return policies.size === 0 ? [DEFAULT_POLICY] : policies;
 }
@@ -132,7 +134,7 @@ function judges(): Iterable<EgressPolicy> {
 /** Keys that are own to any instance. */
 const OWN_KEYS: OwnKeys = {
   owns(key) {
-    for (const { reader } of judges()) if (reader.owns(key)) return true;
+    for (const { reader } of readingPolicies()) if (reader.owns(key)) return true;
     return false;
   },
 };

@@ -20,16 +20,17 @@ const steps: readonly (readonly [channel: string, step: (span: ClientSpan, event
 
 const subscriptions = steps.map(([channel, step]) => [channel, (message: unknown) => follow(message, step)] as const);
 
-let holds = 0;
+let followers = 0;
 
 /** Follows the requests that have a `ClientSpan`, until each result has been called. A result is idempotent. */
 export function followRequests(): () => void {
-  if (holds++ === 0) for (const [channel, onMessage] of subscriptions) diagnosticsChannel.subscribe(channel, onMessage);
-  let held = true;
+  if (followers++ === 0)
+    for (const [channel, onMessage] of subscriptions) diagnosticsChannel.subscribe(channel, onMessage);
+  let follows = true;
   return () => {
-    if (!held) return;
-    held = false;
-    if (--holds > 0) return;
+    if (!follows) return;
+    follows = false;
+    if (--followers > 0) return;
     for (const [channel, onMessage] of subscriptions) diagnosticsChannel.unsubscribe(channel, onMessage);
   };
 }

@@ -25,13 +25,13 @@ export class OutgoingBaggage {
   /**
    * @param scopes the scopes that write their own members
    * @param destination undefined if unknown; then no own members are written
-   * @param judges policies consulted about foreign members. Default: those of `scopes`; all `policies` if there are none
+   * @param consulted decide about foreign members. Default: the policies of `scopes`; all `policies` if there are none
    */
   constructor(
     policies: Iterable<EgressPolicy>,
     scopes: readonly RequestScope[],
     destination: Target | undefined,
-    judges: Iterable<EgressPolicy> = scopes.length === 0 ? policies : scopes.map(({ owner }) => owner.policy),
+    consulted: Iterable<EgressPolicy> = scopes.length === 0 ? policies : scopes.map(({ owner }) => owner.policy),
   ) {
     this.#policies = policies;
     for (const scope of scopes) {
@@ -39,7 +39,7 @@ export class OutgoingBaggage {
       this.#own = this.#writer === undefined ? scope.own : joinOwn(this.#own, scope.own);
       this.#writer ??= scope;
     }
-    this.#keepsForeign = letsForeignGo(judges, destination);
+    this.#keepsForeign = allowsForeign(consulted, destination);
   }
 
   /**
@@ -114,7 +114,7 @@ export function separate(line: string, policies: Iterable<Pick<EgressPolicy, "re
   return { foreign, own };
 }
 
-function letsForeignGo(policies: Iterable<EgressPolicy>, destination: Target | undefined): boolean {
+function allowsForeign(policies: Iterable<EgressPolicy>, destination: Target | undefined): boolean {
   for (const policy of policies) {
     if (policy.foreignBaggage === "everywhere") continue;
     if (destination?.allowedBy(policy.destinations) !== true) return false;

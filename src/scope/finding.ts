@@ -41,8 +41,8 @@ function isOfAnother(active: Context, here: RequestScope): boolean {
     if (served !== undefined) return served !== serverSpan;
     const parent = trace.getSpan(active);
     if (parent === undefined) return false;
-    const noted = getOrigin(parent);
-    if (noted !== undefined) return noted.serverSpan !== serverSpan;
+    const origin = getOrigin(parent);
+    if (origin !== undefined) return origin.serverSpan !== serverSpan;
     return parent.spanContext().traceId !== serverSpan.spanContext().traceId;
   } catch (error) {
     warnOnce("span", "the context of a span could not be read", error);
