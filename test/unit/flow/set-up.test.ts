@@ -113,7 +113,7 @@ describe("a mistake in a step", () => {
       // why: what a caller without types may give
       const wrong = strictly.run((step) => (step as Untyped)("paying", () => expect.unreachable(), given));
       await expect(wrong).rejects.toMatchObject({ code: "ERR_UNKNOWN_OPTION" });
-      await expect(wrong).rejects.toThrow("the step paying takes no options when it runs; AbortSignal.timeout");
+      await expect(wrong).rejects.toThrow("the step paying takes no options when it runs; use AbortSignal.timeout");
     }
   });
 
