@@ -1,6 +1,5 @@
 import { Metadata } from "@grpc/grpc-js";
 import { metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { MessagePropertyHeaders } from "amqplib";
 import type { IHeaders } from "kafkajs";
 import { type Experiments, type ExperimentsOptions, ExperimentUsageError, type PropagateTo } from "otel-experiments";
@@ -8,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from 
 import { type DiagLog, recordDiag } from "../support/diag.ts";
 import { createOpen } from "../support/experiments.ts";
 import { openRequest } from "../support/opened-request.ts";
-import { PointReader } from "../support/points.ts";
+import { startPoints } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
 
 const OWN = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
@@ -148,8 +147,7 @@ describe("inject", () => {
   });
 
   test("INJ-12 counts the bytes of ours that leave, and the members that have no room", async () => {
-    const reader = new PointReader();
-    metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+    const reader = startPoints();
     filled({});
     filled({}, "queue:elsewhere");
     filled({ baggage: `f=${"x".repeat(8000)},g=${"y".repeat(180)}` });

@@ -4,7 +4,6 @@ import { metrics, propagation } from "@opentelemetry/api";
 import { CompositePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { createExperiments, type Experiments, type Registry } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { nodeExperiments } from "otel-experiments/node";
@@ -13,7 +12,7 @@ import { request as undiciRequest } from "undici";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
-import { PointReader } from "../support/points.ts";
+import { startPoints } from "../support/points.ts";
 import { startTracing } from "../support/tracing.ts";
 
 // HTTP with the propagator on: instrumentations write whatever a propagator says, whoever is called.
@@ -104,8 +103,7 @@ describe.each(clients)("with the propagator on, $name", ({ send }) => {
 
 test("PROH-02 a wrapped client writes one line to the destination that is named, and none of ours elsewhere", async () => {
   const wrapped = experimentFetch(experiments);
-  const reader = new PointReader();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  const reader = startPoints();
   await service.serve([`baggage: user=%41,${OWN}`], async () => {
     await wrapped(allowed.origin, { headers: { baggage: "tenant=2" } });
     await wrapped(stranger.origin);
@@ -121,8 +119,7 @@ test("PROH-02 a wrapped client writes one line to the destination that is named,
 });
 
 test("PROH-03 a request is read once, by its adapter, which knows the peer", async () => {
-  const reader = new PointReader();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  const reader = startPoints();
   await service.serve([`baggage: ${OWN},experiment.search.id=orphan`], async () => {
     expect(experiments.variant("checkout")).toBe("express");
   });

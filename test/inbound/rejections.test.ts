@@ -1,19 +1,21 @@
+import { metrics } from "@opentelemetry/api";
 import { createExperiments, type ExperimentsOptions } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { REDESIGN } from "../support/experiments.ts";
 import { nodeHarness } from "../support/frameworks/node.ts";
-import { type Measuring, startMeasuring } from "../support/measuring.ts";
+import type { PointReader } from "../support/points.ts";
+import { startPoints } from "../support/points.ts";
 import { exchangeRaw } from "../support/raw-exchange.ts";
 
 const REJECTIONS = "experiment.baggage.rejections";
 
-let measuring: Measuring;
+let measuring: PointReader;
 
 beforeEach(() => {
-  measuring = startMeasuring();
+  measuring = startPoints();
 });
 
-afterEach(() => measuring.stop());
+afterEach(() => metrics.disable());
 
 interface Received {
   readonly status: number;

@@ -1,6 +1,5 @@
 import http from "node:http";
 import { DiagLogLevel, diag, metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import express from "express";
 import { fastify } from "fastify";
 import { Hono } from "hono";
@@ -20,7 +19,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { startWireServer } from "../../testing/wire/server.ts";
 import { recordDiag } from "../support/diag.ts";
 import { listen } from "../support/listening.ts";
-import { PointReader } from "../support/points.ts";
+import { startPoints } from "../support/points.ts";
 
 const EXPERIMENTS = {
   checkout: { id: "checkout_1", variants: ["control", "express"] },
@@ -221,8 +220,7 @@ describe("what testHeaders brings", () => {
   });
 
   test("TSH-14 is judged by the address of the caller, and counted as untrusted", async () => {
-    const reader = new PointReader();
-    metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+    const reader = startPoints();
     closers.push(() => metrics.disable());
     const experiments = experimentsWith({ trustInbound: ["10.0.0.0/8"] });
     const headers = testHeaders(experiments, { checkout: "express" }, { tier: "free" });
@@ -349,8 +347,7 @@ describe("testHeaders", () => {
   });
 
   test("TSH-34 assigns, exposes and measures nothing by itself", async () => {
-    const reader = new PointReader();
-    metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+    const reader = startPoints();
     closers.push(() => metrics.disable());
     const experiments = experimentsWith();
     const log = recordDiag();

@@ -1,7 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { once } from "node:events";
 import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { SpanKind } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
@@ -16,6 +14,7 @@ import { startWireServer } from "../../testing/wire/server.ts";
 import { type Undici, undiciMajors } from "../support/clients/undici-majors.ts";
 import { expressHarness } from "../support/frameworks/express.ts";
 import { requireExpress } from "../support/frameworks/required.ts";
+import { startListening } from "../support/listening.ts";
 import { startTracing } from "../support/tracing.ts";
 
 const REQUESTS = 60;
@@ -112,10 +111,7 @@ describe("spans that wait for somebody who knows", () => {
       } else void held.promise.then((first) => [first, response].map((each) => each.end()));
     });
     const held = Promise.withResolvers<ServerResponse>();
-    downstream.listen(0, "127.0.0.1");
-    await once(downstream, "listening");
-    // why: a server on a TCP port has an address of this form
-    const origin = `http://127.0.0.1:${(downstream.address() as AddressInfo).port}`;
+    const origin = `http://127.0.0.1:${await startListening(downstream)}`;
     const experiments = createExperiments({ trustInbound: true });
     const server = await harness.serve({
       mount: [experiments],

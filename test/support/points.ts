@@ -1,8 +1,9 @@
-import type { Attributes } from "@opentelemetry/api";
+import { type Attributes, metrics } from "@opentelemetry/api";
 import {
   AggregationTemporality,
   type DataPoint,
   type Histogram,
+  MeterProvider,
   type MetricData,
   MetricReader,
 } from "@opentelemetry/sdk-metrics";
@@ -25,8 +26,8 @@ export class PointReader extends MetricReader {
   /** All instruments of one collection: their points, by name. */
   async metrics(): Promise<ReadonlyMap<string, MetricData>> {
     const { resourceMetrics } = await this.collect();
-    const metrics = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
-    return new Map(metrics.map((metric) => [metric.descriptor.name, metric]));
+    const all = resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
+    return new Map(all.map((metric) => [metric.descriptor.name, metric]));
   }
 
   /** The points of one instrument in one collection. */
@@ -35,12 +36,31 @@ export class PointReader extends MetricReader {
     return metric === undefined ? [] : pointsOf(metric);
   }
 
+  /** The sums of an instrument, by the value of one attribute. */
+  async sums(name: string, attribute: string): Promise<Readonly<Record<string, number>>> {
+    const points = await this.points(name);
+    return Object.fromEntries(points.map(({ attributes, value }) => [String(attributes[attribute]), value]));
+  }
+
+  /** The attributes of each point of an instrument. */
+  async attributes(name: string): Promise<readonly Attributes[]> {
+    return (await this.points(name)).map(({ attributes }) => attributes);
+  }
+
   protected override async onShutdown(): Promise<void> {}
 
   protected override async onForceFlush(): Promise<void> {}
 }
 
-/** The points of an instrument. Exponential histograms are not supported. */
+/** Makes the process measure anew, from zero: a reader of a provider that takes the global one's place. */
+export function startPoints(): PointReader {
+  const reader = new PointReader();
+  metrics.disable();
+  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  return reader;
+}
+
+/** The points of an instrument that is no exponential histogram. */
 export function pointsOf({ dataPoints }: MetricData): readonly Point[] {
   return dataPoints.map(({ attributes, value }: DataPoint<unknown>) => {
     if (typeof value === "number") return { attributes, value, count: 1 };

@@ -1,12 +1,12 @@
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { metrics } from "@opentelemetry/api";
 import { AggregationTemporality, MeterProvider } from "@opentelemetry/sdk-metrics";
 import { createExperiments, type Experiments, type ExperimentsOptions, type Scope } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
 import { expect, test } from "vitest";
 import { WireConnection } from "../../testing/wire/client.ts";
+import { startListening } from "../support/listening.ts";
 import { type Point, PointReader, pointsOf } from "../support/points.ts";
 
 const REQUESTS = 10_000;
@@ -47,9 +47,7 @@ async function serve(
       response.end();
     }),
   );
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // why: a server on a TCP port has an address of this form
+  const port = await startListening(server);
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => WireConnection.open(port)));
   const seen = new Map([instrument, `${instrument}.each`].map((name) => [name, new SeenSeries()]));
 

@@ -2,7 +2,6 @@ import { hasSubscribers } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { cp } from "node:fs/promises";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type * as Core from "otel-experiments";
 import type { Experiments, ExperimentsOptions } from "otel-experiments";
@@ -12,6 +11,7 @@ import type * as Testing from "otel-experiments/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../testing/wire/client.ts";
 import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
+import { startListening } from "../support/listening.ts";
 import { type PackedPackage, packPackage } from "../support/packed-package.ts";
 
 // npm installs a package twice where two versions are asked for, and a test runner or a bundler may load one twice.
@@ -90,9 +90,7 @@ async function serve<T>(
     const answer = (): void => void response.end();
     result?.then(answer, answer);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo; // why: a server on a TCP port has an address of this form
+  const port = await startListening(server);
   await send(port, { lines });
   server.close();
   if (result === undefined) throw new Error("the handler was not called");

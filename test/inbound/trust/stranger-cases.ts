@@ -1,11 +1,11 @@
 import http from "node:http";
-import { context, propagation } from "@opentelemetry/api";
+import { context, metrics, propagation } from "@opentelemetry/api";
 import { createExperiments, type Experiments } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import type { InboundHarness } from "otel-experiments/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startWireServer, type WireServer } from "../../../testing/wire/server.ts";
-import { startMeasuring } from "../../support/measuring.ts";
+import { startPoints } from "../../support/points.ts";
 import { exchangeRaw } from "../../support/raw-exchange.ts";
 import { experimentAttributes, isServerSpan, type Tracing } from "../../support/tracing.ts";
 
@@ -93,7 +93,7 @@ export function describeStrangers(tracing: Tracing, harnesses: readonly InboundH
   describe.each(harnesses)("a stranger's members, on $name", (harness) => {
     /** Serves one request of a stranger's, whose handler asks for everything and calls on by every client. */
     async function serveStranger(lines: readonly string[], record?: "control") {
-      const measuring = startMeasuring();
+      const measuring = startPoints();
       const experiments = createExperiments({ experiments: REGISTRY, propagateTo: [downstream.origin], strict: false });
       const meter = experiments.meter("shop");
       const seen: unknown[] = [];
@@ -113,7 +113,7 @@ export function describeStrangers(tracing: Tracing, harnesses: readonly InboundH
       await experiments.close();
       const measured = await measuring.attributes("shop.orders");
       const rejected = await measuring.sums("experiment.baggage.rejections", "reason");
-      await measuring.stop();
+      metrics.disable();
       return { status, seen, measured, rejected };
     }
 

@@ -1,7 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type DiagLogger, DiagLogLevel, diag } from "@opentelemetry/api";
@@ -17,7 +16,7 @@ import { nodeExperiments } from "otel-experiments/node";
 import { describe, expect, test, vi } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
 import { closed, REDESIGN } from "../../support/experiments.ts";
-import { listen } from "../../support/listening.ts";
+import { listen, startListening } from "../../support/listening.ts";
 import { exchangeRaw } from "../../support/raw-exchange.ts";
 
 const OWN = "experiment.checkout.variant=express";
@@ -152,10 +151,7 @@ describe("on real sockets", () => {
       ["::1", ["::1"]],
     ] as const) {
       const server = createServer(listenerWith({ trustInbound }));
-      server.listen(0, address);
-      await once(server, "listening");
-      // why: a server on a TCP port has an address of this form
-      const { port } = server.address() as AddressInfo;
+      const port = await startListening(server, address);
       const host = address === "::1" ? "::1" : "127.0.0.1";
       bodies.push((await exchangeRaw({ port, host }, LINES)).body);
       server.close();

@@ -1,7 +1,6 @@
-import { type Attributes, context, metrics, propagation, SpanKind, trace } from "@opentelemetry/api";
+import { type Attributes, context, propagation, SpanKind, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import {
   InMemorySpanExporter,
   type ReadableSpan,
@@ -11,7 +10,7 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
-import { PointReader, pointsOf } from "../../support/points.ts";
+import { pointsOf, startPoints } from "../../support/points.ts";
 
 /** What OpenTelemetry's SDK has seen of this process's clients. */
 export interface ClientTelemetry {
@@ -45,8 +44,7 @@ export function startClientTelemetry({ sampler, processors = [] }: TelemetrySetU
       spanProcessors: [...processors, new SimpleSpanProcessor({ exporter })],
     }),
   );
-  const reader = new PointReader();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  const reader = startPoints();
   const counted = new Map<string, number>();
   const clients = (): readonly ReadableSpan[] =>
     exporter.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);

@@ -10,6 +10,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { ticketedCalls } from "../../../src/outbound/tickets.ts";
 import { rawHandler } from "../../support/clients/raw-handler.ts";
 import { type Undici, undiciMajors } from "../../support/clients/undici-majors.ts";
+import { startListening } from "../../support/listening.ts";
 import { startClientTelemetry } from "./client-telemetry.ts";
 
 const telemetry = startClientTelemetry();
@@ -50,10 +51,7 @@ async function startMoodyServer() {
       else answer(start.includes("/503") ? "503 Service Unavailable" : "200 OK", "answer");
     });
   });
-  listener.listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  // why: a server on a TCP port has an address of this form
-  const { port } = listener.address() as net.AddressInfo;
+  const port = await startListening(listener);
   return {
     origin: `http://127.0.0.1:${port}`,
     async close() {

@@ -1,13 +1,12 @@
-import { context, metrics, propagation, ROOT_CONTEXT, type SpanContext, trace } from "@opentelemetry/api";
+import { context, propagation, ROOT_CONTEXT, type SpanContext, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, expect, test } from "vitest";
 import { undiciMajors } from "../../support/clients/undici-majors.ts";
 import { recordDiag } from "../../support/diag.ts";
-import { PointReader } from "../../support/points.ts";
+import { startPoints } from "../../support/points.ts";
 import { go, openStage, own, startRedirectingServer } from "../../support/service-stage.ts";
 import { traceparents } from "./client-telemetry.ts";
 
@@ -49,8 +48,7 @@ test("CS-80 without an SDK variants are passed on, and nothing of OpenTelemetry'
 });
 
 test("CS-81 without a tracer provider a caller's trace goes on, and durations are measured", async () => {
-  const reader = new PointReader();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  const reader = startPoints();
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   const parent: SpanContext = { traceId: "a".repeat(32), spanId: "b".repeat(16), traceFlags: 1, isRemote: true };

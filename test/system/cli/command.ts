@@ -18,8 +18,7 @@ export function runCommand(
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(ROOT, "cli/main.ts"), ...args], {
       cwd,
-      // Some Nodes have to be told to run TypeScript.
-      env: { PATH: process.env["PATH"], NODE_OPTIONS: process.env["NODE_OPTIONS"], ...env },
+      env: { ...passedOn(), ...env },
     });
     let stdout = "";
     let stderr = "";
@@ -28,4 +27,10 @@ export function runCommand(
     child.on("error", reject);
     child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr }));
   });
+}
+
+/** Some Nodes have to be told to run TypeScript, and all start faster from what is compiled already. */
+function passedOn(): NodeJS.ProcessEnv {
+  const { PATH, NODE_OPTIONS, NODE_COMPILE_CACHE } = process.env;
+  return { PATH, NODE_OPTIONS, NODE_COMPILE_CACHE };
 }

@@ -1,14 +1,14 @@
-import { type Attributes, metrics, propagation, trace } from "@opentelemetry/api";
+import { type Attributes, propagation, trace } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { boolean, type Fields, integer, list, oneOf, text } from "otel-experiments/fields";
 import { ExperimentLogRecordProcessor, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
 import { newestHarnesses } from "../../support/frameworks/all.ts";
-import { PointReader } from "../../support/points.ts";
+import type { PointReader } from "../../support/points.ts";
+import { startPoints } from "../../support/points.ts";
 import { isServerSpan, startTracing } from "../../support/tracing.ts";
 import { type Checkout, startChain } from "./chain.ts";
 
@@ -36,9 +36,7 @@ let reader: PointReader;
 beforeEach(() => {
   tracing.clear();
   records.reset();
-  reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  reader = startPoints();
 });
 afterAll(() => tracing.stop());
 
@@ -56,9 +54,8 @@ const valuesOf = ({ fields: request }: Checkout): readonly unknown[] =>
 const ours = (attributes: Attributes): Attributes =>
   Object.fromEntries(Object.entries(attributes).filter(([name]) => name in fields));
 
-async function rejections(): Promise<Readonly<Record<string, number>>> {
-  const points = await reader.points("experiment.baggage.rejections");
-  return Object.fromEntries(points.map(({ attributes, value }) => [String(attributes["reason"]), value]));
+function rejections(): Promise<Readonly<Record<string, number>>> {
+  return reader.sums("experiment.baggage.rejections", "reason");
 }
 
 describe.each(harnesses)("on $name", (harness) => {

@@ -1,3 +1,4 @@
+import { metrics } from "@opentelemetry/api";
 import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { KoaInstrumentation } from "@opentelemetry/instrumentation-koa";
@@ -11,7 +12,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
 import { REGISTRY } from "../../support/experiments.ts";
 import { newestHarnesses } from "../../support/frameworks/all.ts";
-import { startMeasuring } from "../../support/measuring.ts";
+import { startPoints } from "../../support/points.ts";
 import { isServerSpan, startTracing } from "../../support/tracing.ts";
 import { EXPRESS, exceptionsIn, turns } from "../../unit/flow/stage.ts";
 
@@ -107,7 +108,7 @@ function above(span: ReadableSpan, spans: readonly ReadableSpan[]): readonly str
 
 describe.each(harnesses)("$name", (harness) => {
   test("FLO-170 a flow that calls another service's flow: one trace, each span below its step, the variant on all of them", async () => {
-    const measuring = startMeasuring();
+    const measuring = startPoints();
     await using services = await startServices(harness);
     expect(await services.buy("express")).toBe(200);
     await tracing.serverSpans(2);
@@ -128,11 +129,11 @@ describe.each(harnesses)("$name", (harness) => {
     expect(await measuring.attributes("experiment.conversions")).toEqual([
       { "experiment.conversion": "order_placed", ...EXPRESS },
     ]);
-    await measuring.stop();
+    metrics.disable();
   });
 
   test("FLO-171 a failure behind is each service's own: its step, its exception, its status", async () => {
-    const measuring = startMeasuring();
+    const measuring = startPoints();
     await using services = await startServices(harness);
     services.bankFails = true;
     expect(await services.buy("control")).toBe(500);
@@ -149,11 +150,11 @@ describe.each(harnesses)("$name", (harness) => {
     });
     expect(await measuring.sums("payment.completed", "payment.status")).toEqual({ failure: 1 });
     expect(await measuring.attributes("experiment.conversions")).toEqual([]);
-    await measuring.stop();
+    metrics.disable();
   });
 
   test("FLO-172 interleaved flows of two variants have their own on every span and measurement", async () => {
-    const measuring = startMeasuring();
+    const measuring = startPoints();
     await using services = await startServices(harness);
     const variants = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? "control" : "express"));
     expect(new Set(await Promise.all(variants.map((variant) => services.buy(variant))))).toEqual(new Set([200]));
@@ -173,6 +174,6 @@ describe.each(harnesses)("$name", (harness) => {
     for (const instrument of ["checkout.completed", "payment.completed"]) {
       expect(await measuring.sums(instrument, "experiment.variant")).toEqual({ control: 20, express: 40 });
     }
-    await measuring.stop();
+    metrics.disable();
   });
 });

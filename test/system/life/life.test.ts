@@ -1,8 +1,7 @@
 import { InMemoryProvider, OpenFeature } from "@openfeature/server-sdk";
-import { type Attributes, metrics, SpanKind } from "@opentelemetry/api";
+import { type Attributes, SpanKind } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { cookieStore } from "otel-experiments/cookie-store";
 import { openFeatureHook } from "otel-experiments/openfeature";
 import { acceptOverrides, signOverride } from "otel-experiments/override";
@@ -11,14 +10,13 @@ import { pseudonymOf } from "../../../src/assignment/subject.ts";
 import { headerValues } from "../../../testing/wire/http-bytes.ts";
 import { newestHarnesses } from "../../support/frameworks/all.ts";
 import { logs } from "../../support/logs-api.ts";
-import { PointReader } from "../../support/points.ts";
+import { startPoints } from "../../support/points.ts";
 import { startTracing } from "../../support/tracing.ts";
 import { type Checkout, checkout, startChain } from "./chain.ts";
 
 // The life of an experiment over two services, on each framework, with a real SDK.
 
-const reader = new PointReader();
-metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+const reader = startPoints();
 const records = new InMemoryLogRecordExporter();
 logs.setGlobalLoggerProvider(new LoggerProvider({ processors: [new SimpleLogRecordProcessor({ exporter: records })] }));
 const tracing = startTracing([new HttpInstrumentation()]);

@@ -1,5 +1,3 @@
-import { metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import * as fc from "fast-check";
 import { createExperiments, type Experiments, type ExperimentsOptions, ExperimentUsageError } from "otel-experiments";
 import { boolean, type Fields, integer, list, oneOf, text } from "otel-experiments/fields";
@@ -7,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
 import { closed } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { PointReader } from "../../support/points.ts";
+import type { PointReader } from "../../support/points.ts";
+import { startPoints } from "../../support/points.ts";
 
 // One service, without a wire: what counts, what does not, and what leaves.
 
@@ -26,9 +25,7 @@ const diag = recordDiag();
 let reader: PointReader;
 
 beforeEach(() => {
-  reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  reader = startPoints();
 });
 afterEach(async () => {
   diag.take();
@@ -44,9 +41,8 @@ const sent = (experiments: Experiments): string | undefined =>
   // why: the carrier is an empty object before
   (experiments.inject({}, { to: "queue:orders" }) as { baggage?: string }).baggage;
 
-async function rejections(): Promise<Readonly<Record<string, number>>> {
-  const points = await reader.points("experiment.baggage.rejections");
-  return Object.fromEntries(points.map(({ attributes, value }) => [String(attributes["reason"]), value]));
+function rejections(): Promise<Readonly<Record<string, number>>> {
+  return reader.sums("experiment.baggage.rejections", "reason");
 }
 
 describe("what a trusted caller sent", () => {

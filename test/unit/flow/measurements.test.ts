@@ -1,11 +1,12 @@
 import { metrics, trace } from "@opentelemetry/api";
-import { DataPointType, MeterProvider, type MetricData } from "@opentelemetry/sdk-metrics";
+import type { MeterProvider } from "@opentelemetry/sdk-metrics";
+import { DataPointType, type MetricData } from "@opentelemetry/sdk-metrics";
 import { createExperiments } from "otel-experiments";
 import { flow } from "otel-experiments/flow";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { PointReader } from "../../support/points.ts";
+import { startPoints } from "../../support/points.ts";
 import { countsOf, EXPRESS, EXPRESS_MEMBERS, NONE, startStage } from "./stage.ts";
 
 const stage = startStage();
@@ -61,9 +62,7 @@ test("FLO-60 how flows end and how long they and their steps take is measured wi
 });
 
 test("FLO-61 the instruments have units, descriptions and bounds for seconds", async () => {
-  const reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  const reader = startPoints();
   await checkout.run((step) => step("paying", () => 1));
   const found = await reader.metrics();
   expect([...found.values()].map(({ descriptor }) => [descriptor.name, descriptor.unit])).toEqual([

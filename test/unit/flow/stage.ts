@@ -1,10 +1,10 @@
 import { type Attributes, metrics, SpanStatusCode } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan, Sampler, SpanProcessor } from "@opentelemetry/sdk-trace";
 import { createExperiments, type Experiments } from "otel-experiments";
 import { REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { type Point, PointReader } from "../../support/points.ts";
+import type { PointReader } from "../../support/points.ts";
+import { type Point, startPoints } from "../../support/points.ts";
 import { startTracing, type Tracing } from "../../support/tracing.ts";
 
 export const EXPRESS_MEMBERS = "experiment.checkout.variant=express,experiment.checkout.id=checkout_1";
@@ -59,9 +59,7 @@ export function startStage(sampler?: Sampler, processors?: readonly SpanProcesso
 }
 
 function measure(): PointReader {
-  const reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  const reader = startPoints();
   return reader;
 }
 

@@ -1,16 +1,13 @@
-import { metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { createExperiments } from "otel-experiments";
 import { afterAll, describe, expect, test } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { PointReader } from "../../support/points.ts";
+import { startPoints } from "../../support/points.ts";
 
 // What outcomes may be worth and called, whatever an application hands on from its clients.
 
 const diagnosed = recordDiag();
-const reader = new PointReader();
-metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+const reader = startPoints();
 const experiments = createExperiments({
   experiments: {
     checkout: { id: "checkout_1", variants: ["express"] },

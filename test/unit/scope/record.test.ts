@@ -1,17 +1,15 @@
 import { inspect } from "node:util";
-import { DiagLogLevel, diag, metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
+import { DiagLogLevel, diag } from "@opentelemetry/api";
 import { createExperiments, type Experiments, type ExperimentsOptions, ExperimentUsageError } from "otel-experiments";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
 import { closed, REGISTRY } from "../../support/experiments.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { PointReader } from "../../support/points.ts";
+import { startPoints } from "../../support/points.ts";
 
 const MINUTE_MS = 60_000;
 
-const reader = new PointReader();
-metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+const reader = startPoints();
 
 let log = recordDiag();
 let now = 0;

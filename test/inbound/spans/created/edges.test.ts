@@ -6,7 +6,6 @@ import {
   type Http2ServerRequest,
   type Http2ServerResponse,
 } from "node:http2";
-import type { AddressInfo } from "node:net";
 import {
   context,
   createContextKey,
@@ -30,8 +29,8 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../../../testing/wire/client.ts";
 import { recordDiag } from "../../../support/diag.ts";
 import { expressHarness } from "../../../support/frameworks/express.ts";
-import { listen } from "../../../support/listening.ts";
-import { PointReader } from "../../../support/points.ts";
+import { listen, startListening } from "../../../support/listening.ts";
+import { PointReader, startPoints } from "../../../support/points.ts";
 import { startTracing } from "../../../support/tracing.ts";
 
 /** A processor that fails where a test says so. */
@@ -63,9 +62,7 @@ beforeEach(() => {
   tracing.clear();
   diagnostics.take();
   failing.failsAt = undefined;
-  reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  reader = startPoints();
   experiments = createExperiments({ trustInbound: true });
   return () => experiments.close();
 });
@@ -272,10 +269,7 @@ describe("a created server span over HTTP/2", () => {
     );
     // why: a server of HTTP/2 gives requests and responses that stand for those of node:http
     const server = createHttp2Server(handler as Parameters<typeof createHttp2Server>[1]);
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    // why: a server on a TCP port has an address of this form
-    const { port } = server.address() as AddressInfo;
+    const port = await startListening(server);
     const client = connect(`http://127.0.0.1:${port}`);
     const answer = client.request({ ":path": "/a?b" });
     await once(answer.resume(), "close");

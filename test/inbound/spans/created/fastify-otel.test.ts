@@ -1,5 +1,4 @@
 import { metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import type { FastifyInstance } from "fastify";
 import { createExperiments } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
@@ -8,7 +7,8 @@ import { send } from "../../../../testing/wire/client.ts";
 import { type FastifyNeighbours, fastifyHarness } from "../../../support/frameworks/fastify.ts";
 import { fastifyOtel } from "../../../support/frameworks/fastify-otel.ts";
 import { requireFastify } from "../../../support/frameworks/required.ts";
-import { PointReader } from "../../../support/points.ts";
+import type { PointReader } from "../../../support/points.ts";
+import { startPoints } from "../../../support/points.ts";
 import { isServerSpan, startTracing } from "../../../support/tracing.ts";
 import { describeServerSpans } from "../server-span-cases.ts";
 
@@ -19,9 +19,7 @@ let reader: PointReader;
 
 beforeEach(() => {
   tracing.clear();
-  reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  reader = startPoints();
 });
 afterAll(() => metrics.disable());
 

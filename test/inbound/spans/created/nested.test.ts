@@ -1,14 +1,14 @@
-import { metrics, SpanKind } from "@opentelemetry/api";
+import { SpanKind } from "@opentelemetry/api";
 import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
 import { KoaInstrumentation } from "@opentelemetry/instrumentation-koa";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { createExperiments } from "otel-experiments";
 import { beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../../../testing/wire/client.ts";
 import { expressHarness } from "../../../support/frameworks/express.ts";
 import { koaHarness } from "../../../support/frameworks/koa.ts";
 import { requireExpress, requireKoa } from "../../../support/frameworks/required.ts";
-import { PointReader } from "../../../support/points.ts";
+import type { PointReader } from "../../../support/points.ts";
+import { startPoints } from "../../../support/points.ts";
 import { experimentAttributes, isServerSpan, startTracing } from "../../../support/tracing.ts";
 import { expressApp, koaApp } from "../routed-apps.ts";
 import { describeServerSpans } from "../server-span-cases.ts";
@@ -19,9 +19,7 @@ let reader: PointReader;
 
 beforeEach(() => {
   tracing.clear();
-  reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  reader = startPoints();
 });
 
 describe.each([

@@ -1,11 +1,11 @@
 import { metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { createExperiments } from "otel-experiments";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { send } from "../../../../testing/wire/client.ts";
 import { recordDiag } from "../../../support/diag.ts";
 import { creatingHarnesses } from "../../../support/frameworks/creating.ts";
-import { PointReader } from "../../../support/points.ts";
+import type { PointReader } from "../../../support/points.ts";
+import { startPoints } from "../../../support/points.ts";
 import { describeWithoutServerSpan } from "../server-span-cases.ts";
 
 const diagnostics = recordDiag();
@@ -13,9 +13,7 @@ const harnesses = creatingHarnesses();
 let reader: PointReader;
 
 beforeEach(() => {
-  reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  reader = startPoints();
 });
 afterAll(() => metrics.disable());
 
@@ -49,7 +47,7 @@ describe.each(harnesses)("without a tracer provider, $name", (harness) => {
     const experiments = createExperiments({ trustInbound: true });
     const server = await harness.serve({ mount: [experiments], handler: ({ reply }) => reply(200, "ok") });
     await send(server.port);
-    metrics.setGlobalMeterProvider(new MeterProvider({ readers: [(reader = new PointReader())] }));
+    reader = startPoints();
     await send(server.port);
     await server.close();
     await experiments.close();

@@ -1,6 +1,5 @@
 import { createServer } from "node:http";
 import { metrics } from "@opentelemetry/api";
-import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { createExperiments } from "otel-experiments";
 import type { InboundOptions } from "otel-experiments/adapter";
 import { nodeExperiments } from "otel-experiments/node";
@@ -9,7 +8,8 @@ import { send } from "../../../../testing/wire/client.ts";
 import { recordDiag } from "../../../support/diag.ts";
 import { requireExpress, requireFastify, requireKoa } from "../../../support/frameworks/required.ts";
 import { listen } from "../../../support/listening.ts";
-import { PointReader } from "../../../support/points.ts";
+import type { PointReader } from "../../../support/points.ts";
+import { startPoints } from "../../../support/points.ts";
 import { startTracing } from "../../../support/tracing.ts";
 import { expressApp, fastifyApp, honoApp, koaApp, type RoutedApp } from "../routed-apps.ts";
 
@@ -19,9 +19,7 @@ let reader: PointReader;
 
 beforeEach(() => {
   tracing.clear();
-  reader = new PointReader();
-  metrics.disable();
-  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));
+  reader = startPoints();
 });
 afterAll(async () => {
   metrics.disable();
