@@ -20,8 +20,9 @@ import { afterAll, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { headerValues, type WireMessage } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
-import { enable, startTelemetry } from "../support/client-instrumentations.ts";
+import { enable } from "../support/client-instrumentations.ts";
 import { undiciMajors } from "../support/clients/undici-majors.ts";
+import { setGlobalTracing } from "../support/tracing.ts";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
 const INBOUND = [
@@ -30,7 +31,7 @@ const INBOUND = [
   "baggage: tenant=7,experiment.checkout.variant=express,experiment.checkout.id=checkout_1",
 ];
 
-const exporter = startTelemetry();
+const { exporter } = setGlobalTracing();
 const measured = new InMemoryMetricExporter(AggregationTemporality.DELTA);
 const reader = new PeriodicExportingMetricReader({ exporter: measured, exportIntervalMillis: 3_600_000 });
 metrics.setGlobalMeterProvider(new MeterProvider({ readers: [reader] }));

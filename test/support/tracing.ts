@@ -25,20 +25,26 @@ export interface Tracing {
   stop(): Promise<void>;
 }
 
-/**
- * Starts tracing. OpenTelemetry's globals belong to the process, so a test file calls it once, before it requires
- * frameworks.
- */
-export function startTracing(
-  instrumentations: Instrumentation[],
-  sampler?: Sampler,
-  processors: readonly SpanProcessor[] = [],
-): Tracing {
+/** What of OpenTelemetry's SDK is other than usual. */
+export interface TracingSetUp {
+  readonly sampler?: Sampler | undefined;
+  readonly processors?: readonly SpanProcessor[];
+}
+
+/** OpenTelemetry's tracing, as it stands in the process's globals. */
+export interface GlobalTracing {
+  /** Keeps the spans that have ended. */
+  readonly exporter: InMemorySpanExporter;
+  readonly provider: TracerProvider;
+  readonly contexts: AsyncLocalStorageContextManager;
+}
+
+/** Makes the SDK's tracing, with its usual propagators, the one of this process, without any instrumentation. */
+export function setGlobalTracing({ sampler, processors = [] }: TracingSetUp = {}): GlobalTracing {
   const exporter = new InMemorySpanExporter();
-  const watch = new WriteWatch();
   const provider = new TracerProvider({
     ...(sampler === undefined ? {} : { sampler }),
-    spanProcessors: [...processors, watch, new SimpleSpanProcessor({ exporter })],
+    spanProcessors: [...processors, new SimpleSpanProcessor({ exporter })],
   });
   const contexts = new AsyncLocalStorageContextManager().enable();
   context.setGlobalContextManager(contexts);
@@ -46,6 +52,17 @@ export function startTracing(
   propagation.setGlobalPropagator(
     new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
   );
+  return { exporter, provider, contexts };
+}
+
+/** OpenTelemetry's globals belong to the process, so a test file starts tracing once, before it requires frameworks. */
+export function startTracing(
+  instrumentations: Instrumentation[],
+  sampler?: Sampler,
+  processors: readonly SpanProcessor[] = [],
+): Tracing {
+  const watch = new WriteWatch();
+  const { exporter, provider, contexts } = setGlobalTracing({ sampler, processors: [...processors, watch] });
   const unregister = registerInstrumentations({ instrumentations, tracerProvider: provider });
   requireHttp();
   const spans = (): readonly ReadableSpan[] => exporter.getFinishedSpans();

@@ -1,16 +1,8 @@
-import { type Attributes, context, propagation, SpanKind, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
-import {
-  InMemorySpanExporter,
-  type ReadableSpan,
-  type Sampler,
-  SimpleSpanProcessor,
-  type SpanProcessor,
-  TracerProvider,
-} from "@opentelemetry/sdk-trace";
+import { type Attributes, SpanKind, trace } from "@opentelemetry/api";
+import type { InMemorySpanExporter, ReadableSpan } from "@opentelemetry/sdk-trace";
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
 import { pointsOf, startPoints } from "../../support/points.ts";
+import { setGlobalTracing, type TracingSetUp } from "../../support/tracing.ts";
 
 /** What OpenTelemetry's SDK has seen of this process's clients. */
 export interface ClientTelemetry {
@@ -25,25 +17,9 @@ export interface ClientTelemetry {
   durations(): Promise<readonly { readonly attributes: Attributes; readonly count: number }[]>;
 }
 
-/** What of OpenTelemetry's SDK is other than usual. */
-interface TelemetrySetUp {
-  readonly sampler?: Sampler;
-  readonly processors?: readonly SpanProcessor[];
-}
-
 /** Starts the SDK's tracing, propagation and metrics, as the ones of this process. */
-export function startClientTelemetry({ sampler, processors = [] }: TelemetrySetUp = {}): ClientTelemetry {
-  const exporter = new InMemorySpanExporter();
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(
-    new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
-  );
-  trace.setGlobalTracerProvider(
-    new TracerProvider({
-      ...(sampler === undefined ? {} : { sampler }),
-      spanProcessors: [...processors, new SimpleSpanProcessor({ exporter })],
-    }),
-  );
+export function startClientTelemetry(setUp: TracingSetUp = {}): ClientTelemetry {
+  const { exporter } = setGlobalTracing(setUp);
   const reader = startPoints();
   const counted = new Map<string, number>();
   const clients = (): readonly ReadableSpan[] =>

@@ -15,15 +15,15 @@ import { ExperimentSpanProcessor } from "otel-experiments/sdk";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { startScopedService } from "../../../testing/outbound/scoped-service.ts";
-import { startTelemetry } from "../../support/client-instrumentations.ts";
 import { interleave, tallyByWay, type Way } from "../../support/clients/interleaving.ts";
 import { pooledWays } from "../../support/clients/pooled-ways.ts";
 import { undiciMajors } from "../../support/clients/undici-majors.ts";
 import { startDisorderlyServer } from "../../support/disorderly-server.ts";
+import { setGlobalTracing } from "../../support/tracing.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
-startTelemetry();
+setGlobalTracing();
 const exporter = new InMemorySpanExporter();
 const recording = new TracerProvider({
   spanProcessors: [new ExperimentSpanProcessor(), new SimpleSpanProcessor({ exporter })],

@@ -8,9 +8,10 @@ import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ScopedService, startScopedService } from "../../../testing/outbound/scoped-service.ts";
 import { headerValues, type WireMessage } from "../../../testing/wire/http-bytes.ts";
-import { enable, startTelemetry } from "../../support/client-instrumentations.ts";
+import { enable } from "../../support/client-instrumentations.ts";
 import { REGISTRY } from "../../support/experiments.ts";
 import { type Network, startNetwork } from "../../support/network.ts";
+import { setGlobalTracing } from "../../support/tracing.ts";
 import { type Client, type HttpModules, openClients } from "./clients.ts";
 import { type Destination, destinationsOf, namedDestinations, someDestinationsOf } from "./destinations.ts";
 import { type Content, contents, formOf, formsOf, type HeaderForm, shapes } from "./header-forms.ts";
@@ -40,7 +41,7 @@ interface World {
 }
 
 async function startWorld({ before, after, outgoing }: SetUp): Promise<World> {
-  const exporter = before.length + after.length === 0 ? undefined : startTelemetry();
+  const exporter = before.length + after.length === 0 ? undefined : setGlobalTracing().exporter;
   const network = await startNetwork();
   before.forEach(enable);
   const propagateTo = namedDestinations(network);
