@@ -2,7 +2,6 @@ import { AsyncResource } from "node:async_hooks";
 import type { RequestScope } from "../../scope/request-scope.ts";
 import { callingScope } from "../calling-scope.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
-import { isDirectDispatch } from "./direct-dispatch.ts";
 import { isNodesAgentUnlimited } from "./node-agent.ts";
 
 /** Interceptors that wrap a handler in one another; more are not looked through. */
@@ -33,14 +32,11 @@ export function scopeOfUndiciRequest(request: object): RequestScope | undefined 
   return scope;
 }
 
-/** Whether a request whose handlers were not seen before is made in the context of the code that asked for it. */
+/** Whether a request whose handlers were not seen before is made in the context of the code that called `fetch`. */
 function isInCallersContext(build: UndiciBuild, handlers: readonly object[]): boolean {
   const innermost = handlers.at(-1);
-  if (innermost === undefined) return false;
-  if (keepsContext(build) && isOfFetch(innermost) && handlers.every((each) => each === innermost || isFresh(each))) {
-    return true;
-  }
-  return build.kind !== "unknown" && isDirectDispatch();
+  if (innermost === undefined || !keepsContext(build) || !isOfFetch(innermost)) return false;
+  return handlers.every((each) => each === innermost || isFresh(each));
 }
 
 /** The handler of a request and those inside of it, as far as they show; an async resource is the last one. */
@@ -56,8 +52,8 @@ function handlersOf(request: object, { handlerKey }: UndiciBuild): readonly obje
 }
 
 /** Whether fetch's requests are made in fetch's own context: a pool that lets none wait, or that binds those that do. */
-function keepsContext({ kind, bindsQueue }: UndiciBuild): boolean {
-  return kind === "built-in" ? isNodesAgentUnlimited() : bindsQueue;
+function keepsContext({ isBuiltIn, bindsQueue }: UndiciBuild): boolean {
+  return isBuiltIn ? isNodesAgentUnlimited() : bindsQueue;
 }
 
 /** A handler of undici's retry or redirect that has not dispatched again yet. */
