@@ -3,14 +3,14 @@ import { TICKET_HEADER } from "./tickets.ts";
 
 const LINE_END = "\r\n";
 
-/** A header block as text, taken apart: what we write stays out of `rest`. */
+/** A header block as text, without its `baggage` and ticket lines, and these lines. */
 export interface HeaderBlock {
   readonly rest: string;
   readonly baggage: readonly string[];
   readonly tickets: readonly string[];
 }
 
-/** Takes our headers out of a block of `Name: value` lines. Where there are none in it, it is the rest. */
+/** Takes the `baggage` and ticket lines out of a block of `Name: value` lines. Without any, `rest` is the block. */
 export function takeFromBlock(block: string): HeaderBlock {
   const baggage: string[] = [];
   const tickets: string[] = [];
@@ -25,7 +25,7 @@ export function takeFromBlock(block: string): HeaderBlock {
   return { rest: rest.join(LINE_END), baggage, tickets };
 }
 
-/** Puts the line at the end of the block, before the empty line that closes a whole one. `""` puts none. */
+/** Adds a `baggage` line at the end of the block, before the empty line of a complete one. `""` adds none. */
 export function putIntoBlock(block: string, text: string): string {
   if (text === "") return block;
   const line = `baggage: ${text}${LINE_END}`;

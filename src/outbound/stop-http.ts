@@ -7,18 +7,18 @@ import { outgoingLine } from "./outgoing-line.ts";
 import { RequestOwner } from "./request-owner.ts";
 import { TICKET_HEADER } from "./tickets.ts";
 
-/** node:http and node:https publish each request here, in the caller's own context, before anything is written. */
+/** node:http and node:https publish each request on this channel, in the caller's context, before anything is written. */
 export const HTTP_CREATED = "http.client.request.created";
 
-/** Takes own members off a request of node:http, and writes those of the ticket's scope where they may go. */
+/** Takes own members off a request of node:http, and writes those of its scopes if they may go to its destination. */
 export function stopHttpRequest(message: unknown): void {
   // why: the channel's contract, documented by Node under "http.client.request.created"
   const { request } = message as { readonly request: ClientRequest };
-  if (request.headersSent) guardMadeBlock(request);
-  else guardHeaders(request);
+  if (request.headersSent) stopMadeBlock(request);
+  else stopHeaders(request);
 }
 
-function guardHeaders(request: ClientRequest): void {
+function stopHeaders(request: ClientRequest): void {
   const tickets = linesOf(request.getHeader(TICKET_HEADER));
   const existing = linesOf(request.getHeader("baggage"));
   const owner = new RequestOwner(tickets, callingScope);
@@ -29,11 +29,11 @@ function guardHeaders(request: ClientRequest): void {
     if (baggage.text !== "") request.setHeader("baggage", baggage.text);
     else if (existing.length > 0) request.removeHeader("baggage");
   }
-  guardLaterHeaders(request, owner);
+  stopLaterHeaders(request, owner);
 }
 
-/** What is set before the headers are sent goes through the same door. `setHeaders` calls `setHeader`. */
-function guardLaterHeaders(request: ClientRequest, owner: RequestOwner): void {
+/** Merges headers that are set later into the one line, until the headers are sent. `setHeaders` calls `setHeader`. */
+function stopLaterHeaders(request: ClientRequest, owner: RequestOwner): void {
   const { setHeader, appendHeader } = request;
   const rewrite = (lines: readonly string[]): ClientRequest => {
     const { text } = outgoingLine(lines, owner, destinationOf(request));
@@ -52,7 +52,7 @@ function guardLaterHeaders(request: ClientRequest, owner: RequestOwner): void {
   };
 }
 
-/** Node's own text of the header block. With headers as an array, or with `Expect`, it is made before we are asked. */
+/** Node's text of the header block. With headers as an array, or with `Expect`, it is made before the channel publishes. */
 interface MadeBlock {
   _header: string | null;
   /** With `Expect`, the block waits here already. */
@@ -60,8 +60,8 @@ interface MadeBlock {
   outputSize: number;
 }
 
-function guardMadeBlock(request: ClientRequest): void {
-  // why: Node offers no way to change a made block; where its fields are others, nothing is changed
+function stopMadeBlock(request: ClientRequest): void {
+  // why: Node offers no way to change a made block; if these fields have another form, nothing is changed
   const made = request as unknown as MadeBlock;
   const { _header: before } = made;
   if (typeof before !== "string") return;
@@ -80,9 +80,9 @@ function guardMadeBlock(request: ClientRequest): void {
 }
 
 /**
- * Where the request really goes. The Host header says what the caller wishes, so it does not count: the target of an
- * absolute-form path does, else the authority that Node connects to. Node 22 does not show its port; there it is
- * unknown, and so nothing of ours is written.
+ * The destination to which Node connects: the target of an absolute-form path, else the authority. The user's code can
+ * set the Host header to any value, so it is not read. Node 22 does not show the authority's port, so the destination is
+ * unknown, and no own members are written.
  */
 function destinationOf(request: ClientRequest): Destination | undefined {
   const { method, path, protocol } = request;
@@ -93,14 +93,14 @@ function destinationOf(request: ClientRequest): Destination | undefined {
   return authority === undefined ? undefined : new Destination(`${protocol}//${authority}`, path);
 }
 
-/** An agent's own host, port or socket path takes the place of the request's, and so does a default port that it was given. */
+/** Whether the agent's host, port, socket path or default port replaces the request's. */
 function leadsElsewhere(agent: unknown, protocol: string): boolean {
   if (typeof agent !== "object" || agent === null) return false;
   const options: unknown = Reflect.get(agent, "options");
   if (typeof options === "object" && options !== null) {
     if (isGiven(options, "host") || isGiven(options, "port") || isGiven(options, "socketPath")) return true;
   }
-  // A proxy's agent may compute it in a getter, for itself alone.
+  // An inherited getter of a proxy's agent does not count: it computes the port for the agent's own use.
   if (!Object.hasOwn(agent, "defaultPort")) return false;
   return Number(Reflect.get(agent, "defaultPort")) !== (protocol === "https:" ? 443 : 80);
 }
@@ -113,7 +113,7 @@ function isGiven(options: object, name: string): boolean {
 let authorityKey: symbol | undefined;
 
 function authorityOf(request: ClientRequest): string | undefined {
-  // It is the same for all requests, once there was one that has it.
+  // The symbol is the same for all requests that have it.
   authorityKey ??= Object.getOwnPropertySymbols(request).find(({ description }) => description === "kAuthority");
   const authority: unknown = authorityKey === undefined ? undefined : Reflect.get(request, authorityKey);
   return typeof authority === "string" && authority !== "" ? authority : undefined;

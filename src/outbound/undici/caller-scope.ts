@@ -4,23 +4,23 @@ import { callingScope } from "../calling-scope.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
 import { isNodesAgentUnlimited } from "./node-agent.ts";
 
-/** Interceptors that wrap a handler in one another; more are not looked through. */
+/** The number of nested handlers that are searched: interceptors wrap handlers. */
 const MAX_WRAPS = 8;
 
-/** Whose a dispatch was known to be, by its handlers: a redirect and a retry dispatch again with the same ones. */
+/** The scope of a dispatch by its handlers, null for none. A redirect and a retry dispatch again with the same handlers. */
 const dispatched = new WeakMap<object, RequestScope | null>();
 
 /**
- * The scope of the code that asked undici for a request, which is being published right now. undici may make it much
- * later, in the async context of another request; where it cannot be known, the result is undefined.
+ * The scope of the code that called undici for the request that is being published. undici may make the request much
+ * later, in the async context of another request. Undefined if the scope is not known for certain.
  */
 export function scopeOfUndiciRequest(request: object): RequestScope | undefined {
   const build = buildOf(request);
   const handlers = handlersOf(request, build);
   const innermost = handlers.at(-1);
-  // undici.request, stream and pipeline make theirs in their caller's context.
+  // undici.request, stream and pipeline create their handler in their caller's context.
   if (innermost instanceof AsyncResource) return innermost.runInAsyncScope(callingScope);
-  // A WebSocket that has tried HTTP/2 tries again from the callback of a socket.
+  // A WebSocket that failed over HTTP/2 tries again from the callback of a socket.
   if (Reflect.get(request, "upgrade")) return undefined;
   for (const handler of handlers) {
     const known = dispatched.get(identityOf(handler));
@@ -39,7 +39,7 @@ function isInCallersContext(build: UndiciBuild, handlers: readonly object[]): bo
   return handlers.every((each) => each === innermost || isFresh(each));
 }
 
-/** The handler of a request and those inside of it, as far as they show; an async resource is the last one. */
+/** The handler of a request and the handlers within it, the outermost first, up to an async resource. */
 function handlersOf(request: object, { handlerKey }: UndiciBuild): readonly object[] {
   const handlers: object[] = [];
   let handler: unknown = handlerKey === undefined ? undefined : Reflect.get(request, handlerKey);
@@ -56,19 +56,19 @@ function keepsContext({ isBuiltIn, bindsQueue }: UndiciBuild): boolean {
   return isBuiltIn ? isNodesAgentUnlimited() : bindsQueue;
 }
 
-/** A handler of undici's retry or redirect that has not dispatched again yet. */
+/** Whether a handler of undici's retry or redirect has not dispatched again yet. */
 function isFresh(handler: object): boolean {
   const history: unknown = Reflect.get(handler, "history");
   return Reflect.get(handler, "retryCount") === 0 || (Array.isArray(history) && history.length === 0);
 }
 
-/** An interceptor may spread fetch's handler into one of its own for each try; then they share this function. */
+/** The key of a handler. An interceptor may copy fetch's handler for each try; the copies share `onResponseStarted`. */
 function identityOf(handler: object): object {
   const shared: unknown = isOfFetch(handler) ? Reflect.get(handler, "onResponseStarted") : undefined;
   return typeof shared === "function" ? shared : handler;
 }
 
-/** fetch makes a plain object for each dispatch, with fields that others' handlers do not have. */
+/** fetch makes a plain object for each dispatch, with properties that other handlers do not have. */
 function isOfFetch(handler: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(handler);
   if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) !== null) return false;

@@ -1,4 +1,4 @@
-/** Where undici's copies share the dispatcher of fetch. Which of the two fetch asks depends on the version. */
+/** The properties by which undici's copies share the dispatcher of fetch. The version decides which one fetch reads. */
 const NEWER_PLACE = Symbol.for("undici.globalDispatcher.2");
 const OLDER_PLACE = Symbol.for("undici.globalDispatcher.1");
 
@@ -7,8 +7,8 @@ let older: unknown;
 let unlimited = true;
 
 /**
- * Whether the dispatcher of the built-in fetch lets no request wait for another one's connection. Node's own has no
- * limit, but one of its class can be put in its place.
+ * Whether the dispatcher of the built-in fetch opens a connection for each request, so that none waits. Node's own has
+ * no limit, but the application can replace it.
  */
 export function isNodesAgentUnlimited(): boolean {
   const nowNewer: unknown = Reflect.get(globalThis, NEWER_PLACE);
@@ -20,7 +20,7 @@ export function isNodesAgentUnlimited(): boolean {
   return unlimited;
 }
 
-/** undici keeps what an Agent was made with under a symbol of that name. */
+/** undici keeps an Agent's options under a symbol of that name. */
 function hasLimit(dispatcher: unknown): boolean {
   if (typeof dispatcher !== "object" || dispatcher === null) return false;
   const key = Object.getOwnPropertySymbols(dispatcher).find(({ description }) => description === "options");
