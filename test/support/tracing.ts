@@ -121,7 +121,7 @@ export function experimentAttributes(attributes: Attributes): Attributes {
 async function until(holds: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error("what was waited for did not come about");
+    if (performance.now() > deadline) throw new Error("the condition did not become true within ten seconds");
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -139,7 +139,7 @@ describe("what describes", () => {
 
   test.each([
     ["no-such-file.js", undefined, /the file .*no-such-file\.js does not exist/],
-    ["nothing.mjs", "export {};", /exports nothing; export what/],
+    ["nothing.mjs", "export {};", /exports nothing; export the result of/],
     [
       "others.mjs",
       "export const a = 1, b = {}, c = { get d() { throw new Error('mine'); } };",
