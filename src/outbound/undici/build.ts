@@ -23,10 +23,10 @@ const BUILT_IN = "node:internal/deps/undici/undici";
 /** The script of the constructor of requests, in undici's folder. */
 const REQUEST_SCRIPT = /^(.*[\\/])lib[\\/]core[\\/]request\.js$/;
 
-/** The first version whose pools bind the requests that wait in them (`QueuedRequest` in lib/dispatcher/pool-base.js). */
+/** The first version whose pools bind waiting requests to their context (`QueuedRequest` in lib/dispatcher/pool-base.js). */
 const BINDING_VERSION = [8, 12, 3] as const;
 
-/** More than lie between here and the constructor of the request, which publishes it. */
+/** More frames than there are between this file and the constructor of the request, which publishes it. */
 const MAX_FRAMES = 64;
 
 const CHANNEL_SCRIPT = "node:diagnostics_channel";
