@@ -132,7 +132,7 @@ describe("instrumentOutgoing", () => {
       expect.objectContaining({
         name: "ExperimentConfigError",
         code: "ERR_UNKNOWN_OPTION",
-        message: expect.stringContaining("CLIENT spans are experimentFetch's and experimentInterceptor's"),
+        message: expect.stringContaining("for CLIENT spans, use experimentFetch or experimentInterceptor"),
       }),
     );
     await close();
