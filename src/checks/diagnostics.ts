@@ -32,6 +32,7 @@ export type Cause =
   | "untrusted"
   | "no-destination"
   | "taken-off"
+  | "header-block"
   | "test-request"
   | "register"
   | "log"

@@ -1,4 +1,5 @@
 import type { ClientRequest } from "node:http";
+import { infoOnce } from "../checks/diagnostics.ts";
 import { isName, linesOf } from "../http/header-parts.ts";
 import { Destination } from "../policy/destination.ts";
 import { callingScope } from "./calling-scope.ts";
@@ -10,7 +11,10 @@ import { TICKET_HEADER } from "./tickets.ts";
 /** node:http and node:https publish each request on this channel, in the caller's context, before anything is written. */
 export const HTTP_CREATED = "http.client.request.created";
 
-/** Takes own members off a request of node:http, and writes those of its scopes if they may go to its destination. */
+/**
+ * Takes own members off a request of node:http, and writes those of its scopes if they may go to its destination. If Node
+ * has made the header block already, it writes none.
+ */
 export function stopHttpRequest(message: unknown): void {
   // why: the channel's contract, documented by Node under "http.client.request.created"
   const { request } = message as { readonly request: ClientRequest };
@@ -52,6 +56,9 @@ function stopLaterHeaders(request: ClientRequest, owner: RequestOwner): void {
   };
 }
 
+const NOT_WRITTEN =
+  "a request of node:http carries no variant, since its headers were given as an array or with Expect; give them as an object, and set Expect with request.setHeader";
+
 /** Node's text of the header block. With headers as an array, or with `Expect`, it is made before the channel publishes. */
 interface MadeBlock {
   _header: string | null;
@@ -60,6 +67,7 @@ interface MadeBlock {
   outputSize: number;
 }
 
+/** Takes own members and tickets off. The foreign members stay, in one line. */
 function stopMadeBlock(request: ClientRequest): void {
   // why: Node offers no way to change a made block; if these fields have another form, nothing is changed
   const made = request as unknown as MadeBlock;
@@ -68,9 +76,10 @@ function stopMadeBlock(request: ClientRequest): void {
   const { rest, baggage: existing, tickets } = takeFromBlock(before);
   const owner = new RequestOwner(tickets, callingScope);
   if (existing.length + tickets.length + owner.writers.length === 0) return;
-  const baggage = outgoingLine(existing, owner, destinationOf(request));
-  baggage.recordSize();
-  const after = putIntoBlock(rest, baggage.text);
+  const { foreign, text } = outgoingLine(existing, owner, destinationOf(request));
+  if (text !== foreign) infoOnce("header-block", NOT_WRITTEN);
+  if (existing.length + tickets.length === 0) return;
+  const after = putIntoBlock(rest, foreign);
   made._header = after;
   const queued = made.outputData?.[0];
   if (typeof queued?.data === "string" && queued.data.startsWith(before)) {

@@ -62,6 +62,11 @@ export class OutgoingBaggage {
     }
   }
 
+  /** The foreign members of `text`, without own ones. */
+  get foreign(): string {
+    return this.#foreign;
+  }
+
   /** The value of the header; `""` means no header. */
   get text(): string {
     if (this.#own.text === "") return this.#foreign;

@@ -1,8 +1,10 @@
 import http from "node:http";
+import { DiagLogLevel, diag } from "@opentelemetry/api";
 import nodeFetch from "node-fetch";
 import { experimentFetch } from "otel-experiments/fetch";
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
+import { recordDiag } from "../support/diag.ts";
 import { startNetwork } from "../support/network.ts";
 import { arrivals, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
@@ -61,6 +63,9 @@ describe("headers that are set on a request of node:http after it was made", () 
   });
 });
 
+/** A cause speaks once a minute. */
+let minutes = 1e6;
+
 /** A request whose headers are given at once. */
 function send(url: string, headers: http.OutgoingHttpHeaders | readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -69,7 +74,7 @@ function send(url: string, headers: http.OutgoingHttpHeaders | readonly string[]
   });
 }
 
-describe("a request of node:http with Expect, whose header block is made at once", () => {
+describe("a request of node:http with Expect or headers in an array, whose header block is made at once", () => {
   test.each([
     ["an object", { Expect: "100-continue", baggage: `user=1,${own("x")}` }],
     ["an object of lists", { expect: "100-continue", baggage: ["user=1", own("x")] }],
@@ -79,15 +84,39 @@ describe("a request of node:http with Expect, whose header block is made at once
     expect(arrivals(denied)).toEqual([["user=1"]]);
   });
 
-  test("OUT-L5 with Expect: a wrapped fetch over node:http sends no ticket, and own members where they may go", async () => {
+  test.each([
+    ["Expect", (headers: Headers) => ({ ...Object.fromEntries(headers), expect: "100-continue" })],
+    ["an array", (headers: Headers) => [...headers].flat()],
+  ])("OUT-L5 with %s: a wrapped fetch sends no ticket and no own member, and diag says so", async (_name, form) => {
+    const log = recordDiag(DiagLogLevel.INFO);
+    vi.spyOn(performance, "now").mockReturnValue((minutes += 10) * 60_000);
+    const wrapped = experimentFetch(experiments, (input: string, init?: RequestInit) =>
+      send(input, form(new Headers({ ...Object.fromEntries(new Headers(init?.headers)), baggage: "user=1;p=%20" }))),
+    );
+    await serve(own("express"), () => wrapped(denied.origin));
+    expect(log.lines).toEqual([]);
+    await serve(own("express"), () => wrapped(allowed.origin));
+    expect([denied, allowed].map(arrivals)).toEqual([[["user=1;p=%20"]], [["user=1;p=%20"]]]);
+    const line =
+      "info: otel-experiments: a request of node:http carries no variant, since its headers were given as an array or with Expect; give them as an object, and set Expect with request.setHeader";
+    expect(log.lines).toEqual(SHOWS_DESTINATION ? [line] : []);
+    vi.restoreAllMocks();
+    diag.disable();
+  });
+
+  test("OUT-L11 with Expect by setHeader: a wrapped fetch writes own members where they may go", async () => {
     const wrapped = experimentFetch(experiments, async (input: string, init?: RequestInit) => {
-      await send(input, { ...Object.fromEntries(new Headers(init?.headers)), expect: "100-continue" });
+      const headers = Object.fromEntries(new Headers(init?.headers));
+      await new Promise((resolve, reject) => {
+        const request = http.request(input, { method: "POST", headers }, (response) =>
+          response.resume().on("end", resolve),
+        );
+        request.setHeader("expect", "100-continue");
+        request.on("error", reject).end("body");
+      });
     });
-    await serve(own("express"), async () => {
-      await wrapped(denied.origin);
-      await wrapped(allowed.origin);
-    });
-    expect(arrivals(denied)).toEqual([[]]);
+    await serve(own("express"), () => wrapped(allowed.origin));
+    expect(allowed.requests[0]?.lines).toContain("expect: 100-continue");
     expect(arrivals(allowed)).toEqual([SHOWS_DESTINATION ? [own("express")] : []]);
   });
 });

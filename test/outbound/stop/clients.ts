@@ -33,6 +33,8 @@ export interface Client {
   readonly secure: boolean;
   /** Where the way shows no destination, nothing of ours may leave, whatever the URL says. */
   readonly blind: boolean;
+  /** Node makes its header block before anybody sees the request, so that nothing of ours is written. */
+  readonly blockMade: boolean;
   /** It writes the whole URL, user and password too, and a URL with these is the origin of nobody. */
   readonly wholeUrl: boolean;
   /** Unwrapped it does not show whose request it is, so that nothing of ours may leave. */
@@ -64,6 +66,7 @@ const COMMON = {
   credentials: true,
   secure: true,
   blind: false,
+  blockMade: false,
   wholeUrl: false,
   hidesOwner: false,
   late: false,
@@ -318,10 +321,11 @@ function httpClients(
     blind: !SHOWS_DESTINATION,
     shapes: [shapes.object, shapes.capital, shapes.lists],
   } as const;
+  const ofArrays = { arrays: true, blockMade: true } as const;
   const unwrapped: readonly Client[] = [
     { ...common, name: "http.request", send: request("request") },
     { ...common, name: "http.get", send: request("get") },
-    { ...common, name: "http.request with Expect", send: expecting },
+    { ...common, name: "http.request with Expect", blockMade: true, send: expecting },
     {
       ...common,
       name: "http.request whose headers are set later",
@@ -329,8 +333,8 @@ function httpClients(
       shapes: [shapes.object, shapes.lists],
       send: later,
     },
-    { ...common, name: "http.request of pairs", arrays: true, shapes: [shapes.pairs], send: request("request") },
-    { ...common, name: "http.request of a flat array", arrays: true, shapes: [shapes.flat], send: request("get") },
+    { ...common, ...ofArrays, name: "http.request of pairs", shapes: [shapes.pairs], send: request("request") },
+    { ...common, ...ofArrays, name: "http.request of a flat array", shapes: [shapes.flat], send: request("get") },
     { ...common, name: "http.request over a socket path", secure: false, blind: true, send: overSocket },
     {
       ...common,
@@ -391,17 +395,22 @@ function httpClients(
   const wrapped: readonly Omit<Client, "wrapped">[] = [
     { ...fetching, name: "http.request, wrapped", send: over(request("request"), Object.fromEntries) },
     { ...fetching, name: "http.get, wrapped", send: over(request("get"), Object.fromEntries) },
-    { ...fetching, name: "http.request with Expect, wrapped", send: over(expecting, Object.fromEntries) },
     {
       ...fetching,
+      name: "http.request with Expect, wrapped",
+      blockMade: true,
+      send: over(expecting, Object.fromEntries),
+    },
+    {
+      ...fetching,
+      ...ofArrays,
       name: "http.request of pairs, wrapped",
-      arrays: true,
       send: over(request("request"), (headers) => [...headers]),
     },
     {
       ...fetching,
+      ...ofArrays,
       name: "http.request of a flat array, wrapped",
-      arrays: true,
       send: over(request("request"), (headers) => [...headers].flat()),
     },
     {

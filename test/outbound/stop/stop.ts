@@ -153,7 +153,7 @@ async function faultsOfForm(
 
 /** Whether a client passes variants on, where they may go. */
 function passesOn({ outgoing }: SetUp, client: Client): boolean {
-  return !client.blind && (client.wrapped || (outgoing && !client.hidesOwner));
+  return !client.blind && !client.blockMade && (client.wrapped || (outgoing && !client.hidesOwner));
 }
 
 /** Whether the n-th hop may have own members, as the client shows where it goes. */
