@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import util from "node:util";
 
 /**
- * What is known of the copy of undici that made a request: a process may hold several, Node's own among them, and they
- * differ in whose async context a request is made in.
+ * A copy of undici that makes requests. A process may have several, also Node's own, which differ in the async context in
+ * which they make a request.
  */
 export interface UndiciBuild {
-  /** Under which a request keeps its handler. */
+  /** The property of a request that holds its handler. */
   readonly handlerKey: symbol | undefined;
   /** Whether the copy is Node's own. */
   readonly isBuiltIn: boolean;
@@ -34,8 +34,8 @@ const CHANNEL_SCRIPT = "node:diagnostics_channel";
 const builds = new WeakMap<object, UndiciBuild>();
 
 /**
- * The build that made a request, which undici is publishing right now. Looked for once for each class of requests, by
- * the file that publishes.
+ * The build that made the request that is being published. Found once for each class of requests, by the publishing
+ * file.
  */
 export function buildOf(request: object): UndiciBuild {
   const { constructor } = request;
