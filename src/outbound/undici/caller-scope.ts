@@ -51,7 +51,7 @@ function handlersOf(request: object, { handlerKey }: UndiciBuild): readonly obje
   return handlers;
 }
 
-/** Whether fetch's requests are made in fetch's own context: a pool that lets none wait, or that binds those that do. */
+/** Whether fetch's requests are made in fetch's context: the pool lets none wait, or binds those that wait. */
 function keepsContext({ isBuiltIn, bindsQueue }: UndiciBuild): boolean {
   return isBuiltIn ? isNodesAgentUnlimited() : bindsQueue;
 }
