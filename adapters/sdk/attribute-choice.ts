@@ -71,7 +71,7 @@ export class AttributeChoice {
     for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
       const { flat } = scope;
       if (flat === undefined || !this.#takes(flat.key)) continue;
-      // If the record already has `experiment.id`, write neither: the own variant beside another id would name an
+      // If the record already names an experiment, write neither: the own variant beside another id would name an
       // experiment that does not exist.
       if (!namesExperiment(target.attributes)) add(target, flat.flatPair);
       return;
