@@ -1,6 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -15,7 +15,7 @@ import { interleave, type Tally, tallyByWay, type Way } from "../support/clients
 import type { Interceptor } from "../support/clients/undici.ts";
 import { type Undici, undiciMajors } from "../support/clients/undici-majors.ts";
 import { startDisorderlyServer } from "../support/disorderly-server.ts";
-import { openStage } from "../support/service-stage.ts";
+import { openStage, own } from "../support/service-stage.ts";
 
 vi.setConfig({ testTimeout: 300_000 });
 
@@ -76,7 +76,6 @@ const requesting =
     (await undici.request(url, { dispatcher })).body.dump();
 
 const ALL_RIGHT = { right: CALLS, wrong: 0, missing: 0 };
-const NONE = { right: 0, wrong: 0, missing: CALLS };
 
 describe("an undici whose files are not known, as in a bundle", () => {
   const undici = undiciAs("bundled", { name: "app" });
@@ -88,7 +87,7 @@ describe("an undici whose files are not known, as in a bundle", () => {
 
   test("OG-K2 fetch passes nothing on, and wrapped it does", async () => {
     const agent = new undici.Agent();
-    expect(await tally("/plain/", fetching(undici, agent))).toEqual(NONE);
+    expect(await tally("/plain/", fetching(undici, agent))).toEqual({ right: 0, wrong: 0, missing: CALLS });
     server.clear();
     // why: undici's types of fetch are its own, and nearly those of the built-in one
     const wrapped = experimentFetch(experiments, undici.fetch as unknown as typeof fetch);
@@ -100,37 +99,38 @@ describe("an undici whose files are not known, as in a bundle", () => {
 describe("an undici 8 before its pools bound what waits in them", () => {
   const undici = undiciAs("older", { version: "8.12.2" });
 
-  test("OG-K3 fetch passes nothing on, from a queue or without one, and request does", async () => {
-    for (const agent of [new undici.Agent({ connections: 2 }), new undici.Agent()]) {
-      expect(await tally("/plain/", fetching(undici, agent))).toEqual(NONE);
-      server.clear();
-      expect(await tally("/plain/", requesting(undici, agent), agent)).toEqual(ALL_RIGHT);
-      server.clear();
-    }
+  test("OG-K3 fetch passes nothing on from a queue, and everything without one", async () => {
+    const limited = new undici.Agent({ connections: 2 });
+    const queued = await tally("/plain/", fetching(undici, limited), limited);
+    expect(queued?.wrong).toBe(0);
+    expect(queued?.missing).toBeGreaterThan(0);
+    server.clear();
+    const unlimited = new undici.Agent();
+    expect(await tally("/plain/", fetching(undici, unlimited), unlimited)).toEqual(ALL_RIGHT);
   });
 });
 
 describe("interceptors that hide whose a request is", () => {
-  test.each([
-    { name: "dump", expected: NONE },
-    { name: "responseError", expected: NONE },
-    { name: "decompress", expected: NONE },
-    { name: "cache", expected: NONE },
-    // It leaves a request alone whose host is an address.
-    { name: "dns", expected: ALL_RIGHT },
-  ] as const)("OG-K4 undici 8 with $name: passed on only where the handler shows", async ({ name, expected }) => {
-    const undici = undiciOf(8);
-    const agent = new undici.Agent();
-    const dispatcher = agent.compose(undici.interceptors[name]());
-    expect(await tally("/plain/", requesting(undici, dispatcher), agent)).toEqual(expected);
-  });
+  test.each(["dump", "dns", "responseError"] as const)(
+    "OG-K4 undici 8 with %s: known as long as nothing waits and nothing is tried again",
+    async (name) => {
+      const undici = undiciOf(8);
+      const agent = new undici.Agent();
+      const dispatcher = agent.compose(undici.interceptors[name]());
+      expect(await tally("/plain/", requesting(undici, dispatcher), agent)).toEqual(ALL_RIGHT);
+    },
+  );
 
-  test("OG-K5 undici 8 with retry inside of dump: neither try has any", async () => {
+  test("OG-K5 undici 8 with retry inside of dump: the second try has none, or its own", async () => {
     const undici = undiciOf(8);
     const agent = new undici.Agent();
     const retry = undici.interceptors.retry({ maxRetries: 2, minTimeout: 1, maxTimeout: 2 });
     const dispatcher = agent.compose(undici.interceptors.dump(), retry);
-    expect(await tally("/try/", requesting(undici, dispatcher), agent)).toEqual({ ...NONE, missing: 2 * CALLS });
+    expect(await tally("/try/", requesting(undici, dispatcher), agent)).toEqual({
+      right: CALLS,
+      wrong: 0,
+      missing: CALLS,
+    });
   });
 });
 
@@ -240,31 +240,82 @@ describe("a retry whose first try was not seen", () => {
   });
 });
 
-describe("one version's API over another one's dispatcher", () => {
-  test("OG-K10 a fetch of the older kind over undici 8 passes nothing on, and wrapped it does", async () => {
-    const [undici8, undici7] = [undiciOf(8), undiciOf(7)];
-    for (const agent of [new undici8.Agent(), new undici8.Agent({ connections: 2 })]) {
-      const legacy = new undici8.Dispatcher1Wrapper(agent);
-      expect(await tally("/plain/", fetching(undici7, legacy))).toEqual(NONE);
-      server.clear();
-      // why: undici's types of fetch are its own, and nearly those of the built-in one
-      const wrapped = experimentFetch(experiments, undici7.fetch as unknown as typeof fetch);
-      const init: object = { dispatcher: legacy };
-      expect(await tally("/plain/", async (url) => (await wrapped(url, init)).text(), agent)).toEqual(ALL_RIGHT);
-      server.clear();
-    }
-  });
+/** A package that goes by undici's name, which starts what waits while somebody else's call dispatches. */
+const STARTING_OTHERS = {
+  "package.json": JSON.stringify({ name: "undici", version: "8.5.0" }),
+  "lib/core/request.js": `
+    const channel = require("node:diagnostics_channel").channel("undici:request:create");
+    const kHandler = Symbol("handler");
+    exports.Request = class Request {
+      constructor(origin, headers) {
+        Object.assign(this, { headers, origin, path: "/", method: "GET", [kHandler]: { onRequestStart() {} } });
+        channel.publish({ request: this });
+      }
+      addHeader() {}
+      onError(again) { again(); }
+    };`,
+  "lib/handler/retry-handler.js": `exports.onError = (again) => again();`,
+  "lib/dispatcher/pool-base.js": `
+    const { Request } = require("../core/request.js");
+    const { onError } = require("../handler/retry-handler.js");
+    const { dispatch, later } = require("./client.js");
+    const others = [];
+    const kDispatch = Symbol("dispatch");
+    const start = {
+      pool: function drain(again) { again(); },
+      handler: onError,
+      request: Request.prototype.onError,
+    };
+    const pool = {
+      [kDispatch](origin, headers) {
+        for (const { how, headers } of others.splice(0)) start[how](later(origin, headers));
+        dispatch(origin, headers);
+      },
+    };
+    Object.assign(exports, { wait: (how, headers) => others.push({ how, headers }), pool, kDispatch });`,
+  "lib/dispatcher/client.js": `
+    const { Request } = require("../core/request.js");
+    exports.dispatch = (origin, headers) => void new Request(origin, headers);
+    exports.later = (origin, headers) => () => exports.dispatch(origin, headers);`,
+  "lib/api/api-request.js": `
+    const { pool, kDispatch } = require("../dispatcher/pool-base.js");
+    exports.request = function request(origin, headers) { pool[kDispatch](origin, headers); };`,
+};
 
-  test.each(undiciMajors)(
-    "OG-K13 $name over the dispatcher of the process: all are passed on or none, and over its own all",
-    async ({ undici }) => {
-      const shared = await tally("/plain/", async (url) => (await undici.request(url)).body.dump());
-      expect([ALL_RIGHT, NONE]).toContainEqual(shared);
-      server.clear();
-      const agent = new undici.Agent();
-      expect(await tally("/plain/", requesting(undici, agent), agent)).toEqual(ALL_RIGHT);
-    },
-  );
+describe("what is started within another one's dispatch", () => {
+  const copy = join(folder, "starting-others");
+  for (const [file, text] of Object.entries(STARTING_OTHERS)) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    writeFileSync(join(copy, file), text);
+  }
+  // why: the files above
+  const { request } = require(join(copy, "lib/api/api-request.js")) as {
+    request(origin: string, headers: string[]): void;
+  };
+  // why: as above
+  const { wait } = require(join(copy, "lib/dispatcher/pool-base.js")) as {
+    wait(how: string, headers: string[]): void;
+  };
+
+  test.each(["pool", "handler", "request"])("OG-K12 by a %s has none, rather than that one's", async (how) => {
+    const [waited, direct]: [string[], string[]] = [[], []];
+    await serve(own("a"), async () => wait(how, waited));
+    await serve(own("b"), async () => request(server.origin, direct));
+    expect([waited, direct]).toEqual([[], ["baggage", own("b")]]);
+  });
+});
+
+describe("one version's API over another one's dispatcher", () => {
+  test("OG-K10 a fetch of the older kind over undici 8: none has another one's", async () => {
+    const [undici8, undici7] = [undiciOf(8), undiciOf(7)];
+    const agent = new undici8.Agent();
+    const legacy = new undici8.Dispatcher1Wrapper(agent);
+    expect(await tally("/plain/", fetching(undici7, legacy), agent)).toEqual(ALL_RIGHT);
+    server.clear();
+    const limited = new undici8.Agent({ connections: 2 });
+    const queued = await tally("/plain/", fetching(undici7, new undici8.Dispatcher1Wrapper(limited)), limited);
+    expect(queued?.wrong).toBe(0);
+  });
 });
 
 test("KN-90 a Node that cannot show the stack loads us all the same, and there nothing is known", async () => {
@@ -277,11 +328,11 @@ test("KN-90 a Node that cannot show the stack loads us all the same, and there n
           : next(specifier, context),
     });
     const { buildOf } = await import(process.argv[1] + "build.ts");
-    const { isBuiltIn, bindsQueue } = buildOf({});
-    console.log(isBuiltIn, bindsQueue);
+    const { isDirectDispatch } = await import(process.argv[1] + "direct-dispatch.ts");
+    console.log(buildOf({}).kind, isDirectDispatch());
   `;
   const sources = pathToFileURL(join(import.meta.dirname, "../../src/outbound/undici/")).href;
   const arguments_ = ["--input-type=module", "--eval", script, sources];
   const { stdout } = await promisify(execFile)(process.execPath, arguments_);
-  expect(stdout).toBe("false false\n");
+  expect(stdout).toBe("unknown false\n");
 });

@@ -2,6 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 import type { RequestScope } from "../../scope/request-scope.ts";
 import { callingScope } from "../calling-scope.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
+import { isDirectDispatch } from "./direct-dispatch.ts";
 import { isNodesAgentUnlimited } from "./node-agent.ts";
 
 /** The number of nested handlers that are searched: interceptors wrap handlers. */
@@ -32,11 +33,14 @@ export function scopeOfUndiciRequest(request: object): RequestScope | undefined 
   return scope;
 }
 
-/** Whether a request whose handlers were not seen before is made in the context of the code that called `fetch`. */
+/** Whether a request whose handlers were not seen before is made in the context of the code that asked for it. */
 function isInCallersContext(build: UndiciBuild, handlers: readonly object[]): boolean {
   const innermost = handlers.at(-1);
-  if (innermost === undefined || !keepsContext(build) || !isOfFetch(innermost)) return false;
-  return handlers.every((each) => each === innermost || isFresh(each));
+  if (innermost === undefined) return false;
+  if (keepsContext(build) && isOfFetch(innermost) && handlers.every((each) => each === innermost || isFresh(each))) {
+    return true;
+  }
+  return build.kind !== "unknown" && isDirectDispatch();
 }
 
 /** The handler of a request and the handlers within it, the outermost first, up to an async resource. */
@@ -52,8 +56,8 @@ function handlersOf(request: object, { handlerKey }: UndiciBuild): readonly obje
 }
 
 /** Whether fetch's requests are made in fetch's context: the pool lets none wait, or binds those that wait. */
-function keepsContext({ isBuiltIn, bindsQueue }: UndiciBuild): boolean {
-  return isBuiltIn ? isNodesAgentUnlimited() : bindsQueue;
+function keepsContext({ kind, bindsQueue }: UndiciBuild): boolean {
+  return kind === "built-in" ? isNodesAgentUnlimited() : bindsQueue;
 }
 
 /** Whether a handler of undici's retry or redirect has not dispatched again yet. */

@@ -12,7 +12,7 @@ import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import type { InstrumentationName } from "../../support/client-instrumentations.ts";
 import { SHOWS_DESTINATION } from "../../support/clients/node-http.ts";
-import { BUILT_IN_SHOWS_OWNER, type UndiciMajor, undiciMajors } from "../../support/clients/undici-majors.ts";
+import { type UndiciMajor, undiciMajors } from "../../support/clients/undici-majors.ts";
 import type { Network } from "../../support/network.ts";
 import { type Shape, shapes } from "./header-forms.ts";
 
@@ -37,8 +37,8 @@ export interface Client {
   readonly blockMade: boolean;
   /** It writes the whole URL, user and password too, and a URL with these is the origin of nobody. */
   readonly wholeUrl: boolean;
-  /** Unwrapped it does not show whose request it is, so that nothing of ours may leave. */
-  readonly hidesOwner: boolean;
+  /** Without a wrapped client, whose request it is cannot be known where the way hides it behind the first hop. */
+  readonly hidesHops: boolean;
   /** It sets its headers when the request is made already, and so in the place of what OpenTelemetry set. */
   readonly late: boolean;
   /** It gives node:http its headers as an array, which OpenTelemetry's instrumentation mangles. */
@@ -68,7 +68,7 @@ const COMMON = {
   blind: false,
   blockMade: false,
   wholeUrl: false,
-  hidesOwner: false,
+  hidesHops: false,
   late: false,
   arrays: false,
 } as const satisfies Partial<Client>;
@@ -92,7 +92,6 @@ export function openClients(experiments: ExperimentsHandle, network: Network, mo
     {
       ...fetching,
       name: "the built-in fetch",
-      hidesOwner: !BUILT_IN_SHOWS_OWNER,
       over: "undici",
       reach: "loopback",
       secure: false,
@@ -205,14 +204,14 @@ function undiciClients(
   const fetching = { ...common, follows: true, credentials: false, shapes: FETCH_SHAPES } as const;
   const composed = agent.compose(ours);
   const unwrapped: readonly Client[] = [
-    { ...fetching, name: `${name} fetch`, hidesOwner: major < 8, send: fetchWith(fetchOver(agent)) },
+    { ...fetching, name: `${name} fetch`, send: fetchWith(fetchOver(agent)) },
     { ...common, name: `${name} request`, send: request(agent) },
     { ...common, name: `${name} stream`, shapes: [shapes.object, shapes.flat], send: stream(agent) },
     { ...common, name: `${name} pipeline`, shapes: [shapes.object, shapes.flat], send: pipeline(agent) },
     {
       ...following,
       name: `${name} request that follows`,
-      hidesOwner: major === 7,
+      hidesHops: major === 7,
       send: request(agent.compose(redirect)),
     },
     { ...common, name: `${name} request by CONNECT`, shapes: [shapes.object], send: request(tunnel) },

@@ -143,7 +143,7 @@ async function faultsOfForm(
     const replaces = instrumented && client.over === "http";
     const callers = replaces && !client.late ? "" : form.kept;
     const added = instrumented && !(replaces && client.late && form.writes) ? FOREIGN : "";
-    const writes = side === world.trusting && passesOn(setUp, client) && isAllowed(client, destination, i);
+    const writes = side === world.trusting && passesOn(setUp, client, i) && isAllowed(client, destination, i);
     // What the caller and OpenTelemetry both have stands there once.
     const parts = new Set([callers, added, writes ? OWN : ""]);
     faults.push(...faultsOf(hop, [...parts].filter((part) => part !== "").join(",")));
@@ -151,9 +151,9 @@ async function faultsOfForm(
   return [...faults, ...tunnelFaults(world.network)];
 }
 
-/** Whether a client passes variants on, where they may go. */
-function passesOn({ outgoing }: SetUp, client: Client): boolean {
-  return !client.blind && !client.blockMade && (client.wrapped || (outgoing && !client.hidesOwner));
+/** Whether a client passes variants on with its n-th hop, where they may go. */
+function passesOn({ outgoing }: SetUp, client: Client, hop: number): boolean {
+  return !client.blind && !client.blockMade && (client.wrapped || (outgoing && !(client.hidesHops && hop > 0)));
 }
 
 /** Whether the n-th hop may have own members, as the client shows where it goes. */

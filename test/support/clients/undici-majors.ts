@@ -18,9 +18,3 @@ export const undiciMajors: readonly UndiciMajor[] = [
   { name: "undici 7", major: 7, undici: undici7 as unknown as Undici },
   { name: "undici 8", major: 8, undici: undici8 },
 ];
-
-/**
- * Whether the built-in fetch shows whose a request is in a process that has imported these. On Node 22 its requests then
- * go through a dispatcher of undici 8, which hides the handlers of fetch.
- */
-export const BUILT_IN_SHOWS_OWNER: boolean = !process.versions.node.startsWith("22.");

@@ -1,0 +1,54 @@
+import { callSites } from "./call-sites.ts";
+import { BUILT_IN, packageOf } from "./package.ts";
+
+/** From our own frames to the call of undici's API, with room for some interceptors. */
+const MAX_FRAMES = 40;
+
+const CHANNEL_SCRIPT = "node:diagnostics_channel";
+
+/** What undici's API dispatches from, in the async context of its caller. */
+const ENTRIES: ReadonlySet<string> = new Set([
+  "lib/web/fetch/index.js httpNetworkFetch",
+  "lib/api/api-request.js request",
+  "lib/api/api-stream.js stream",
+  "lib/api/api-pipeline.js pipeline",
+]);
+
+/** The functions of Node's own undici, which is one file, between its fetch and a request that waits for nothing. */
+const BUILT_IN_WAY: ReadonlySet<string> = new Set([
+  "",
+  "Request",
+  "Intercept",
+  "[Intercepted Dispatch]",
+  "[dispatch]",
+  "dispatch",
+  "dispatchWithProtocolPreference",
+]);
+
+/**
+ * Whether the request that is being published was dispatched by a call of undici's API that is still on the stack, and
+ * not by a pool that had let it wait, or by a handler that tries again. Only such a call proves it: any frame that does
+ * not belong on the way means no. A dispatcher of one version may be called by another one's API.
+ *
+ * It walks the stack, which costs some tens of microseconds.
+ */
+export function isDirectDispatch(): boolean {
+  const frames = callSites(MAX_FRAMES);
+  const published = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
+  const way = frames.slice(published + 1);
+  if (published === -1 || way[0]?.functionName !== "Request") return false;
+  for (const [i, { scriptName, functionName }] of way.entries()) {
+    if (scriptName === BUILT_IN) {
+      if (functionName === "httpNetworkFetch") return true;
+      if (!BUILT_IN_WAY.has(functionName)) return false;
+      continue;
+    }
+    const file = packageOf(scriptName)?.file;
+    if (file === undefined || file.startsWith("lib/handler/")) return false;
+    // A request that was made before fails within this dispatch, and its handler tries again.
+    if (file.startsWith("lib/core/") && i > 0) return false;
+    if (ENTRIES.has(`${file} ${functionName}`)) return true;
+    if (file === "lib/dispatcher/pool-base.js" && functionName !== "[dispatch]") return false;
+  }
+  return false;
+}
