@@ -72,13 +72,16 @@ const clients: readonly (readonly [name: string, call: (url: string) => Promise<
 describe("own members that are taken off a request which no wrapped client makes", () => {
   test.each(clients)(
     "TKO-01 are a warning by %s where the experiments are strict, with what to write",
-    async (_name, call) => {
+    async (name, call) => {
+      // Node 22 does not show the port of a request of node:http, so its destination is unknown.
+      const hidesPort = name.startsWith("node:http") && process.versions.node.startsWith("22.");
+      const where = hidesPort ? "an unknown destination" : downstream.origin;
       create({ strict: true });
       await call(`${downstream.origin}/cart?secret=1`);
       await call(downstream.origin);
       expect(downstream.baggage()).toEqual([["user=1"], ["user=1"]]);
       expect(log.lines).toEqual([
-        `warn: otel-experiments: own members were taken off a request to ${downstream.origin}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the current scope; in a test, send the header that testHeaders of otel-experiments/testing gives`,
+        `warn: otel-experiments: own members were taken off a request to ${where}; experimentFetch, experimentInterceptor and instrumentOutgoing write those of the current scope; in a test, send the header that testHeaders of otel-experiments/testing gives`,
       ]);
     },
   );
