@@ -20,10 +20,10 @@ const leftOut: readonly LeftOut[] = [
     reason: "They compare files of the repository, which are the same in each set.",
   },
   {
-    files: "test/unit/baggage/**",
+    files: "test/unit/{assignment,baggage,checks,fields,override,policy}/**",
     everySdk: false,
     everyNode: true,
-    reason: "The codec imports nothing of OpenTelemetry's.",
+    reason: "These folders of src use OpenTelemetry's API alone, and no SDK.",
   },
   {
     files: "test/system/package/**",
@@ -38,10 +38,47 @@ const leftOut: readonly LeftOut[] = [
     reason: "The commands use OpenTelemetry's API alone, and no SDK.",
   },
   {
-    files: "test/system/examples/**",
+    files: "test/outbound/stop/**",
+    everySdk: false,
+    everyNode: true,
+    reason: "The stop listens on channels of Node and undici, and knows no SDK.",
+  },
+  {
+    files: "test/outbound/pooled/{pooled,outgoing-pooled,outgoing-built-in,inside-repeaters}.test.ts",
+    everySdk: false,
+    everyNode: true,
+    reason:
+      "They count what leaves through pools of Node and undici. outgoing-telemetry has the same load with an SDK.",
+  },
+  {
+    files: "test/system/interleaving.test.ts",
+    everySdk: false,
+    everyNode: true,
+    reason: "It runs without an SDK.",
+  },
+  {
+    files: "test/system/signals/**",
     everySdk: true,
     everyNode: false,
-    reason: "`npm start` runs the shop on the pinned Node alone.",
+    reason: "The signals depend on the line of the SDK and on its instrumentations, which do the same on each Node.",
+  },
+  {
+    files: "test/register/{settings,start}.test.ts",
+    everySdk: true,
+    everyNode: false,
+    reason: "They are about the variables. launches.test.ts has each way to start a process, on each Node.",
+  },
+  {
+    files: "test/{sdk,system}/series.test.ts",
+    everySdk: true,
+    everyNode: false,
+    reason: "They count the series that the SDK keeps.",
+  },
+  {
+    files: "test/system/examples/**",
+    everySdk: false,
+    everyNode: false,
+    reason: "`npm start` runs on the pinned Node with the project's own packages.",
   },
 ];
 
