@@ -3,6 +3,7 @@
  * rest of it in its scope. Outbound: start a request with a ticket; the process-wide stop writes its `baggage`.
  */
 import type { EvaluationReason } from "./assignment/reason.ts";
+import { runWithVariants } from "./carriers/test-run.ts";
 import { warnOnce } from "./checks/diagnostics.ts";
 import { followRequests } from "./http-spans/client-span-channels.ts";
 import { compileInboundOptions, type InboundOptions } from "./inbound/inbound-options.ts";
@@ -51,7 +52,7 @@ export type { OutboundRequest, OutboundRequest as Departure } from "./outbound/o
 export { TICKET_HEADER } from "./outbound/tickets.ts";
 export type { Scope } from "./scope/public-scope.ts";
 export { rememberScope } from "./scope/running.ts";
-export { outboundForAllClients as outboundEverywhere };
+export { outboundForAllClients as outboundEverywhere, runWithVariants };
 
 /**
  * Gives the function with which an inbound adapter opens requests. Called once, at set-up.

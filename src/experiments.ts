@@ -17,6 +17,7 @@ import type { FieldAccess, Fields } from "./fields/field.ts";
 import { fieldOf, setField } from "./instance/field-setting.ts";
 import { type ExperimentsHandle, INSTANCE } from "./instance/handle.ts";
 import { Instance } from "./instance/instance.ts";
+import { liveInstances } from "./instance/live-instances.ts";
 import { compileOptions, type ExperimentsOptions } from "./instance/options.ts";
 import { faceOf } from "./instance/scope-face.ts";
 import { writeForAllClients, writesForAllClientsByDefault } from "./outbound/all-clients.ts";
@@ -99,6 +100,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
   if (writesForAllClientsByDefault()) instance.beforeClose(writeForAllClients(compiled.policy));
   const opener: CarrierOpener = (baggage, header, outer) => readCarried(instance, () => baggage, header, outer);
   carrierOpeners().add(opener);
+  liveInstances().add(instance);
   const current = (): Scope => faceOf(instance, instance.current());
   const experiments: Experiments = {
     [INSTANCE]: instance,
@@ -122,6 +124,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
     explain: (url) => explain(instance, url),
     close: async () => {
       carrierOpeners().delete(opener);
+      liveInstances().delete(instance);
       instance.close();
     },
   };

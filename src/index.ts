@@ -29,6 +29,7 @@ export type { FieldAccess, FieldName, Fields, FieldValueOf } from "./fields/fiel
 export type { Caller, HeaderGetter } from "./http/shapes.ts";
 export type { ExperimentsHandle } from "./instance/handle.ts";
 export type { ExperimentsOptions } from "./instance/options.ts";
+export type { Conversion, Exposure } from "./instance/outcome-callbacks.ts";
 export type { PropagateTo, Verdict } from "./policy/destinations.ts";
 export type { TrustInbound } from "./policy/trust.ts";
 export type { ConversionOptions } from "./scope/conversion-options.ts";

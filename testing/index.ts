@@ -1,5 +1,6 @@
 /**
- * For tests of services: the header with which a test's request brings variants to a server in the same process. For
+ * For tests of services: `runWith` for unit tests, and the header with which a test's request brings variants to a
+ * server in the same process. For
  * adapters, of this package and of others: their contracts, as data. They run under any test runner: the cases use
  * `node:assert` and need no globals. See docs/adapters.md.
  */
@@ -21,6 +22,7 @@ export type {
   OutboundHarness,
   OutboundRequest,
 } from "./outbound/harness.ts";
+export { runWith } from "./run-with.ts";
 export { type TestFields, type TestVariants, testHeaders } from "./test-headers.ts";
 export { send, WireConnection, type WireRequest, type WireResponse } from "./wire/client.ts";
 export type { WireMessage } from "./wire/http-bytes.ts";

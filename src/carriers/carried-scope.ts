@@ -90,7 +90,7 @@ function checkRunOptions(instance: Instance, call: string, options: unknown, nam
 }
 
 /** The scope of a message or a job. */
-class CarriedScope extends RequestScope {
+export class CarriedScope extends RequestScope {
   readonly isCarried = true;
 }
 
@@ -158,7 +158,8 @@ function headerOf(carrier: Carrier): HeaderGetter {
   };
 }
 
-function runToEnd<T>(scope: RequestScope, fn: () => T): T {
+/** Runs a function in a scope, which ends when the result settles. */
+export function runToEnd<T>(scope: RequestScope, fn: () => T): T {
   let result: T;
   try {
     result = runApart(scope, fn);

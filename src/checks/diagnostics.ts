@@ -18,6 +18,7 @@ export type Cause =
   | "store"
   | "override"
   | "no-exposure"
+  | "outcome-callback"
   | "flow"
   | "trust-predicate"
   | "destination-predicate"

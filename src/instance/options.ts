@@ -14,6 +14,7 @@ import type { OverrideSource } from "../override/source.ts";
 import { compileDestinations, type PropagateTo } from "../policy/destinations.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
 import { compileTrust, type Trust, type TrustInbound } from "../policy/trust.ts";
+import type { Conversion, Exposure, OutcomeCallbacks } from "./outcome-callbacks.ts";
 
 /** The options of `createExperiments`. They are read once. */
 export interface ExperimentsOptions<R extends Registry = Registry, F extends Fields = Fields> {
@@ -46,6 +47,13 @@ export interface ExperimentsOptions<R extends Registry = Registry, F extends Fie
   readonly subjectSecret?: string;
   /** Other values that services share, by name; declared by `oneOf`, `text` and others of `otel-experiments/fields`. */
   readonly fields?: F;
+  /**
+   * Called for each exposure, such as to write it to a warehouse. It runs in the request's async context; its result is
+   * not awaited. If it throws or rejects, OpenTelemetry's `diag` gets a warning.
+   */
+  readonly onExposure?: (exposure: Exposure) => unknown;
+  /** Called for each conversion, once per assignment that it counts for; otherwise as `onExposure`. */
+  readonly onConversion?: (conversion: Conversion) => unknown;
   /** Whether a mistake of the programmer throws. Default: true if `NODE_ENV` is `test` or `development`. */
   readonly strict?: boolean;
 }
@@ -62,6 +70,7 @@ export interface CompiledOptions {
   readonly store: StickyStore | undefined;
   readonly recordSubject: SubjectRecorder | undefined;
   readonly fields: CompiledFields;
+  readonly callbacks: OutcomeCallbacks;
   readonly strict: boolean;
 }
 
@@ -79,6 +88,8 @@ const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
   "recordSubject",
   "subjectSecret",
   "fields",
+  "onExposure",
+  "onConversion",
   "strict",
 ];
 
@@ -122,6 +133,10 @@ export function compileOptions(options: unknown): CompiledOptions {
     store: compileStore(given.store),
     recordSubject: compileSubjectRecorder(given.recordSubject, given.subjectSecret),
     fields,
+    callbacks: Object.freeze({
+      onExposure: compileCallback("onExposure", given.onExposure),
+      onConversion: compileCallback("onConversion", given.onConversion),
+    }),
     strict,
   });
 }
@@ -137,6 +152,13 @@ function compileOverrides(overrides: unknown): OverrideSource | undefined {
 
 function isOverrideSource(source: unknown): source is OverrideSource {
   return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
+}
+
+function compileCallback(name: keyof OutcomeCallbacks, callback: unknown): ((outcome: unknown) => unknown) | undefined {
+  if (callback === undefined) return undefined;
+  // why: a function can be called with any argument
+  if (typeof callback === "function") return callback as (outcome: unknown) => unknown;
+  throw new ExperimentConfigError("ERR_OPTION_VALUE", `${name} is ${describeValue(callback)}; write a function`);
 }
 
 function compileStore(store: unknown): StickyStore | undefined {

@@ -4,8 +4,10 @@ import { describeValue } from "../checks/describe-value.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
+import { emitConversion } from "../telemetry/conversion-event.ts";
 import { emitExposure } from "../telemetry/exposure-event.ts";
 import { type Instance, isEmptyScope, isKnownKey } from "./instance.ts";
+import { callBack, conversionOf, exposureOf } from "./outcome-callbacks.ts";
 
 /** `Scope.expose`. @throws ExperimentUsageError in strict mode */
 export function expose(instance: Instance, scope: RequestScope, key: string): void {
@@ -16,6 +18,7 @@ export function expose(instance: Instance, scope: RequestScope, key: string): vo
   instance.counters.exposed(assignment);
   scope.annotate({ [`experiment.${key}.exposed`]: true });
   emitExposure(scope, assignment);
+  callBack("onExposure", instance.options.callbacks.onExposure, () => exposureOf(assignment));
 }
 
 /** `Scope.convert`. @throws ExperimentUsageError in strict mode */
@@ -50,6 +53,8 @@ export function convert(
   for (const assignment of concerned) {
     instance.counters.converted(assignment, bounded, value);
     scope.annotate(scope.outcomes.addConversion(assignment.key, name, value));
+    emitConversion(scope, assignment, name, value);
+    callBack("onConversion", instance.options.callbacks.onConversion, () => conversionOf(assignment, name, value));
   }
 }
 

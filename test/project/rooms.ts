@@ -35,7 +35,10 @@ export const rooms: { readonly [folder: string]: Room } = {
     floor: 6,
     imports: ["instance", "propagation", "scope", "http-spans", "override", "assignment", "http", "checks"],
   },
-  carriers: { floor: 6, imports: ["instance", "propagation", "scope", "policy", "baggage", "http", "checks"] },
+  carriers: {
+    floor: 6,
+    imports: ["instance", "propagation", "scope", "policy", "assignment", "baggage", "http", "checks"],
+  },
 };
 
 /** The files above all folders. One imports another only of a lower floor. */

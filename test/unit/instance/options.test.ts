@@ -86,7 +86,7 @@ const MISTAKES: readonly Mistake[] = [
     code: "ERR_UNKNOWN_OPTION",
     of: [{ colour: "blue" }, { "": 1 }, { __proto: 1 }, JSON.parse('{"__proto__":{"strict":true}}')],
     names: "the option",
-    mend: "the options are experiments, primary, trustInbound, trustProxied, propagateTo, prefix, unknown, foreignBaggage, overrides, store, recordSubject, subjectSecret, fields, strict",
+    mend: "the options are experiments, primary, trustInbound, trustProxied, propagateTo, prefix, unknown, foreignBaggage, overrides, store, recordSubject, subjectSecret, fields, onExposure, onConversion, strict",
   },
   {
     title: "OPT-05 neither experiments nor trust",

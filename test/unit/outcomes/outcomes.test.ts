@@ -1,4 +1,5 @@
-import { createExperiments } from "otel-experiments";
+import { setImmediate as immediate } from "node:timers/promises";
+import { type Conversion, createExperiments, type Exposure } from "otel-experiments";
 import { afterAll, describe, expect, test } from "vitest";
 import { recordDiag } from "../../support/diag.ts";
 import { openRequest } from "../../support/opened-request.ts";
@@ -66,5 +67,74 @@ describe("a conversion", () => {
     const counts = await conversions();
     expect(counts.size).toBeLessThanOrEqual(65);
     expect(counts.get("other")).toBeGreaterThan(400);
+  });
+});
+
+describe("the callbacks of a warehouse", () => {
+  const REGISTRY = {
+    checkout: { id: "checkout_1", variants: ["express"] },
+    search: { id: "search_1", variants: ["a", "b"], fallback: "a", assigner: () => "c" },
+  } as const;
+
+  test("CVN-04 get each exposure once, and each conversion for each assignment that it counts for", async () => {
+    const exposures: Exposure[] = [];
+    const converted: Conversion[] = [];
+    const warehouse = createExperiments({
+      experiments: { ...REGISTRY, banner: { id: "banner_1", variants: ["on"] } },
+      primary: "checkout",
+      recordSubject: "plain",
+      onExposure: (exposure) => exposures.push(exposure),
+      onConversion: (conversion) => converted.push(conversion),
+    });
+    await openRequest(warehouse).run(async () => {
+      await warehouse.assign("checkout", "user-7");
+      warehouse.convert("before exposure".replaceAll(" ", "_"));
+      warehouse.use("checkout");
+      warehouse.use("checkout");
+      warehouse.record("banner", "on");
+      warehouse.use("banner");
+      await warehouse.assign("search", "user-7");
+      warehouse.use("search"); // A fallback counts for nothing.
+      warehouse.convert("order_placed", { value: 49.9 });
+      warehouse.convert("called", { experiment: "checkout" });
+    });
+    const checkout = { key: "checkout", id: "checkout_1", variant: "express", subject: "user-7" };
+    const banner = { key: "banner", id: "banner_1", variant: "on" };
+    expect(exposures).toEqual([checkout, banner]);
+    expect(converted).toEqual([
+      { ...checkout, name: "order_placed", value: 49.9 },
+      { ...banner, name: "order_placed", value: 49.9 },
+      { ...checkout, name: "called" },
+    ]);
+    await warehouse.close();
+  });
+
+  test("CVN-05 that throw or reject change nothing, which is said once", async () => {
+    diagnosed.take();
+    const warehouse = createExperiments({
+      experiments: REGISTRY,
+      strict: true,
+      onExposure: () => {
+        throw new Error("full");
+      },
+      onConversion: () => Promise.reject(new Error("away")),
+    });
+    await openRequest(warehouse).run(async () => {
+      await warehouse.assign("checkout", "user-7");
+      expect(warehouse.use("checkout")).toBe("express");
+      warehouse.convert("order_placed");
+      await immediate();
+    });
+    expect(diagnosed.take()).toEqual(["warn: otel-experiments: onExposure failed"]);
+    await warehouse.close();
+  });
+
+  test("CVN-06 that are no functions are refused at set-up", () => {
+    const wrong: unknown = "warehouse";
+    for (const option of ["onExposure", "onConversion"]) {
+      expect(() => createExperiments({ experiments: REGISTRY, [option]: wrong })).toThrow(
+        `${option} is "warehouse"; write a function`,
+      );
+    }
   });
 });

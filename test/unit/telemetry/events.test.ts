@@ -210,3 +210,23 @@ describe("the logs API", () => {
     expect(recordOnce()).toBe("express");
   });
 });
+
+test("EV-17 a conversion is an event for each assignment that it counts for, with its name and its value", () => {
+  logs.setGlobalLoggerProvider(providerOf());
+  openRequest(experiments).run(() => {
+    experiments.record("checkout", "express");
+    experiments.use("checkout");
+    experiments.convert("order_placed", { value: 49.9 });
+    experiments.convert("called");
+  });
+  const checkout = {
+    "experiment.key": "checkout",
+    "experiment.id": REGISTRY.checkout.id,
+    "experiment.variant": "express",
+  };
+  const events = emitted().filter(({ eventName }) => eventName === "experiment.conversion");
+  expect(events.map(({ attributes }) => attributes)).toEqual([
+    { ...checkout, "experiment.conversion": "order_placed", "experiment.conversion.value": 49.9 },
+    { ...checkout, "experiment.conversion": "called" },
+  ]);
+});
