@@ -1,11 +1,6 @@
-import { parseArgs } from "node:util";
-import {
-  type Declarations,
-  type DescribedExperiment,
-  type DescribedField,
-  declarationsOf,
-} from "../src/instance/declarations.ts";
-import { importModule } from "./module.ts";
+import type { DescribedExperiment, DescribedField } from "../src/instance/declarations.ts";
+import { parseCommand } from "./arguments.ts";
+import { type Declared, declaredBy } from "./declared.ts";
 import { table } from "./table.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -16,75 +11,20 @@ defineExperiments, fields of defineFields. The import runs the module.
 
   --json    prints JSON, for programs`;
 
-/** The declarations of one export. */
-interface Described extends Declarations {
-  readonly name: string;
-}
-
 /** The declarations of a module, as tables or as JSON text. */
 export async function describe(args: readonly string[]): Promise<string> {
-  const { help, json, module } = parse(args);
-  if (help) return USAGE;
+  const { values, positionals } = parseCommand(args, USAGE, { json: { type: "boolean" } });
+  if (values.help === true) return USAGE;
+  const [module, ...others] = positionals;
+  if (others.length > 0) throw new UsageError(`name one module, not ${positionals.length}\n\n${USAGE}`);
   if (module === undefined) throw new UsageError(`no module is named\n\n${USAGE}`);
-  const exported = Object.entries(await importModule(module));
-  const described = withoutRepetitions(exported.flatMap(([name, value]) => describedOf(name, value)));
-  if (described.length === 0) {
-    const names = exported.map(([name]) => name).join(", ");
-    const what = names === "" ? "nothing" : `${names}, and none of them declares experiments or fields`;
-    throw new Error(
-      `${module} exports ${what}; export the result of createExperiments, defineExperiments or defineFields`,
-    );
-  }
-  return json ? JSON.stringify({ module, exports: described }, undefined, 2) : described.map(sectionOf).join("\n\n");
+  const described = await declaredBy(module);
+  return values.json === true
+    ? JSON.stringify({ module, exports: described }, undefined, 2)
+    : described.map(sectionOf).join("\n\n");
 }
 
-interface Given {
-  readonly help: boolean;
-  readonly json: boolean;
-  readonly module: string | undefined;
-}
-
-function parse(args: readonly string[]): Given {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { json: { type: "boolean" }, help: { type: "boolean", short: "h" } },
-    });
-    const [module, ...others] = positionals;
-    if (others.length > 0) throw new Error(`name one module, not ${positionals.length}`);
-    return { help: values.help === true, json: values.json === true, module };
-  } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-  }
-}
-
-function describedOf(name: string, value: unknown): readonly Described[] {
-  try {
-    const declarations = declarationsOf(value);
-    return declarations === undefined ? [] : [{ name, ...declarations }];
-  } catch (error) {
-    throw new Error(`the export ${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}
-
-/**
- * Removes exports that repeat another one: experiments are usually exported together with their parts, and a CommonJS
- * module has its exports twice.
- */
-function withoutRepetitions(described: readonly Described[]): readonly Described[] {
-  const partsOf = ({ experiments, fields }: Declarations): readonly string[] =>
-    [...experiments, ...fields].map((part) => JSON.stringify(part));
-  const isPart = (one: Described, other: Described): boolean => {
-    const others = partsOf(other);
-    return partsOf(one).every((part) => others.includes(part));
-  };
-  return described.filter((one, i) => {
-    return !described.some((other, j) => i !== j && isPart(one, other) && (!isPart(other, one) || j < i));
-  });
-}
-
-function sectionOf({ name, experiments, fields }: Described): string {
+function sectionOf({ name, experiments, fields }: Declared): string {
   return [
     name,
     ...(experiments.length === 0 ? [] : ["", experimentTable(experiments)]),

@@ -48,16 +48,27 @@ export interface TokenDemands {
 
 /** The claims of a valid token, or why it does not count. The signature is checked before the claims are read. */
 export function verifyToken(token: string, demands: TokenDemands): OverrideClaims | OverrideRefusal {
+  const read = readToken(token, demands.secrets);
+  return typeof read === "string" ? read : (refusalOf(read, demands) ?? read);
+}
+
+/** The claims of a token that one of the secrets signed, valid or not. */
+export function readToken(token: string, secrets: readonly string[]): OverrideClaims | "malformed" | "tampered" {
   const [, claims, signature] = (token.length <= MAX_TOKEN_LENGTH ? TOKEN.exec(token) : null) ?? [];
   if (claims === undefined || signature === undefined) return "malformed";
-  if (!isSigned(PURPOSE, claims, signature, demands.secrets)) return "tampered";
-  const parsed = claimsOf(claims);
-  if (parsed === undefined) return "malformed";
-  const { audience, issuedAt, expiresAt } = parsed;
+  if (!isSigned(PURPOSE, claims, signature, secrets)) return "tampered";
+  return claimsOf(claims) ?? "malformed";
+}
+
+/** Why signed claims do not count; undefined if they do. */
+export function refusalOf(
+  { audience, issuedAt, expiresAt }: OverrideClaims,
+  demands: Omit<TokenDemands, "secrets">,
+): OverrideRefusal | undefined {
   if (audience !== demands.audience) return "audience";
   if (expiresAt <= demands.now) return "expired";
   if (expiresAt - issuedAt > demands.maxLifetime || issuedAt > demands.now + CLOCK_SKEW_S) return "lifetime";
-  return parsed;
+  return undefined;
 }
 
 function claimsOf(encoded: string): OverrideClaims | undefined {

@@ -1,10 +1,10 @@
 import { EventEmitter } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createExperiments } from "otel-experiments";
 import { inbound } from "otel-experiments/adapter";
-import { acceptOverrides } from "otel-experiments/override";
+import { acceptOverrides, signOverride } from "otel-experiments/override";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CommandResult, ROOT, runCommand } from "./command.ts";
 
@@ -31,19 +31,32 @@ describe("the command line", () => {
     expect(stdout).toContain("describe MODULE");
   });
 
-  test.each([["bogus"], ["toString"], ["describe"], ["describe", "a", "b"], ["describe", "--nope", "a"], ["override"]])(
-    "CLI-02 ends with 2 where it is used wrongly, and says how: %s %s",
-    async (...args) => {
-      const { exitCode, stdout, stderr } = await runCommand(args);
-      expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-      expect(stderr).toMatch(/^otel-experiments: .*\n\nUsage: otel-experiments/s);
-    },
-  );
+  test.each([
+    ["bogus"],
+    ["toString"],
+    ["describe"],
+    ["describe", "a", "b"],
+    ["describe", "--nope", "a"],
+    ["override"],
+    ["explain"],
+    ["explain", "a"],
+    ["verify"],
+    ["verify", "a", "b"],
+  ])("CLI-02 ends with 2 where it is used wrongly, and says how: %s %s", async (...args) => {
+    const { exitCode, stdout, stderr } = await runCommand(args);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
+    expect(stderr).toMatch(/^otel-experiments: .*\n\nUsage: otel-experiments/s);
+  });
 
-  test.each(["describe", "override"])("CLI-03 says more of %s", async (name) => {
+  test.each(["describe", "explain", "override", "verify"])("CLI-03 says more of %s", async (name) => {
     const { exitCode, stdout } = await runCommand([name, "--help"]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain(`Usage: otel-experiments ${name}`);
+  });
+
+  test.each(["--version", "-v"])("CLI-04 prints the version: %s", async (option) => {
+    const { version }: { readonly version?: unknown } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    expect(await runCommand([option])).toEqual({ exitCode: 0, stdout: `${String(version)}\n`, stderr: "" });
   });
 });
 
@@ -220,5 +233,79 @@ describe("what overrides", () => {
     const { exitCode, stdout, stderr } = await runCommand(args, { env });
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
     expect(stderr).toContain("expiresIn");
+  });
+
+  test("CLI-23 checked against a module, takes what it declares alone", async () => {
+    const overriding = (pair: string) =>
+      runCommand(["override", pair, "--audience", "staging", "--module", "test/system/cli/shop.ts"], { env });
+    expect(await overriding("checkout=express")).toMatchObject({ exitCode: 0, stderr: "" });
+    const key = await overriding("chekout=express");
+    expect(key).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(key.stderr).toContain("declares no experiment chekout; declared are checkout, search");
+    const variant = await overriding("checkout=expres");
+    expect(variant).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(variant.stderr).toContain("checkout has no variant expres; declared are control, express");
+  });
+});
+
+describe("what verifies an override", () => {
+  const secret = "a secret of the tests, long enough";
+  const env = { OTEL_EXPERIMENTS_OVERRIDE_SECRET: secret };
+  const token = signOverride({ checkout: "express" }, { secret, audience: "staging", expiresIn: "2h" });
+
+  test("CLI-30 says what it forces, for whom and until when", async () => {
+    const { exitCode, stdout, stderr } = await runCommand(["verify", token, "--audience", "staging"], { env });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toMatch(
+      /^checkout=express\naudience: staging\nsigned: {3}[\d-]+T[\d:.]+Z\nexpires: {2}[\d-]+T[\d:.]+Z\nIt counts\.\n$/,
+    );
+  });
+
+  test.each([
+    ["of another audience", ["--audience", "production"], "It does not count: audience."],
+    ["that lives too long", ["--max-lifetime", "1h"], "It does not count: lifetime."],
+  ])("CLI-31 one %s ends with 1, and says so", async (_what, options, why) => {
+    const { exitCode, stdout } = await runCommand(["verify", token, ...options], { env });
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(why);
+  });
+
+  test.each([
+    ["with another secret", token, { OTEL_EXPERIMENTS_OVERRIDE_SECRET: "another secret, long enough" }, 1, "tampered"],
+    ["changed", `${token.slice(0, -2)}AA`, env, 1, "tampered"],
+    ["that is none", "v1.x", env, 1, "malformed"],
+    ["without a secret", token, {}, 2, "OTEL_EXPERIMENTS_OVERRIDE_SECRET is not set"],
+  ])("CLI-32 one %s shows nothing of it", async (_what, text, environment, exitCode, why) => {
+    const result = await runCommand(["verify", text], { env: environment });
+    expect(result).toMatchObject({ exitCode, stdout: "" });
+    expect(result.stderr).toContain(why);
+    expect(result.stderr).not.toContain(secret);
+  });
+});
+
+describe("what explains", () => {
+  const CODE = `
+    const { createExperiments } = require(${ours("src/index.ts")});
+    exports.experiments = createExperiments({ trustInbound: true, propagateTo: ["https://*.shop.internal"] });
+  `;
+
+  test("CLI-40 says of each URL whether the experiments are passed on there, once, and ends with 1 if one gets nothing", async () => {
+    await writeFile(join(scratch, "explained.cjs"), CODE);
+    const urls = ["https://cart.shop.internal/x", "https://evil.example/"];
+    const both = await runCommand(["explain", "./explained.cjs", ...urls], { cwd: scratch });
+    expect(both).toMatchObject({ exitCode: 1, stderr: "" });
+    expect(both.stdout).toMatch(
+      /^experiments: https:\/\/cart\.shop\.internal\/x gets them: .+\nexperiments: https:\/\/evil\.example\/ gets nothing: .+\n$/,
+    );
+    expect(await runCommand(["explain", "./explained.cjs", urls[0] ?? ""], { cwd: scratch })).toMatchObject({
+      exitCode: 0,
+    });
+  });
+
+  test("CLI-41 of a module without experiments says what to export", async () => {
+    await writeFile(join(scratch, "none.mjs"), "export const a = 1;");
+    const { exitCode, stderr } = await runCommand(["explain", "./none.mjs", "https://a.example"], { cwd: scratch });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("exports no result of createExperiments");
   });
 });
