@@ -3,7 +3,7 @@ import express from "express";
 import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
 import { experimentFetch } from "otel-experiments/fetch";
-import { type CheckoutVariant, shopExperiments } from "./experiments.ts";
+import { shopExperiments } from "./experiments.ts";
 import { addressOf, announce } from "./service.ts";
 
 const cart = addressOf("CART_URL");
@@ -20,18 +20,12 @@ const orders = experiments.meter("shop.gateway").createCounter("shop.orders", {
   description: "Orders that shoppers tried to place.",
 });
 
-/** A substitute for the decision in a real shop: a feature flag service, a column in a table. */
-function decide(shopper: number): CheckoutVariant {
-  const { variants } = shopExperiments.checkout;
-  return variants[shopper % variants.length] ?? "control";
-}
-
 const app = express();
 app.use(expressExperiments(experiments));
 
 app.post("/checkout/:shopper", async (request, response) => {
-  const shopper = Number(request.params.shopper);
-  experiments.record("checkout", decide(shopper));
+  const { shopper } = request.params;
+  await experiments.assign("checkout", `shopper-${shopper}`);
 
   const answer = await fetchFromCart(`${cart}/carts/${shopper}`, { method: "POST" });
   await answer.arrayBuffer();

@@ -26,7 +26,7 @@ const processing = experiments.meter("shop.payment").createHistogram("payment.pr
 const CARDS: Readonly<Record<CheckoutVariant, { checkMs: number; oneFailsIn: number }>> = {
   control: { checkMs: 20, oneFailsIn: 50 },
   single_page: { checkMs: 20, oneFailsIn: 25 },
-  express: { checkMs: 8, oneFailsIn: 8 },
+  one_click: { checkMs: 8, oneFailsIn: 8 },
 };
 
 const app = fastify();

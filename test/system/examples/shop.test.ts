@@ -65,9 +65,9 @@ describe("the shop", () => {
   test("SHOP-20 reports on its shoppers, and leaves nothing running", async () => {
     const job = new Job("--once", "--shoppers", "30");
     await job.endsWith(0);
-    for (const variant of ["control", "single_page", "express"]) {
+    for (const variant of ["control", "single_page", "one_click"]) {
       expect(job.stdout).toMatch(
-        new RegExp(`^${variant} +gateway +10 +\\d+ +[\\d.]+ +[\\d.]+\\n +cart +10 .*\\n +payment +10 `, "m"),
+        new RegExp(`^${variant} +gateway +(\\d+) +\\d+ +[\\d.]+ +[\\d.]+\\n +cart +\\1 .*\\n +payment +\\1 `, "m"),
       );
     }
     expect(job.stdout).toContain("30 traces, and each shows one variant throughout.");
