@@ -48,6 +48,8 @@ export { TEST_HEADER } from "./inbound/test-request.ts";
 export type { ExperimentsHandle } from "./instance/handle.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-call.ts";
 export type { ClientOptions } from "./outbound/client-options.ts";
+export { GivenHeaders } from "./outbound/given-headers.ts";
+export { copyOfGiven } from "./outbound/given-members.ts";
 export type { OutboundRequest, OutboundRequest as Departure } from "./outbound/outbound-request.ts";
 export { TICKET_HEADER } from "./outbound/tickets.ts";
 export type { Scope } from "./scope/public-scope.ts";

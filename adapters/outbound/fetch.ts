@@ -1,5 +1,5 @@
 import { type ClientOptions, ExperimentConfigError, type ExperimentsHandle, outbound } from "../../src/adapter.ts";
-import { FetchHeaders } from "./fetch/fetch-headers.ts";
+import { FetchCall } from "./fetch/fetch-call.ts";
 
 /** A function of the form of `fetch`, such as undici's or node-fetch's. */
 type Fetch = (input: never, init?: never) => Promise<unknown>;
@@ -39,54 +39,35 @@ export function experimentFetch(
     );
   }
   const startOutbound = outbound(experiments, clientOptions);
-  return async function fetchWithExperiments(input, init) {
+  // A proxy has the name, the length and all other properties of the wrapped fetch.
+  return new Proxy(inner ?? globalThis.fetch ?? missingFetch, {
+    apply: function fetchWithExperiments(_target, self, given) {
+      // Called with the caller's own arguments wherever there is nothing to add, so that it answers as it does alone.
+      const fetchOnce = inner ?? globalThis.fetch;
+      const call = new FetchCall(given);
+      const outboundRequest = startOutbound(call);
+      if (outboundRequest === undefined) return Reflect.apply(fetchOnce, self, call.args);
+      const release = outboundRequest.retain();
+      try {
+        return untilSettled(Reflect.apply(fetchOnce, self, call.with(outboundRequest)), release);
+      } catch (error) {
+        release();
+        throw error;
+      }
+    },
     // why: implementations differ only in the types of their own classes, and each gets its own caller's arguments
-    const fetchOnce = (inner as typeof fetch | undefined) ?? globalThis.fetch;
-    const isRequest = typeof input === "object" && "headers" in input;
-    const headers = new FetchHeaders(init?.headers ?? (isRequest ? input.headers : undefined));
-    const outboundRequest = startOutbound({ header: headers.lines });
-    if (outboundRequest === undefined)
-      return fetchOnce(input, headers.wereUsedUp ? withHeaders(init, headers.again) : init);
-    const release = outboundRequest.retain();
-    try {
-      const url = URL.parse(isRequest ? input.url : String(input));
-      return await fetchOnce(input, withHeaders(init, headers.with(outboundRequest, url)));
-    } finally {
-      release();
-    }
-  };
+  }) as typeof fetch;
 }
 
-function withHeaders(init: RequestInit | undefined, headers: unknown): RequestInit {
-  // why: the headers have the caller's form, or another form that every fetch takes
-  return { ...copyOf(init), headers: headers as NonNullable<RequestInit["headers"]> };
+/** Stands for a built-in fetch that Node was started without, and that the application may put there later. */
+function missingFetch(): void {
+  // It is never called: each call looks for the built-in one.
 }
 
-/** The members of `init` that fetch reads, including undici's extensions. */
-const INIT_MEMBERS = [
-  "method",
-  "body",
-  "mode",
-  "credentials",
-  "cache",
-  "redirect",
-  "referrer",
-  "referrerPolicy",
-  "integrity",
-  "keepalive",
-  "signal",
-  "duplex",
-  "priority",
-  "window",
-  "dispatcher",
-] as const;
-
-/** `init` may be a Request or an instance of another class. A spread would lose its inherited members. */
-function copyOf(init: RequestInit | undefined): RequestInit {
-  const copy: Record<string, unknown> = { ...init };
-  if (init === undefined) return copy;
-  for (const name of INIT_MEMBERS) if (!(name in copy) && name in init) copy[name] = Reflect.get(init, name);
-  // A Request's body is a stream. With a stream fetch requires `duplex`, which a Request used as `init` may lack.
-  if (!Object.hasOwn(init, "body") && copy["body"] instanceof ReadableStream) copy["duplex"] ??= "half";
-  return copy;
+/** Calls `release` when a promise is settled, and returns a promise with the same outcome. */
+function untilSettled(result: unknown, release: () => void): unknown {
+  if (typeof result === "object" && result !== null && "finally" in result && typeof result.finally === "function")
+    return result.finally(release);
+  release();
+  return result;
 }

@@ -1,22 +1,8 @@
-import {
-  type ClientOptions,
-  type ExperimentsHandle,
-  type OutboundRequest,
-  outbound,
-  rememberScope,
-} from "../../src/adapter.ts";
+import { type ClientOptions, type ExperimentsHandle, outbound, rememberScope } from "../../src/adapter.ts";
+import { DispatchCall, type DispatchOptions } from "./undici/dispatch-call.ts";
 import { inScopeOfDispatch } from "./undici/dispatch-handler.ts";
-import { DispatchHeaders } from "./undici/dispatch-headers.ts";
 
 export { ignoreExperimentRequests } from "../../src/adapter.ts";
-
-/** The part of undici's dispatch options that the interceptor uses, in versions 6, 7 and 8. */
-interface DispatchOptions {
-  readonly origin?: string | URL | undefined;
-  readonly path?: string | undefined;
-  readonly method?: string | undefined;
-  readonly headers?: unknown;
-}
 
 type Dispatch<Options, Handler> = (options: Options, handler: Handler) => boolean;
 
@@ -24,9 +10,6 @@ type Dispatch<Options, Handler> = (options: Options, handler: Handler) => boolea
 export type ExperimentInterceptor = <Options extends DispatchOptions, Handler>(
   dispatch: Dispatch<Options, Handler>,
 ) => Dispatch<Options, Handler>;
-
-/** Redirects and retries copy the options. So the scope stays reachable as long as they may use its ticket. */
-const SCOPE = Symbol("otel-experiments.scope");
 
 /**
  * An interceptor that passes the request's variants on, only to the destinations of `propagateTo`. The request that a
@@ -43,47 +26,35 @@ export function experimentInterceptor(
   const startOutbound = outbound(experiments, clientOptions);
   return function experimentsInterceptor(dispatch) {
     return function dispatchWithExperiments(options, handler) {
-      if (options.method === "CONNECT")
-        return dispatch(options, inScopeOfDispatch(handler, rememberScope(), undefined));
-      const headers = new DispatchHeaders(options.headers);
-      // undici's redirect and retry interceptors pass themselves as the handler, and pass the same object when they
-      // dispatch again.
-      const outboundRequest = startOutbound({
-        header: headers.lines,
-        ...(isObject(handler) ? { identity: handler } : {}),
-      });
-      const release = outboundRequest?.retain();
+      // undici refuses them, and is to say so itself.
+      if (!isObject(options) || !isObject(handler)) return dispatch(options, handler);
+      const call = new DispatchCall(options, handler);
+      const outboundRequest = isConnect(options) ? undefined : startOutbound(call);
+      if (outboundRequest === undefined) {
+        return dispatch(call.options, inScopeOfDispatch(handler, { run: rememberScope() }));
+      }
+      const release = outboundRequest.retain();
+      const { run, scope } = outboundRequest;
       try {
-        return dispatch(
-          withDeparture(options, headers, outboundRequest),
-          inScopeOfDispatch(handler, outboundRequest?.run ?? rememberScope(), release),
-        );
+        return dispatch(call.with(outboundRequest), inScopeOfDispatch(handler, { run, release, scope }));
       } catch (error) {
-        release?.();
+        release();
         throw error;
       }
     };
   };
 }
 
-function withDeparture<Options extends DispatchOptions>(
-  options: Options,
-  headers: DispatchHeaders,
-  outboundRequest: OutboundRequest | undefined,
-): Options {
-  if (outboundRequest === undefined) return headers.wereUsedUp ? { ...options, headers: headers.again } : options;
-  return { ...options, headers: headers.with(outboundRequest, urlOf(options)), [SCOPE]: outboundRequest.scope };
+/** Members go to the target of a tunnel, not to the proxy that makes the tunnel. */
+function isConnect(options: DispatchOptions): boolean {
+  try {
+    return options.method === "CONNECT";
+  } catch {
+    // The getter throws again when undici reads it.
+    return true;
+  }
 }
 
-/**
- * The path is an absolute URL if the request goes to a proxy. Without an origin, a Client sends to its own, which it
- * does not show.
- */
-function urlOf({ origin, path = "/" }: DispatchOptions): URL | null {
-  if (!path.startsWith("/")) return URL.parse(path);
-  return origin === undefined ? null : URL.parse(`${String(origin).replace(/\/$/, "")}${path}`);
-}
-
-function isObject(handler: unknown): handler is object {
-  return typeof handler === "object" && handler !== null;
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }

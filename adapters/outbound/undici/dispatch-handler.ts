@@ -8,38 +8,67 @@ const LAST_CALLS: ReadonlySet<string | symbol> = new Set([
   "onRequestUpgrade",
 ]);
 
+/** The scope that a request was dispatched in. */
+interface DispatchScope {
+  readonly run: <T>(fn: () => T) => T;
+  /** Called once the request is over and the handler was told. */
+  readonly release?: () => void;
+  /** Held as long as the handler is: redirects and retries dispatch again with the scope's ticket. */
+  readonly scope?: object;
+}
+
 /**
  * A handler whose methods run in the scope that its request was dispatched in. undici calls them in a socket's async
  * context, which on a pool is another request's. From these methods, redirect and retry dispatch again.
- *
- * @param release called once the request is over and the handler was told
  */
-export function inScopeOfDispatch<Handler>(
-  handler: Handler,
-  run: <T>(fn: () => T) => T,
-  release: (() => void) | undefined,
-): Handler {
-  if (typeof handler !== "object" || handler === null) return handler;
-  return new Proxy(Object.isExtensible(handler) ? handler : unfrozen(handler), {
-    get(_target, name) {
-      const member: unknown = Reflect.get(handler, name, handler);
-      if (typeof member !== "function") return member;
-      return (...args: unknown[]): unknown => {
-        try {
-          return run((): unknown => Reflect.apply(member, handler, args));
-        } finally {
-          if (LAST_CALLS.has(name)) release?.();
-        }
-      };
-    },
-  });
+export function inScopeOfDispatch<Handler extends object>(handler: Handler, scope: DispatchScope): Handler {
+  // A proxy must show a target's own members unchanged if they are fixed, as in a frozen handler. So it has none.
+  // why: the traps show the handler
+  return new Proxy({}, new HandlerTraps(handler, scope)) as Handler;
 }
 
-/** A substitute for a frozen object: a proxy must show a frozen target's own members unchanged. */
-function unfrozen<T extends object>(frozen: T): T {
-  const members = Object.entries(Object.getOwnPropertyDescriptors(frozen)).map(
-    ([name, member]) => [name, { ...member, configurable: true }] as const,
-  );
-  // why: it has the frozen object's members and class
-  return Object.create(Object.getPrototypeOf(frozen), Object.fromEntries(members)) as T;
+/** The traps of a proxy for a handler. */
+class HandlerTraps implements ProxyHandler<object> {
+  readonly #handler: object;
+  readonly #scope: DispatchScope;
+
+  constructor(handler: object, scope: DispatchScope) {
+    this.#handler = handler;
+    this.#scope = scope;
+  }
+
+  get(_target: object, name: string | symbol): unknown {
+    const handler = this.#handler;
+    const { run, release } = this.#scope;
+    const member: unknown = Reflect.get(handler, name);
+    if (typeof member !== "function" || name === "constructor") return member;
+    return (...args: unknown[]): unknown => {
+      try {
+        return run((): unknown => Reflect.apply(member, handler, args));
+      } finally {
+        if (LAST_CALLS.has(name)) release?.();
+      }
+    };
+  }
+
+  set(_target: object, name: string | symbol, value: unknown): boolean {
+    return Reflect.set(this.#handler, name, value);
+  }
+
+  has(_target: object, name: string | symbol): boolean {
+    return Reflect.has(this.#handler, name);
+  }
+
+  ownKeys(): (string | symbol)[] {
+    return Reflect.ownKeys(this.#handler);
+  }
+
+  getOwnPropertyDescriptor(_target: object, name: string | symbol): PropertyDescriptor | undefined {
+    const descriptor = Reflect.getOwnPropertyDescriptor(this.#handler, name);
+    return descriptor && { ...descriptor, configurable: true };
+  }
+
+  getPrototypeOf(): object | null {
+    return Reflect.getPrototypeOf(this.#handler);
+  }
 }

@@ -1,0 +1,87 @@
+import { attempt, type CalledRequest, copyOfGiven, GivenHeaders, type OutboundRequest } from "../../../src/adapter.ts";
+
+/** The part of a Request, of any implementation, that is read. */
+interface RequestLike {
+  readonly url: string;
+  readonly headers: unknown;
+  readonly referrer?: unknown;
+  readonly referrerPolicy?: unknown;
+}
+
+/** One call of a wrapped fetch. The arguments are read only if the call needs it, and no caller's object is changed. */
+export class FetchCall implements CalledRequest {
+  readonly #given: readonly unknown[];
+  /** A copy of `init`, from which its headers were read. */
+  #init: Record<PropertyKey, unknown> | undefined;
+  #headers: GivenHeaders | undefined;
+
+  constructor(given: readonly unknown[]) {
+    this.#given = given;
+  }
+
+  readonly header = (name: string): readonly string[] => this.#read()?.lines(name) ?? [];
+
+  /** The arguments without an addition. */
+  get args(): readonly unknown[] {
+    if (this.#init === undefined) return this.#given;
+    const headers = this.#headers?.value;
+    if (headers !== undefined) this.#init["headers"] = headers;
+    return [this.#given[0], this.#init, ...this.#given.slice(2)];
+  }
+
+  /** The arguments with the request's ticket and its `baggage`; if they cannot be read, the caller's own. */
+  with(outboundRequest: OutboundRequest): readonly unknown[] {
+    return attempt("egress", UNREADABLE, () => this.#with(outboundRequest)) ?? this.args;
+  }
+
+  #with(outboundRequest: OutboundRequest): readonly unknown[] | undefined {
+    const headers = this.#read();
+    if (headers === undefined || this.#given.length === 0) return undefined;
+    const [input, , ...rest] = this.#given;
+    const init = this.#init ?? {};
+    const request = requestOf(input);
+    // An `init` with members resets the referrer of a Request.
+    if (request !== undefined && Reflect.ownKeys(init).every((name) => init[name] === undefined)) {
+      init["referrer"] = request.referrer;
+      init["referrerPolicy"] = request.referrerPolicy;
+    }
+    // Its `toString` is called once.
+    const target = isConverted(input) ? String(input) : input;
+    init["headers"] = headers.with(outboundRequest, urlOf(target));
+    return [target, init, ...rest];
+  }
+
+  /** Undefined if `init` is none, which fetch refuses. */
+  #read(): GivenHeaders | undefined {
+    if (this.#headers !== undefined) return this.#headers;
+    const [input, init] = this.#given;
+    if (!isObject(init) && typeof init !== "function" && init !== undefined && init !== null) return undefined;
+    if (init !== undefined && init !== null) this.#init = copyOfGiven(init);
+    const given = this.#init?.["headers"];
+    this.#headers = new GivenHeaders(given === undefined ? requestOf(input)?.headers : given, "pairs");
+    return this.#headers;
+  }
+}
+
+const UNREADABLE = "the arguments of a fetch could not be read, so the call passes nothing on";
+
+function requestOf(input: unknown): RequestLike | undefined {
+  // why: the check that precedes
+  return isObject(input) && "headers" in input && "url" in input ? (input as RequestLike) : undefined;
+}
+
+/** Whether fetch converts it to text, as every object that is neither a Request nor a URL. */
+function isConverted(input: unknown): boolean {
+  return isObject(input) && requestOf(input) === undefined && !(input instanceof URL);
+}
+
+function urlOf(input: unknown): URL | null {
+  if (typeof input === "string") return URL.parse(input);
+  if (input instanceof URL) return input;
+  const request = requestOf(input);
+  return request === undefined ? null : URL.parse(request.url);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
