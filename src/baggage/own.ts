@@ -1,4 +1,5 @@
 import { isBaggageOctets, isOws, isPlainOctet, trimOws } from "./grammar.ts";
+import { isChangeable, isTrimmed, lenientKey } from "./lenient-key.ts";
 import { MAX_HEADER_BYTES } from "./limits.ts";
 import { memberKey } from "./merge.ts";
 import { percentDecode } from "./percent.ts";
@@ -12,11 +13,11 @@ export interface OwnMembers {
   readonly parts: readonly string[];
   /** Two strings for each member whose whole key is a declared name, in header order: the name and the decoded value. */
   readonly fields: readonly string[];
-  /** Own members whose value breaks the grammar, or that follow white space which only some parsers trim. */
+  /** Own members whose value breaks the grammar, or whose key has white space around it that only some readers trim. */
   readonly malformed: number;
   /** Own members beyond the header's 8192 bytes. */
   readonly overBudget: number;
-  /** Members whose key has the own prefix, or is a declared name, only after percent-decoding. */
+  /** Members whose key is own only to a lenient reader, which decodes or trims it. */
   readonly encoded: number;
 }
 
@@ -37,14 +38,12 @@ export class OwnMemberReader {
   readonly prefix: string;
   readonly #names: ReadonlySet<string>;
   readonly #longestName: number;
-  readonly #escapes: ReadonlySet<number>;
 
   /** @param names whole keys, each a token without a percent sign and not under the prefix */
   constructor(prefix: string, names: Iterable<string> = []) {
     this.prefix = prefix;
     this.#names = new Set(names);
     this.#longestName = Math.max(0, ...[...this.#names].map((name) => name.length));
-    this.#escapes = escapesOf([prefix, ...this.#names].join(""));
   }
 
   /**
@@ -58,7 +57,7 @@ export class OwnMemberReader {
 
   #readUnderPrefix(header: string): OwnMembers {
     const first = header.indexOf(this.prefix);
-    const encoded = this.#countEncoded(header, MAX_HEADER_BYTES);
+    const encoded = this.#countHidden(header, MAX_HEADER_BYTES);
     if (first === -1) return encoded === 0 ? NONE : { ...NONE, encoded };
 
     const parts: string[] = [];
@@ -99,17 +98,11 @@ export class OwnMemberReader {
     return isAsItWas ? own : { ...own, fields: fields ?? NO_TEXTS, malformed, overBudget };
   }
 
-  /** The declared name that is the key of the member in a range, also if only `String.prototype.trim` makes it so. */
+  /** The declared name that is the key of the member in a range, also if it is so only to readers that trim more. */
   #nameIn(header: string, start: number, end: number): NameInHeader | undefined {
-    let from = start;
-    while (from < end && isSpaceAt(header, from)) from++;
-    let to = from;
-    for (; to < end; to++) {
-      const code = header.charCodeAt(to);
-      if (code === EQUALS || code === SEMICOLON) break;
-    }
-    const keyEnd = to;
-    while (to > from && isSpaceAt(header, to - 1)) to--;
+    const from = startOf(header, start, end);
+    const keyEnd = endOfKey(header, from, end);
+    const to = endBefore(header, from, keyEnd);
     if (to === from || to - from > this.#longestName) return undefined;
     const text = header.slice(from, to);
     if (!this.#names.has(text)) return undefined;
@@ -119,7 +112,7 @@ export class OwnMemberReader {
 
   /** Whether a list may hold an own member: a quick test before its members are read one by one. */
   mayBeIn(list: string): boolean {
-    return list.includes(this.prefix) || this.#hasName(list) || this.#countEncoded(list, list.length) > 0;
+    return list.includes(this.prefix) || this.#hasName(list) || this.#countHidden(list, list.length) > 0;
   }
 
   #hasName(list: string): boolean {
@@ -135,17 +128,15 @@ export class OwnMemberReader {
 
   /**
    * Whether a key, on the wire or in OpenTelemetry's baggage, is an own key: it has the prefix or is a declared name, as
-   * it is or after trimming and percent-decoding. OpenTelemetry's propagator does both before it passes a member on.
+   * it is or to a lenient reader. Such a reader, behind this service, would make an own key of it.
    */
   owns(key: string): boolean {
-    if (this.#ownsAsItStands(key)) return true;
-    const decoded = percentDecode(key.trim());
-    return decoded !== undefined && (decoded.startsWith(this.prefix) || this.#names.has(decoded.trim()));
+    return this.#ownsAsItStands(key) || (isChangeable(key) && this.#ownsAsItStands(lenientKey(key)));
   }
 
   /** The same for a whole member. One with an own key and no value breaks the grammar; it counts as own all the same. */
   ownsMember(member: string): boolean {
-    if (this.owns(memberKey(member)) || member.trimStart().startsWith(this.prefix)) return true;
+    if (this.owns(memberKey(member)) || member.startsWith(this.prefix, startOf(member, 0, member.length))) return true;
     return this.#names.size > 0 && this.#nameIn(member, 0, member.length) !== undefined;
   }
 
@@ -153,41 +144,58 @@ export class OwnMemberReader {
     return key.startsWith(this.prefix) || this.#names.has(key);
   }
 
-  /** Counts the keys before `end` that are own only after decoding. Only escapes of characters of own keys are examined. */
-  #countEncoded(header: string, end: number): number {
+  /** Counts the members before `end` whose key is own only to a lenient reader. Values are not looked at. */
+  #countHidden(header: string, end: number): number {
     let count = 0;
-    for (let at = header.indexOf("%"); at !== -1 && at < end; at = header.indexOf("%", at + 1)) {
-      if (!this.#escapes.has(escapeAt(header, at))) continue;
+    HIDING.lastIndex = 0;
+    while (HIDING.test(header)) {
+      const at = HIDING.lastIndex - 1;
+      if (at >= end) break;
       const start = header.lastIndexOf(",", at) + 1;
       const comma = header.indexOf(",", at);
-      const key = memberKey(header.slice(start, comma === -1 ? undefined : comma));
-      if (!this.#ownsAsItStands(key.trim()) && this.owns(key)) count++;
+      const keyEnd = endOfKey(header, start, comma === -1 ? header.length : comma);
+      if (at < keyEnd && header.charCodeAt(keyEnd) === EQUALS) {
+        const key = header.slice(startOf(header, start, keyEnd), endBefore(header, start, keyEnd));
+        if (!this.#ownsAsItStands(key) && this.owns(key)) count++;
+      }
       if (comma === -1) break;
-      at = comma;
+      HIDING.lastIndex = comma + 1;
     }
     return count;
   }
 }
 
-/** The escapes of all characters of a text, as `escapeAt` returns them. */
-function escapesOf(text: string): ReadonlySet<number> {
-  const escapes = new Set<number>();
-  for (const char of text) {
-    const hex = char.charCodeAt(0).toString(16);
-    for (const form of [hex.toLowerCase(), hex.toUpperCase()]) escapes.add(escapeAt(`%${form}`, 0));
+/** A character by which a key may be another one to a lenient reader. A space and a tab are in the grammar. */
+const HIDING = /[^\t -$&-*,-~]/g;
+
+/** The index where the key of a member ends: at its first equal sign or semicolon, or at its own end. */
+function endOfKey(text: string, start: number, end: number): number {
+  let at = start;
+  for (; at < end; at++) {
+    const code = text.charCodeAt(at);
+    if (code === EQUALS || code === SEMICOLON) break;
   }
-  return escapes;
+  return at;
 }
 
-/** The two characters after a percent sign as one number; a missing one counts as 0 (NaN in a bitwise operation). */
-function escapeAt(text: string, percent: number): number {
-  return (text.charCodeAt(percent + 1) << 16) | text.charCodeAt(percent + 2);
+/** The first index that holds a character which no reader trims. */
+function startOf(text: string, start: number, end: number): number {
+  let at = start;
+  while (at < end && isTrimmed(text.charCodeAt(at))) at++;
+  return at;
+}
+
+/** The index after the last character which no reader trims. */
+function endBefore(text: string, start: number, end: number): number {
+  let at = end;
+  while (at > start && isTrimmed(text.charCodeAt(at - 1))) at--;
+  return at;
 }
 
 /**
  * The text between the last comma and the prefix. `clean`: nothing, or white space that the grammar allows, so a
- * member starts here. `foreign-space`: white space that only JavaScript trims, so this is a member to OpenTelemetry but
- * not to the grammar. `inside`: other characters, so the prefix is part of another member.
+ * member starts here. `foreign-space`: characters that only some readers trim, so this is a member to them but not to
+ * the grammar. `inside`: other characters, so the prefix is part of another member.
  */
 type Lead = "clean" | "foreign-space" | "inside";
 
@@ -197,7 +205,7 @@ function leadOf(header: string, at: number): Lead {
     const code = header.charCodeAt(i);
     if (code === COMMA) return lead;
     if (isOws(code)) continue;
-    if (header.charAt(i).trim() !== "") return "inside";
+    if (!isTrimmed(code)) return "inside";
     lead = "foreign-space";
   }
   return lead;
@@ -209,12 +217,6 @@ interface NameInHeader {
   readonly end: number;
   /** Whether the grammar allows all white space around it. */
   readonly isClean: boolean;
-}
-
-/** White space that JavaScript's `trim` removes, and so OpenTelemetry. */
-function isSpaceAt(text: string, at: number): boolean {
-  const code = text.charCodeAt(at);
-  return isOws(code) || ((code < 0x21 || code > 0x7e) && text.charAt(at).trim() === "");
 }
 
 function isOwsOnly(text: string, start: number, end: number): boolean {

@@ -7,7 +7,7 @@ import { LateInstrument, type MeterIdentity } from "./late-instrument.ts";
 
 /**
  * The reason why own members do not count. `untrusted`: the caller may not send them. `encoded_key`: the key is an own
- * one only after percent-decoding. `malformed`: key, value or field breaks the rules or the declaration. `duplicate`: a
+ * one only to a reader that decodes or trims it. `malformed`: key, value or field breaks the rules or the declaration. `duplicate`: a
  * field that was read already. `sensitive`: a field's value looks like a secret or personal data. `orphan`: an id or a
  * mark without a variant. `unknown`: not in the registry, if the option `unknown` is `"drop"`. `over_limit`: no room.
  * `id_mismatch`: kept, but of another run than the declared one.

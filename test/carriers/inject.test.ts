@@ -6,6 +6,7 @@ import { type Experiments, type ExperimentsOptions, ExperimentUsageError, type P
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test, vi } from "vitest";
 import { type DiagLog, recordDiag } from "../support/diag.ts";
 import { createOpen } from "../support/experiments.ts";
+import { hidingForms } from "../support/hiding-keys.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { startPoints } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
@@ -103,6 +104,9 @@ describe("inject", () => {
   test("INJ-07 puts the scope's members in the place of those that stood there, encoded ones too", () => {
     const headers = { baggage: `experiment.checkout.variant=control,user=1,experiment%2Esearch.variant=semantic` };
     expect(filled(headers)["baggage"]).toBe(`user=1,${OWN}`);
+    for (const key of hidingForms("experiment.checkout.variant")) {
+      expect(filled({ baggage: `${key}=evil,user=1` })["baggage"]).toBe(`user=1,${OWN}`);
+    }
   });
 
   test("INJ-08 fits ours into 8192 bytes, and leaves theirs alone", () => {

@@ -31,6 +31,7 @@ import { ExperimentPropagator, type ExperimentPropagatorOptions, ExperimentSpanP
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { type DiagLog, recordDiag } from "../support/diag.ts";
 import { createOpen } from "../support/experiments.ts";
+import { decodeOrKeep, hidingForms } from "../support/hiding-keys.ts";
 import { openRequest } from "../support/opened-request.ts";
 import { PointReader } from "../support/points.ts";
 import { throughAmqp, throughKafka } from "./wire-formats.ts";
@@ -99,6 +100,9 @@ describe("extract", () => {
       ["tenant", "2"],
     ]);
     expect(propagation.getBaggage(active)?.getEntry("user")?.metadata?.toString()).toBe("p=1");
+    for (const key of hidingForms("experiment.checkout.variant")) {
+      expect(entriesIn(extract({ baggage: `${key}=evil,user=1` }))).toEqual([["user", "1"]]);
+    }
   });
 
   test("PRO-02 takes ours out of what another propagator has put there", () => {
@@ -406,6 +410,10 @@ describe("inject", () => {
       user: { value: "1" },
     });
     expect(inject(propagation.setBaggage(ROOT_CONTEXT, baggage), {})).toEqual({ baggage: "user=1" });
+    for (const key of hidingForms("experiment.checkout.variant").flatMap((form) => [form, decodeOrKeep(form)])) {
+      const hiding = propagation.createBaggage({ [key]: { value: "evil" }, user: { value: "1" } });
+      expect(inject(propagation.setBaggage(ROOT_CONTEXT, hiding), {})).toEqual({ baggage: "user=1" });
+    }
   });
 
   const existing: readonly { form: string; carrier: () => object; read?: (carrier: never) => unknown }[] = [

@@ -79,6 +79,7 @@ describe("members that do not count are counted by reason, and the good ones bes
     ["encoded_key", 1, "%65xperiment.checkout.variant=express"],
     ["encoded_key", 1, "\u00a0experiment%2Echeckout.variant=express"],
     ["encoded_key", 2, "experiment%2echeckout.variant=express,experiment%2Echeckout.id=a"],
+    ["encoded_key", 3, "%1Cexperiment.checkout.variant=express,+experiment.checkout.id=a,%2565xperiment.a.id=b"],
     ["orphan", 1, `${checkout}id=checkout_redesign_2026q1`],
     ["orphan", 2, `${checkout}id=checkout_redesign_2026q1,${checkout}forced=1`],
   ];

@@ -14,6 +14,7 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { startScopedService } from "../../testing/outbound/scoped-service.ts";
 import { headerValues } from "../../testing/wire/http-bytes.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
+import { hidingMembers, hidingNames } from "../support/hiding-keys.ts";
 import { startTracing } from "../support/tracing.ts";
 
 // OpenTelemetry's propagator would send whatever its context has, and callers write headers by hand.
@@ -35,7 +36,7 @@ const ours = experimentFetch(experiments);
 const agent = new Agent().compose(experimentInterceptor(experiments), interceptors.redirect({ maxRedirections: 2 }));
 
 /** A stranger's, and what OpenTelemetry makes of it where it is not stopped. */
-const EVIL = "tenant=7,user_tier=EVIL,user%5Ftier=EVIL, item_count =66;p=1,user_tier";
+const EVIL = `tenant=7,user_tier=EVIL,user%5Ftier=EVIL, item_count =66;p=1,user_tier,${hidingMembers(hidingNames("user_tier"))}`;
 
 beforeEach(() => {
   for (const server of [allowed, refused, redirecting]) server.clear();

@@ -27,10 +27,16 @@ const ATTEMPTS = [
   { title: "several lines", lines: ["user=1", "experiment.checkout.variant=evil", "experiment%2Echeckout.id=evil"] },
   { title: "properties", lines: ["user=1;experiment.checkout.variant=evil,experiment.checkout.variant=evil;ttl=1"] },
   { title: "a key twice", lines: ["user=1,experiment.checkout.variant=control,experiment.checkout.variant=evil"] },
+  { title: "encoded white space", lines: ["user=1,%20experiment.checkout.variant=evil"] },
+  { title: "the byte, encoded", lines: ["user=1,%C2%A0experiment.checkout.variant=evil"] },
+  { title: "the byte and its first one", lines: ["user=1,\u00c2\u00a0experiment.checkout.variant=evil"] },
+  { title: "a key that is encoded twice", lines: ["user=1,experiment%252Echeckout.variant=evil"] },
+  { title: "a plus sign", lines: ["user=1,+experiment.checkout.variant=evil,experiment.checkout.forced+=1"] },
+  { title: "an encoded control character", lines: ["user=1,%1Cexperiment.checkout.variant=evil"] },
+  { title: "an encoded next line", lines: ["user=1,%C2%85experiment.checkout.variant=evil"] },
+  { title: "an encoded byte that is no UTF-8", lines: ["user=1,%A0experiment.checkout.variant=evil"] },
+  { title: "all of these", lines: ["user=1,%2509+%25C2%2585%65xperiment.checkout.variant%2520=evil"] },
   // These are nobody's but the sender's, so they are not counted; they must not become ours on the way either.
-  { title: "encoded white space", lines: ["user=1,%20experiment.checkout.variant=evil"], counted: false },
-  { title: "the byte, encoded", lines: ["user=1,%C2%A0experiment.checkout.variant=evil"], counted: false },
-  { title: "a key that is encoded twice", lines: ["user=1,experiment%252Echeckout.variant=evil"], counted: false },
   { title: "a list in a value", lines: ["user=1,other=a%2Cexperiment.checkout.variant%3Devil"], counted: false },
   { title: "a property alone", lines: ["user=1;experiment.checkout.variant=evil"], counted: false },
 ] as const;
@@ -43,18 +49,16 @@ function baggage(lines: readonly string[]): readonly string[] {
   return lines.map((line) => `baggage: ${line}`);
 }
 
-/** Whether a service of ours would take a member for its own, or OpenTelemetry's propagator make it so. */
+/** Whether a reader of any language would take a member for ours, however often it decodes and trims its key. */
 function isOwn(member: string): boolean {
-  const key = (member.split(/[=;]/)[0] ?? "").trim();
-  return key.startsWith("experiment.") || decodeOrKeep(key).startsWith("experiment.");
+  let bytes = (member.split(/[=;]/)[0] ?? "").replaceAll("+", " ");
+  for (let i = 0; i < 4; i++) bytes = bytes.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => byteOf(hex));
+  const key = Buffer.from(bytes, "latin1").toString("utf8");
+  return /^[\p{White_Space}\p{C}\ufffd]*experiment\./u.test(key);
 }
 
-function decodeOrKeep(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+function byteOf(hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16));
 }
 
 /** Every way in which a handler may call on. */

@@ -1,3 +1,5 @@
+import { hidingForms, hidingMembers } from "../../support/hiding-keys.ts";
+
 /** What a caller writes into `baggage`, and what of it is to be found on the wire. */
 export interface Content {
   readonly name: string;
@@ -29,7 +31,7 @@ export const contents = {
   encoded: {
     name: "percent-encoded own members",
     lines: [
-      "user=1,experiment%2Echeckout.variant=EVIL,%65xperiment.checkout.id=EVIL;p, %65%78%70%65%72%69%6d%65%6e%74%2e%61.variant=x,last=2",
+      `user=1,experiment%2Echeckout.variant=EVIL,%65xperiment.checkout.id=EVIL;p, %65%78%70%65%72%69%6d%65%6e%74%2e%61.variant=x,${hidingMembers(hidingForms("experiment.checkout.variant"))},last=2`,
     ],
     kept: ["user=1,last=2"],
   },

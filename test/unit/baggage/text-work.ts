@@ -8,8 +8,9 @@ export function textWork(run: () => unknown): number {
     const original: unknown = Reflect.get(holder, name);
     if (typeof original !== "function") throw new Error(`there is no method ${String(name)}`);
     const counting = function (this: unknown, ...args: unknown[]): unknown {
+      const from = this instanceof RegExp && this.global ? this.lastIndex : 0;
       const result: unknown = Reflect.apply(original, this, args);
-      work += cost(this, args, result);
+      work += cost(this, args, result, from);
       return result;
     };
     Object.defineProperty(holder, name, { value: counting, configurable: true, writable: true });
@@ -23,7 +24,8 @@ export function textWork(run: () => unknown): number {
   return work;
 }
 
-type Cost = (self: unknown, args: readonly unknown[], result: unknown) => number;
+/** @param from where a global regular expression began to search */
+type Cost = (self: unknown, args: readonly unknown[], result: unknown, from: number) => number;
 
 const ONE: Cost = () => 1;
 const WHOLE: Cost = (self) => lengthOf(self);
@@ -38,6 +40,12 @@ const FORWARD: Cost = (self, [, from], result) => {
 const BACKWARD: Cost = (self, [, from], result) => {
   const start = typeof from === "number" ? from : lengthOf(self);
   return start - (typeof result === "number" ? result : 0) + 1;
+};
+
+/** A global expression searches from where it began to the end of what it finds; any other goes over the whole text. */
+const SEARCH: Cost = (self, [text], result, from) => {
+  const isFound = result !== false && result !== null;
+  return (self instanceof RegExp && self.global && isFound ? self.lastIndex : lengthOf(text)) - from;
 };
 
 function lengthOf(text: unknown): number {
@@ -56,7 +64,7 @@ const COSTS: readonly (readonly [holder: object, name: string | symbol, cost: Co
     (name) => [String.prototype, name, WHOLE] as const,
   ),
   ...["startsWith", "endsWith"].map((name) => [String.prototype, name, ARGUMENT] as const),
-  ...["test", "exec"].map((name) => [RegExp.prototype, name, ARGUMENT] as const),
+  ...["test", "exec"].map((name) => [RegExp.prototype, name, SEARCH] as const),
   [globalThis, "decodeURIComponent", ARGUMENT],
   [globalThis, "encodeURIComponent", ARGUMENT],
   [Buffer, "from", ARGUMENT],
