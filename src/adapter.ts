@@ -26,6 +26,7 @@ export { ExperimentConfigError } from "./checks/errors.ts";
 export { isName, linesOf } from "./http/header-parts.ts";
 export type { ArrivedRequest, HeaderGetter } from "./http/shapes.ts";
 export type { DescribedRequest } from "./http-spans/server-attributes.ts";
+export { continueAssigned, runAssigned } from "./inbound/assigned.ts";
 export type { Emitter } from "./inbound/emitters.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
 // `Arrival`, `arrivalOf`, `ArrivalDetails`, `Departure` and `outboundEverywhere` are names from before 0.2. New adapters
@@ -45,7 +46,7 @@ export {
 } from "./inbound/node-request.ts";
 export type { SpanFinder } from "./inbound/server-span.ts";
 export { TEST_HEADER } from "./inbound/test-request.ts";
-export type { ExperimentsHandle } from "./instance/handle.ts";
+export type { ExperimentsHandle, KeyedExperiments } from "./instance/handle.ts";
 export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-call.ts";
 export type { ClientOptions } from "./outbound/client-options.ts";
 export { GivenHeaders } from "./outbound/given-headers.ts";
@@ -63,10 +64,10 @@ export { outboundForAllClients as outboundEverywhere, runWithVariants };
  */
 export function inbound(
   experiments: ExperimentsHandle,
-  options?: InboundOptions,
+  options?: InboundOptions<never, string>,
 ): (inboundRequest: InboundRequest) => OpenRequest {
   const instance = instanceOf(experiments);
-  const compiled = compileInboundOptions(options);
+  const compiled = compileInboundOptions(options, instance);
   return (inboundRequest) => openRequest(instance, inboundRequest, compiled);
 }
 

@@ -106,7 +106,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
     [INSTANCE]: instance,
     variant: (key) => current().variant(key),
     record: (key, variant) => current().record(key, variant),
-    assign: (key, subject, given) => current().assign(key, subject, given),
+    assign: (key, ...given) => current().assign(key, ...given),
     use: (key) => current().use(key),
     expose: (key) => current().expose(key),
     convert: (name, given) => current().convert(name, given),

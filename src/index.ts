@@ -33,5 +33,5 @@ export type { Conversion, Exposure } from "./instance/outcome-callbacks.ts";
 export type { PropagateTo, Verdict } from "./policy/destinations.ts";
 export type { TrustInbound } from "./policy/trust.ts";
 export type { ConversionOptions } from "./scope/conversion-options.ts";
-export type { AssignOptions, Scope } from "./scope/public-scope.ts";
+export type { AssignArguments, AssignOptions, Scope } from "./scope/public-scope.ts";
 export type { Attribution } from "./telemetry/meter.ts";

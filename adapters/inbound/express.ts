@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
+  continueAssigned,
   type ExperimentsHandle,
   fromNodeRequest,
   type InboundOptions,
   inbound,
+  type KeyedExperiments,
   placeScope,
 } from "../../src/adapter.ts";
 import { expressRoute, type RoutedRequest } from "./express/express-route.ts";
@@ -16,9 +18,16 @@ interface ExpressResponse extends ServerResponse {
   locals?: Record<string, unknown>;
 }
 
+/** What Express's request has for the options, in versions 4 and 5, where TypeScript does not know the app's own. */
+interface ExpressVisit extends IncomingMessage {
+  get(name: string): string | undefined;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly ip?: string | undefined;
+}
+
 /** Express middleware. */
-export type ExperimentsMiddleware = (
-  request: IncomingMessage,
+export type ExperimentsMiddleware<Request extends IncomingMessage = IncomingMessage> = (
+  request: Request,
   response: ExpressResponse,
   next: (error?: unknown) => void,
 ) => void;
@@ -27,16 +36,21 @@ export type ExperimentsMiddleware = (
  * Express middleware, versions 4 and 5. Everything mounted after it runs in the request's scope, which is also at
  * `res.locals.experiments`.
  *
- * @example app.use(expressExperiments(experiments))
+ * @example app.use(expressExperiments(experiments, { subject: (req) => req.get("x-user-id"), assign: ["checkout"] }))
  */
-export function expressExperiments<Request extends IncomingMessage = IncomingMessage>(
+export function expressExperiments(experiments: ExperimentsHandle): ExperimentsMiddleware;
+export function expressExperiments<Request extends IncomingMessage = ExpressVisit, Key extends string = string>(
+  experiments: KeyedExperiments<Key>,
+  options: InboundOptions<Request, NoInfer<Key>> | undefined,
+): ExperimentsMiddleware<Request>;
+export function expressExperiments(
   experiments: ExperimentsHandle,
-  options?: InboundOptions<Request>,
+  options?: InboundOptions<never, string>,
 ): ExperimentsMiddleware {
   const open = inbound(experiments, options);
   return function experimentsMiddleware(request: ExpressRequest, response, next) {
-    const { scope, run } = open(fromNodeRequest(request, response, { route: () => expressRoute(request) }));
-    placeScope(response.locals, "experiments", scope);
-    run(next);
+    const opened = open(fromNodeRequest(request, response, { route: () => expressRoute(request) }));
+    placeScope(response.locals, "experiments", opened.scope);
+    continueAssigned(opened, next);
   };
 }

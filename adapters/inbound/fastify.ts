@@ -2,6 +2,7 @@ import type { Span } from "@opentelemetry/api";
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from "fastify";
 import fastifyPlugin from "fastify-plugin";
 import {
+  continueAssigned,
   type ExperimentsHandle,
   fromNodeRequest,
   type InboundOptions,
@@ -19,7 +20,7 @@ declare module "fastify" {
 }
 
 /** The plugin's options. */
-export interface FastifyExperimentsOptions extends InboundOptions<FastifyRequest> {
+export interface FastifyExperimentsOptions extends InboundOptions<FastifyRequest, string> {
   readonly experiments: ExperimentsHandle;
 }
 
@@ -52,9 +53,9 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, gi
   if (!fastify.hasDecorator(DECORATED)) fastify.decorate(DECORATED, true).decorateRequest("experiments");
 
   fastify.addHook("onRequest", function experimentsHook(request, reply, next) {
-    const { scope, run } = open(arrive(request, reply));
-    request.experiments = scope;
-    run(next);
+    const opened = open(arrive(request, reply));
+    request.experiments = opened.scope;
+    continueAssigned(opened, next);
   });
 
   // If @fastify/otel is registered after this plugin, it starts its span after this plugin's `onRequest` hook. It ends

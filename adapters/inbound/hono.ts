@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Context, MiddlewareHandler } from "hono";
 import {
   attempt,
-  type ExperimentsHandle,
   fromNodeRequest,
   type InboundOptions,
   type InboundRequest,
   inbound,
+  type KeyedExperiments,
+  runAssigned,
   type Scope,
   withCookie,
 } from "../../src/adapter.ts";
@@ -36,9 +37,9 @@ interface NodeBindings {
  *
  * @example app.use(honoExperiments(experiments))
  */
-export function honoExperiments(
-  experiments: ExperimentsHandle,
-  options?: InboundOptions<Context>,
+export function honoExperiments<Key extends string = string>(
+  experiments: KeyedExperiments<Key>,
+  options?: InboundOptions<Context, NoInfer<Key>>,
 ): MiddlewareHandler<ExperimentsEnv> {
   const open = inbound(experiments, options);
   return async function experimentsMiddleware(context, next) {
@@ -49,17 +50,18 @@ export function honoExperiments(
       setCookie: (name: string, line: string) => setCookie(context, name, line),
     };
     if (isOnNode(bindings)) {
-      const { scope, run } = open(fromNodeRequest(bindings.incoming, bindings.outgoing, details));
-      context.set("experiments", scope);
-      await run(next);
+      const opened = open(fromNodeRequest(bindings.incoming, bindings.outgoing, details));
+      context.set("experiments", opened.scope);
+      await runAssigned(opened, next);
       writeCookies(context);
       return;
     }
     const isOutermost = !webRequests.has(context);
-    const { scope, run, end } = open({ ...webArrival(context), ...details });
+    const opened = open({ ...webArrival(context), ...details });
+    const { scope, end } = opened;
     context.set("experiments", scope);
     try {
-      await run(next);
+      await runAssigned(opened, next);
     } catch (error) {
       // Hono answers requests whose handler throws an Error. Any other thrown value passes through Hono, and gets no
       // answer.

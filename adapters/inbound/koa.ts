@@ -1,10 +1,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
-  type ExperimentsHandle,
   fromNodeRequest,
   type InboundOptions,
   inbound,
+  type KeyedExperiments,
   placeScope,
+  runAssigned,
 } from "../../src/adapter.ts";
 
 /** The part of Koa's context that the middleware uses, in versions 2 and 3. */
@@ -16,8 +17,19 @@ interface KoaContext {
   onerror(error: Error): void;
 }
 
+/** What Koa's context has for the options, in versions 2 and 3, where TypeScript does not know the application's own. */
+interface KoaRequestContext extends KoaContext {
+  get(name: string): string;
+  readonly cookies: { get(name: string): string | undefined };
+  readonly query: Readonly<Record<string, string | string[] | undefined>>;
+  readonly ip: string;
+}
+
 /** Koa middleware. */
-export type ExperimentsMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<unknown>;
+export type ExperimentsMiddleware<Context extends object = KoaContext> = (
+  context: Context & KoaContext,
+  next: () => Promise<unknown>,
+) => Promise<unknown>;
 
 /**
  * Koa middleware, versions 2 and 3. Everything used after it runs in the request's scope, which is also at
@@ -25,21 +37,21 @@ export type ExperimentsMiddleware = (context: KoaContext, next: () => Promise<un
  *
  * @example app.use(koaExperiments(experiments))
  */
-export function koaExperiments<Context extends object = KoaContext>(
-  experiments: ExperimentsHandle,
-  options?: InboundOptions<Context>,
-): ExperimentsMiddleware {
+export function koaExperiments<Context extends object = KoaRequestContext, Key extends string = string>(
+  experiments: KeyedExperiments<Key>,
+  options?: InboundOptions<Context, NoInfer<Key>>,
+): ExperimentsMiddleware<Context> {
   const open = inbound(experiments, options);
   return function experimentsMiddleware(context, next) {
     const { req, res, originalUrl } = context;
-    const { scope, run } = open(
+    const opened = open(
       fromNodeRequest(req, res, { native: context, url: originalUrl, route: () => routeOf(context) }),
     );
-    placeScope(context.state, "experiments", scope);
+    placeScope(context.state, "experiments", opened.scope);
     // Koa handles a rejection outside of the middleware, where the scope is no longer active.
     const { onerror } = context;
-    context.onerror = (error) => run(() => onerror.call(context, error));
-    return run(next);
+    context.onerror = (error) => opened.run(() => onerror.call(context, error));
+    return runAssigned(opened, next);
   };
 }
 

@@ -14,6 +14,8 @@ export type Cause =
   | "conflict"
   | "sensitive"
   | "targeting"
+  | "subject"
+  | "attributes"
   | "assigner"
   | "store"
   | "override"

@@ -35,6 +35,11 @@ export interface AnsweringResponse {
 /** A request that is being served. */
 export interface OpenRequest {
   readonly scope: Scope;
+  /**
+   * Settles when the experiments of the option `assign` are decided. Undefined if there is nothing to wait for, as with
+   * the built-in hash. Never rejects. `runAssigned` and `continueAssigned` wait for it.
+   */
+  readonly assigned: Promise<void> | undefined;
   /** Runs the rest of the request in its scope. The result and the error are those of `fn`. */
   readonly run: <T>(fn: () => T) => T;
   /**

@@ -16,6 +16,7 @@ import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { AnsweringResponse, InboundRequest, OpenRequest } from "./inbound-request.ts";
 import { serveRequest } from "./serve-request.ts";
 import { testMembersOf } from "./test-request.ts";
+import { identifyVisitor } from "./visitor.ts";
 
 /**
  * Opens the scope of a request: reads the members of a trusted caller, finds the server span, binds the emitters. A
@@ -29,9 +30,12 @@ export function openRequest(
   const present = getScope(inboundRequest.request);
   const scope = scopeOwnedBy(instance, present) ?? newScope(instance, inboundRequest, present);
   serveRequest(scope, inboundRequest, options);
+  const { visitor } = options;
+  const native = inboundRequest.native ?? inboundRequest.request;
   // The scopes of several instances on one request form a chain; the latest one leads to all of them.
   return {
     scope: faceOf(instance, scope),
+    assigned: visitor === undefined ? undefined : identifyVisitor(instance, scope, native, visitor),
     run: (fn) => runInScope(getScope(inboundRequest.request) ?? scope, fn),
     end: (outcome) => endRequest(getScope(inboundRequest.request) ?? scope, outcome),
   };

@@ -1,10 +1,11 @@
 import { type Decision, decide } from "../assignment/decision.ts";
+import type { SubjectAttributes } from "../assignment/definition.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
 import { describeValue } from "../checks/describe-value.ts";
-import { warnOnce } from "../checks/diagnostics.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { isThenable } from "../checks/thenable.ts";
-import type { AssignOptions } from "../scope/public-scope.ts";
+import type { AssignArguments } from "../scope/public-scope.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { traceAssignment } from "../telemetry/assignment-span.ts";
 import { emitEvaluation } from "../telemetry/evaluation-event.ts";
@@ -58,13 +59,15 @@ function addAssignment(
   return variant;
 }
 
+/** A variant, or the promise of one; the promise never rejects. */
+type Deciding = string | undefined | Promise<string | undefined>;
+
 /** `Scope.assign`. @throws ExperimentUsageError in strict mode, at once */
 export function assign(
   instance: Instance,
   scope: RequestScope,
   key: string,
-  subject: string | null | undefined,
-  options: AssignOptions | undefined,
+  given: AssignArguments,
 ): Promise<string | undefined> {
   const standing = scope.find(key);
   if (standing !== undefined) return Promise.resolve(standing.variant);
@@ -75,20 +78,81 @@ export function assign(
     report("ERR_UNKNOWN_EXPERIMENT", `assign(${describeValue(key)}, …) needs a declared experiment`);
     return NOT_ASSIGNED;
   }
+  if (given.length === 0) return Promise.resolve(assignVisitor(instance, scope, experiment));
+  const [subject, options] = given;
   if (subject === undefined || subject === null || subject === "") return NOT_ASSIGNED;
   if (typeof subject !== "string") {
     report("ERR_SUBJECT", `the subject is ${describeValue(subject)}; write a text, such as the user's id`);
     return NOT_ASSIGNED;
   }
-  const attributes = options?.attributes ?? {};
+  const attributes = options?.attributes ?? NO_ATTRIBUTES;
   const isOutside = isEmptyScope(instance, scope, `assign(${describeValue(key)}, …)`, "remembers nothing");
-  const decideNow = (): string | undefined | Promise<string | undefined> => {
-    const startTime = Date.now();
-    const decision = decide(experiment, subject, attributes, instance.options.store, scope.exchange);
-    if (!isThenable(decision)) return settle(instance, scope, experiment, subject, decision, startTime);
-    return decision.then((decided) => settle(instance, scope, experiment, subject, decided, startTime));
-  };
-  return isOutside ? Promise.resolve(decideNow()) : scope.decideOnce(key, decideNow);
+  const decideNow = (): Deciding => decideFor(instance, scope, experiment, subject, attributes);
+  return Promise.resolve(isOutside ? decideNow() : scope.decideOnce(key, decideNow));
+}
+
+/**
+ * Assigns experiments to the scope's visitor. Undefined if all of them are decided on return; else a promise, which
+ * never rejects. Never throws. An experiment that is no longer declared is left out.
+ */
+export function assignVisitorAll(
+  instance: Instance,
+  scope: RequestScope,
+  keys: readonly string[],
+): Promise<void> | undefined {
+  const pending: Promise<unknown>[] = [];
+  for (const key of keys) {
+    const experiment = scope.find(key) === undefined ? instance.catalog.declared.get(key) : undefined;
+    if (experiment === undefined) continue;
+    const deciding = attempt("assigner", NOT_DECIDED, () => assignVisitor(instance, scope, experiment));
+    if (isThenable(deciding)) {
+      pending.push(deciding.then(undefined, (error: unknown) => warnOnce("assigner", NOT_DECIDED, error)));
+    }
+  }
+  return pending.length === 0 ? undefined : Promise.all(pending).then(() => undefined);
+}
+
+const NOT_DECIDED = "an experiment of the option assign could not be decided, so the request is not assigned";
+const NO_ATTRIBUTES: SubjectAttributes = Object.freeze({});
+
+function assignVisitor(instance: Instance, scope: RequestScope, experiment: CompiledExperiment): Deciding {
+  const { key } = experiment;
+  if (isEmptyScope(instance, scope, `assign(${describeValue(key)})`, "assigns nothing")) return undefined;
+  return scope.decideOnce(key, () => {
+    const { visitor } = scope;
+    const subject = visitor?.subject();
+    return isThenable(subject)
+      ? subject.then((text) => decideForVisitor(instance, scope, experiment, text))
+      : decideForVisitor(instance, scope, experiment, subject);
+  });
+}
+
+/** The attributes are asked for only if the experiment uses them. If they fail, nobody knows whether it takes part. */
+function decideForVisitor(
+  instance: Instance,
+  scope: RequestScope,
+  experiment: CompiledExperiment,
+  subject: string | undefined,
+): Deciding {
+  if (subject === undefined) return undefined;
+  const usesAttributes = experiment.targeting !== undefined || experiment.assigner !== undefined;
+  const attributes = usesAttributes ? scope.visitor?.attributes() : NO_ATTRIBUTES;
+  const decideBy = (known: SubjectAttributes | undefined): Deciding =>
+    known === undefined ? undefined : decideFor(instance, scope, experiment, subject, known);
+  return isThenable(attributes) ? attributes.then(decideBy) : decideBy(attributes);
+}
+
+function decideFor(
+  instance: Instance,
+  scope: RequestScope,
+  experiment: CompiledExperiment,
+  subject: string,
+  attributes: SubjectAttributes,
+): Deciding {
+  const startTime = Date.now();
+  const decision = decide(experiment, subject, attributes, instance.options.store, scope.exchange);
+  if (!isThenable(decision)) return settle(instance, scope, experiment, subject, decision, startTime);
+  return decision.then((decided) => settle(instance, scope, experiment, subject, decided, startTime));
 }
 
 /** Adds the decision to the scope, unless the scope got an assignment in the meantime. */

@@ -9,6 +9,11 @@ export interface ExperimentsHandle {
   readonly [INSTANCE]: object;
 }
 
+/** The same, with the type of its experiments' keys. */
+export interface KeyedExperiments<Key extends string> extends ExperimentsHandle {
+  expose?(key: Key): void;
+}
+
 /**
  * The instance behind the result of `createExperiments`.
  *

@@ -2,7 +2,7 @@ import type { Attributes } from "@opentelemetry/api";
 import type { Assignment } from "../assignment/assignment.ts";
 import type { FieldAccess, FieldValue } from "../fields/field.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
-import type { AssignOptions, Scope } from "../scope/public-scope.ts";
+import type { AssignArguments, Scope } from "../scope/public-scope.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { assign, record } from "./assigning.ts";
 import { fieldOf, setField } from "./field-setting.ts";
@@ -55,8 +55,8 @@ class ScopeFace implements Scope {
     return record(this.#instance, this.#scope, key, variant);
   }
 
-  assign(key: string, subject: string | null | undefined, options?: AssignOptions): Promise<string | undefined> {
-    return assign(this.#instance, this.#scope, key, subject, options);
+  assign(key: string, ...given: AssignArguments): Promise<string | undefined> {
+    return assign(this.#instance, this.#scope, key, given);
   }
 
   use(key: string): string | undefined {

@@ -23,13 +23,11 @@ export interface ScopeCalls<R extends Registry, F extends Fields> {
    * `record`, that one is kept. Undefined if the subject takes no part, and for an undefined, null or empty subject.
    * Outside a request it decides and remembers nothing. Always settles, never rejects.
    *
+   * Without a second argument, the subject and the attributes are those that the adapter's options of these names give.
+   *
    * @throws ExperimentUsageError for an unknown key, in strict mode only
    */
-  assign<K extends ExperimentKey<R>>(
-    key: K,
-    subject: string | null | undefined,
-    options?: AssignOptions,
-  ): Promise<VariantOf<R, K> | undefined>;
+  assign<K extends ExperimentKey<R>>(key: K, ...given: AssignArguments): Promise<VariantOf<R, K> | undefined>;
   /** Reads the variant and exposes it: for code that branches on the variant. */
   use<K extends ExperimentKey<R>>(key: K): VariantOf<R, K> | undefined;
   /** Counts that the variant made a difference to the subject, once per scope and experiment. */
@@ -50,6 +48,9 @@ export interface Scope<R extends Registry = Registry, F extends Fields = Fields>
    */
   readonly attributes: Attributes;
 }
+
+/** The arguments of `assign` after the key. */
+export type AssignArguments = readonly [] | readonly [subject: string | null | undefined, options?: AssignOptions];
 
 /** The options of `assign`. */
 export interface AssignOptions {

@@ -1,5 +1,6 @@
 import type { Attributes, Context, Span } from "@opentelemetry/api";
 import { type Assignment, type CompiledAssignment, NO_ASSIGNMENT_PAIR } from "../assignment/assignment.ts";
+import type { SubjectAttributes } from "../assignment/definition.ts";
 import { isThenable } from "../checks/thenable.ts";
 import type { CompiledFields } from "../fields/compiled-fields.ts";
 import type { HttpExchange, RequestOutcome } from "../http/shapes.ts";
@@ -33,6 +34,18 @@ export interface SelfMeasured {
   end(outcome: RequestOutcome): void;
 }
 
+/** Whom a request is from. The application's functions are called on first use, once each. Nothing here throws. */
+export interface Visitor {
+  /** The options that tell it. */
+  readonly by: object;
+  /** Settles when the experiments of the option `assign` are decided; undefined if there is nothing to wait for. */
+  readonly assigned: Promise<void> | undefined;
+  /** Undefined if there is no subject. A promise only if the application's function gives one; it never rejects. */
+  subject(): string | undefined | Promise<string | undefined>;
+  /** For targeting and assigners; undefined if they could not be had. The promise never rejects. */
+  attributes(): SubjectAttributes | undefined | Promise<SubjectAttributes | undefined>;
+}
+
 const NO_ASSIGNMENTS: readonly never[] = Object.freeze([]);
 
 /**
@@ -45,6 +58,7 @@ export class RequestScope {
   #ended = false;
   #lacksServerSpan = false;
   #exchange: HttpExchange | undefined;
+  #visitor: Visitor | undefined;
   #face: Scope | undefined;
   #ticket: string | undefined;
   #assignments: ScopeAssignments | undefined;
@@ -84,6 +98,15 @@ export class RequestScope {
 
   set exchange(exchange: HttpExchange) {
     this.#exchange = exchange;
+  }
+
+  /** Whom the request is from, by the options of the adapter that was mounted last; undefined without these options. */
+  get visitor(): Visitor | undefined {
+    return this.#visitor;
+  }
+
+  set visitor(visitor: Visitor) {
+    this.#visitor = visitor;
   }
 
   /** The public object of the scope, made on first use. */
@@ -134,12 +157,15 @@ export class RequestScope {
     this.#writeToSpan();
   }
 
-  /** Decides an experiment; calls during a decision under way share its result. */
-  decideOnce(key: string, decide: () => string | undefined | Promise<string | undefined>): Promise<string | undefined> {
+  /** Decides an experiment; calls during a decision under way share its result. A promise only if `decide` gives one. */
+  decideOnce(
+    key: string,
+    decide: () => string | undefined | Promise<string | undefined>,
+  ): string | undefined | Promise<string | undefined> {
     const standing = this.#undecided?.get(key);
     if (standing !== undefined) return standing;
     const decision = decide();
-    if (!isThenable(decision)) return Promise.resolve(decision);
+    if (!isThenable(decision)) return decision;
     const undecided = (this.#undecided ??= new Map());
     const decided = decision.finally(() => undecided.delete(key));
     undecided.set(key, decided);

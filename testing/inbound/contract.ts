@@ -8,6 +8,7 @@ import { recordingCases } from "./cases-recording.ts";
 import { scopeCases } from "./cases-scope.ts";
 import { trustCases } from "./cases-trust.ts";
 import { untouchedCases } from "./cases-untouched.ts";
+import { visitorCases } from "./cases-visitor.ts";
 import type { InboundCase, InboundHarness } from "./harness.ts";
 
 /** The contract of inbound adapters. `checkInboundCase` runs a case, for adapters of other packages too. */
@@ -21,6 +22,7 @@ export const inboundContract: readonly InboundCase[] = inOrder(
   connectionCases,
   recordingCases,
   untouchedCases,
+  visitorCases,
 );
 
 const DEADLINE_MS = 10_000;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { InboundOptions } from "../../src/adapter.ts";
 import type { ExperimentsHandle } from "../../src/index.ts";
 import type { ContractCase, Harness } from "../case.ts";
 
@@ -21,6 +22,8 @@ export interface InboundExchange {
 export interface InboundApp {
   /** Mounted in this order, before everything else. Empty: a server without the middleware. */
   readonly mount: readonly ExperimentsHandle[];
+  /** The adapter's options `subject`, `attributes` and `assign`, for each of them. Default: none. */
+  readonly options?: Pick<InboundOptions<object, string>, "subject" | "attributes" | "assign">;
   /** Serves every method and path. If it throws or rejects, the error goes to the framework. */
   readonly handler: (exchange: InboundExchange) => unknown;
   /**

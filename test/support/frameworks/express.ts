@@ -28,10 +28,10 @@ export function expressHarness(
 ): InboundHarness {
   return {
     name,
-    async serve({ mount, handler, prepare, onError }) {
+    async serve({ mount, handler, prepare, onError, options: visitor }) {
       const app = framework();
       beforeMount?.(app);
-      for (const experiments of mount) app.use(expressExperiments(experiments, options));
+      for (const experiments of mount) app.use(expressExperiments(experiments, { ...options, ...visitor }));
       if (prepare === "json") app.use(framework.json({ limit: "1mb" }));
       if (prepare === "multipart") app.use(parseForm);
       if (prepare === "end") app.use(readAway);

@@ -25,10 +25,10 @@ export function fastifyHarness(
 ): InboundHarness {
   return {
     name,
-    async serve({ mount, handler, prepare, onError }) {
+    async serve({ mount, handler, prepare, onError, options: visitor }) {
       const app = framework({ forceCloseConnections: true, exposeHeadRoutes: false });
       await before?.(app);
-      for (const experiments of mount) await app.register(fastifyExperiments, { experiments, ...options });
+      for (const experiments of mount) await app.register(fastifyExperiments, { experiments, ...options, ...visitor });
       await after?.(app);
       await prepareBody(app, prepare);
       app.setErrorHandler((error, request, reply) => {

@@ -19,13 +19,13 @@ export function harnesses(options?: InboundOptions<Context>): readonly InboundHa
 export function honoHarness(name: string, options?: InboundOptions<Context>): InboundHarness {
   return {
     name,
-    async serve({ mount, handler, prepare, onError }) {
+    async serve({ mount, handler, prepare, onError, options: visitor }) {
       const app = new Hono<Env>();
       app.onError((error, context) => {
         onError?.(error, { request: context.env.incoming });
         return context.text("failed", 500);
       });
-      for (const experiments of mount) app.use(honoExperiments(experiments, options));
+      for (const experiments of mount) app.use(honoExperiments(experiments, { ...options, ...visitor }));
       if (prepare === "json") app.use(parseJson);
       if (prepare === "multipart") app.use(parseForm);
       if (prepare === "end") app.use(readAway);

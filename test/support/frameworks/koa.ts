@@ -18,10 +18,10 @@ export function harnesses(options?: InboundOptions<Context>): readonly InboundHa
 export function koaHarness(name: string, Framework: typeof Koa, options?: InboundOptions<Context>): InboundHarness {
   return {
     name,
-    async serve({ mount, handler, prepare, onError }) {
+    async serve({ mount, handler, prepare, onError, options: visitor }) {
       const app = new Framework();
       app.on("error", (error: unknown, context: Context) => onError?.(error, { request: context.req }));
-      for (const experiments of mount) app.use(koaExperiments(experiments, options));
+      for (const experiments of mount) app.use(koaExperiments(experiments, { ...options, ...visitor }));
       if (prepare === "json") app.use(bodyParser({ jsonLimit: "1mb" }));
       if (prepare === "multipart") app.use(parseForm);
       if (prepare === "end") app.use(readAway);

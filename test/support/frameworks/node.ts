@@ -23,12 +23,15 @@ export function nodeHarnessWith(name: string, options?: InboundOptions<IncomingM
       "IN-15":
         "node:http has no error handler; who calls the listener catches outside of the scope, of(request) finds it",
     },
-    async serve({ mount, handler, prepare, onError }) {
+    async serve({ mount, handler, prepare, onError, options: visitor }) {
       const serve = (request: IncomingMessage, response: ServerResponse): Promise<void> =>
         prepareBody(request, prepare, async (body) => {
           await handler(exchangeOf(request, response, body));
         });
-      const listener = mount.reduceRight((inner, experiments) => nodeExperiments(experiments, inner, options), serve);
+      const listener = mount.reduceRight(
+        (inner, experiments) => nodeExperiments(experiments, inner, { ...options, ...visitor }),
+        serve,
+      );
       const server = createServer((request, response) => {
         listener(request, response).catch((error: unknown) => {
           onError?.(error, { request });

@@ -13,9 +13,9 @@ export const tinyHarness: InboundHarness = {
     "IN-08": "Tiny has no parser of multipart forms",
     "IN-15": "Tiny reports errors outside of its middleware; of(request) finds the scope there",
   },
-  async serve({ mount, prepare, handler, onError }) {
+  async serve({ mount, options, prepare, handler, onError }) {
     const app = new Tiny();
-    for (const experiments of mount) app.use(tinyExperiments(experiments));
+    for (const experiments of mount) app.use(tinyExperiments(experiments, options));
     if (prepare === "json") app.use(parseJson);
     if (prepare === "end") app.use(readAway);
     app.use(async (context) => {

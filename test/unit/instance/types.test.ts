@@ -4,6 +4,7 @@ import { Router } from "@koa/router";
 import express from "express";
 import express4 from "express-4";
 import fastify, { type FastifyRequest } from "fastify";
+import { Hono } from "hono";
 import Koa from "koa";
 import Koa2 from "koa-2";
 import nodeFetch from "node-fetch";
@@ -21,6 +22,7 @@ import {
 import { expressExperiments } from "otel-experiments/express";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { experimentFetch } from "otel-experiments/fetch";
+import { honoExperiments } from "otel-experiments/hono";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
 import { experimentInterceptor } from "otel-experiments/undici";
@@ -235,6 +237,36 @@ describe("the adapters", () => {
       app.register(fastifyExperiments, {});
     expect(wrong).toBeTypeOf("function");
     for (const server of [app, secure, second]) await server.close();
+  });
+
+  test("VIS-11 type the request of their options as the framework does, and the keys as the registry does", () => {
+    const app = express();
+    app.use(expressExperiments(typed, { subject: (req) => req.get("x-user-id"), assign: ["checkout"] }));
+    app.use("/shop", expressExperiments(typed, { subject: (req) => req.get("x-user-id"), assign: ["search"] }));
+    const user = (request: express.Request): string | undefined => request.ip;
+    app.use(expressExperiments(typed, { subject: user, attributes: (req) => ({ ip: req.ip }) }));
+    const koa = new Koa();
+    koa.use(koaExperiments(typed, { subject: (ctx) => ctx.get("x-user-id"), assign: ["checkout"] }));
+    koa.use(koaExperiments(typed, { subject: (ctx: Koa.Context) => ctx.ip, assign: ["checkout"] }));
+    const hono = new Hono();
+    hono.use(honoExperiments(typed, { subject: (c) => c.req.header("x-user-id"), assign: ["checkout"] }));
+    const handler = (_request: http.IncomingMessage, response: http.ServerResponse): void => void response.end();
+    const subject = (request: http.IncomingMessage): string | undefined => request.headers.authorization;
+    http.createServer(nodeExperiments(typed, handler, { subject, assign: ["checkout"] }));
+    fastify().register(fastifyExperiments, { experiments: typed, subject: (req) => req.ip, assign: ["checkout"] });
+    const wrong = (): unknown[] => [
+      // @ts-expect-error -- no experiment has this key
+      expressExperiments(typed, { subject: user, assign: ["chekout"] }),
+      // @ts-expect-error -- no experiment has this key
+      koaExperiments(typed, { subject: (ctx) => ctx.get("x-user-id"), assign: ["chekout"] }),
+      // @ts-expect-error -- no experiment has this key
+      honoExperiments(typed, { subject: (c) => c.req.header("x-user-id"), assign: ["chekout"] }),
+      // @ts-expect-error -- no experiment has this key
+      nodeExperiments(typed, handler, { subject, assign: ["chekout"] }),
+      // @ts-expect-error -- a subject is a text
+      expressExperiments(typed, { subject: () => 7 }),
+    ];
+    expect(wrong).toBeTypeOf("function");
   });
 
   test("TYP-33 fit node:http and node:https, and give the handler's result on", () => {
