@@ -17,6 +17,7 @@ const config: KnipConfig = {
     "examples/shop/*.ts",
     "scripts/*",
     "test/system/docs/node-test.ts",
+    "test/system/migrating/{by-hand,with-package}.ts",
     "test/system/docs/testing/unit-node.ts",
     "test/system/signals/child/*.ts",
     "test/system/matrix/vitest.config.ts",
