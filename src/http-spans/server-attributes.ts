@@ -29,7 +29,7 @@ export function methodIn({ request }: DescribedRequest): string {
 export function serverAttributes(described: DescribedRequest): Attributes {
   const { header, peer, request } = described;
   const forwarded = readForwarded(first(header, "forwarded"));
-  const scheme = schemeIn(described);
+  const scheme = schemeIn(described, forwarded);
   const { path, query } = splitTarget(described.url ?? request.originalUrl ?? request.url ?? "/");
   const server = splitHost(forwarded.get("host") ?? first(header, "x-forwarded-host") ?? authority(header));
   return {
@@ -76,8 +76,11 @@ function authority(header: HeaderGetter): string | undefined {
   return first(header, ":authority") ?? first(header, "host");
 }
 
-function schemeIn({ header, url = "", request }: DescribedRequest): "http" | "https" {
-  const named = readForwarded(first(header, "forwarded")).get("proto") ?? first(header, "x-forwarded-proto");
+function schemeIn(
+  { header, url = "", request }: DescribedRequest,
+  forwarded = readForwarded(first(header, "forwarded")),
+): "http" | "https" {
+  const named = forwarded.get("proto") ?? first(header, "x-forwarded-proto");
   const scheme = named?.split(",", 1)[0]?.trim().toLowerCase();
   if (scheme === "http" || scheme === "https") return scheme;
   if (url.startsWith("https:")) return "https";
@@ -121,14 +124,50 @@ function addressIn(list: string | undefined): string | undefined {
   return isIP(address) === 0 ? undefined : address;
 }
 
-const PAIR = /\s*([a-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*([;,]|$)/giy;
-
-/** The first element of a `Forwarded` header, written by the outermost proxy: RFC 7239, section 4. */
+/** The first element of a `Forwarded` header, written by the outermost proxy: RFC 7239, section 4. Linear. */
 function readForwarded(header: string | undefined): ReadonlyMap<string, string> {
+  if (header === undefined) return NO_PAIRS;
   const pairs = new Map<string, string>();
-  for (const [, name = "", quoted, token, end] of header?.matchAll(PAIR) ?? []) {
-    pairs.set(name.toLowerCase(), quoted ?? token ?? "");
-    if (end !== ";") break;
+  for (let at = 0; at < header.length; ) {
+    const equals = header.indexOf("=", at);
+    const name = equals === -1 ? "" : header.slice(at, equals).trim();
+    if (!PARAMETER.test(name)) break;
+    const start = skipSpace(header, equals + 1);
+    const isQuoted = header.startsWith('"', start);
+    const end = isQuoted ? endOfQuoted(header, start) : endOfToken(header, start);
+    const next = skipSpace(header, end);
+    const isLast = next >= header.length || header.startsWith(",", next);
+    if (end === -1 || !(isLast || header.startsWith(";", next))) break;
+    pairs.set(name.toLowerCase(), isQuoted ? header.slice(start + 1, end - 1) : header.slice(start, end));
+    if (isLast) break;
+    at = next + 1;
   }
   return pairs;
+}
+
+const NO_PAIRS: ReadonlyMap<string, string> = new Map();
+
+const PARAMETER = /^[a-z]+$/i;
+
+/** The index of the first character that is no space and no tab. */
+function skipSpace(text: string, start: number): number {
+  let at = start;
+  while (text.startsWith(" ", at) || text.startsWith("\t", at)) at++;
+  return at;
+}
+
+/** The index after the closing quotation mark; -1 if there is none. A backslash takes the next character with it. */
+function endOfQuoted(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text.startsWith('"', at)) return at + 1;
+    if (text.startsWith("\\", at)) at++;
+  }
+  return -1;
+}
+
+/** The index after a value without quotation marks, which may be empty. */
+function endOfToken(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && !' \t;,"'.includes(text.charAt(at))) at++;
+  return at;
 }

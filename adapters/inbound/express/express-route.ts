@@ -8,8 +8,8 @@ export interface RoutedRequest {
 /** A segment that is a literal or one whole parameter. It matches exactly one segment of a URL. */
 const WHOLE_SEGMENT = /^:?[^:*?+(){}[\]!\\]+$/;
 
-/** The parts of a request's target that are not its path. Senders choose them; Express matches the path alone. */
-const BESIDE_PATH = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*|[?#].*$/gi;
+/** The scheme and the host of a target in absolute form. Senders choose them; Express matches the path alone. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
 
 /**
  * The route that answered, after the path that its routers are mounted at. Express shows the mount path as it was
@@ -26,7 +26,7 @@ export function expressRoute({ baseUrl = "", originalUrl = "", route }: RoutedRe
 /** The URL's path before the part that the route matched. Express forgets it if an error leaves the routers. */
 function mountPath(path: string, url: string): string | undefined {
   const pattern = segmentsOf(path);
-  const called = segmentsOf(url.replace(BESIDE_PATH, ""));
+  const called = segmentsOf(pathOf(url));
   const depth = called.length - pattern.length;
   const fits = pattern.every(
     (segment, i) => WHOLE_SEGMENT.test(segment) && (segment.startsWith(":") || isSame(segment, called[depth + i])),
@@ -36,6 +36,13 @@ function mountPath(path: string, url: string): string | undefined {
     .slice(0, depth)
     .map((segment) => `/${segment}`)
     .join("");
+}
+
+/** The path of a request's target, without host, query and fragment. */
+function pathOf(target: string): string {
+  const whole = target.replace(ORIGIN, "");
+  const end = whole.search(/[?#]/);
+  return end === -1 ? whole : whole.slice(0, end);
 }
 
 function segmentsOf(path: string): readonly string[] {

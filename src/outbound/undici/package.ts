@@ -10,16 +10,18 @@ export interface UndiciFile {
   readonly version: string;
 }
 
-/** How undici's folders lie. */
-const LAYOUT = /^(.*\/)(lib\/(?:api|cache|core|dispatcher|handler|interceptor|mock|util|web)\/.+\.js)$/;
+/** How undici's folders lie within its package. */
+const LAYOUT = /^lib\/(?:api|cache|core|dispatcher|handler|interceptor|mock|util|web)\/.+\.js$/;
 
 /** The versions by the folders of packages that were looked at; null is none of undici's. */
 const versions = new Map<string, string | null>();
 
 /** Which file of undici a script is; undefined for every other one, and for what is bundled. */
 export function packageOf(scriptName: string): UndiciFile | undefined {
-  const [, folder, file] = LAYOUT.exec(scriptName.replaceAll("\\", "/")) ?? [];
-  if (folder === undefined || file === undefined) return undefined;
+  const path = scriptName.replaceAll("\\", "/");
+  const start = path.lastIndexOf("/lib/") + 1;
+  const [folder, file] = [path.slice(0, start), path.slice(start)];
+  if (!LAYOUT.test(file)) return undefined;
   let version = versions.get(folder);
   if (version === undefined) {
     version = versionIn(folder);
