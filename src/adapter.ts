@@ -68,6 +68,8 @@ export function inbound(
 ): (inboundRequest: InboundRequest) => OpenRequest {
   const instance = instanceOf(experiments);
   const compiled = compileInboundOptions(options, instance);
+  instance.isMounted = true;
+  if (compiled.visitor !== undefined) instance.assigns = true;
   return (inboundRequest) => openRequest(instance, inboundRequest, compiled);
 }
 

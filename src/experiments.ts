@@ -15,6 +15,7 @@ import { ExperimentConfigError } from "./checks/errors.ts";
 import { checkOptions } from "./checks/option-checks.ts";
 import type { FieldAccess, Fields } from "./fields/field.ts";
 import { fieldOf, setField } from "./instance/field-setting.ts";
+import { watchFirstHour } from "./instance/first-hour.ts";
 import { type ExperimentsHandle, INSTANCE } from "./instance/handle.ts";
 import { Instance } from "./instance/instance.ts";
 import { liveInstances } from "./instance/live-instances.ts";
@@ -98,6 +99,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
   const compiled = compileOptions(options);
   const instance = new Instance(compiled, installStop(compiled.policy));
   if (writesForAllClientsByDefault()) instance.beforeClose(writeForAllClients(compiled.policy));
+  watchFirstHour(instance);
   const opener: CarrierOpener = (baggage, header, outer) => readCarried(instance, () => baggage, header, outer);
   carrierOpeners().add(opener);
   liveInstances().add(instance);

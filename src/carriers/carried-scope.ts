@@ -1,6 +1,7 @@
 import { context } from "@opentelemetry/api";
 import { deleteRPCMetadata, getRPCMetadata } from "@opentelemetry/core";
 import { describeValue } from "../checks/describe-value.ts";
+import { noteServing } from "../checks/development.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
 import { optionsMistake } from "../checks/option-checks.ts";
@@ -110,6 +111,7 @@ function openCarried(
   carrier: Carrier | null | undefined,
   options: RunOptions | undefined,
 ): RequestScope {
+  instance.isMounted = true;
   const trust = trustOf(instance, options?.trusted);
   const given = isCarrier(carrier) ? carrier : undefined;
   if (given === undefined && carrier !== undefined && carrier !== null) {
@@ -131,7 +133,9 @@ export function readCarried(
   const scope = new CarriedScope(instance, outer);
   try {
     const line = baggage();
-    if (line !== "") receive(scope, readReceived(instance, line, { header, peer: undefined }, trust));
+    if (line === "") return scope;
+    noteServing();
+    receive(scope, readReceived(instance, line, { header, peer: undefined }, trust));
   } catch (error) {
     warnOnce("carrier", "a message could not be read, so it has no variant from its sender", error);
   }

@@ -1,5 +1,7 @@
 import { diag } from "@opentelemetry/api";
+import { isServing, showOnce } from "./development.ts";
 import type { ExperimentUsageErrorCode } from "./errors.ts";
+import type { NoticeName } from "./notice-texts.ts";
 
 /** Each cause is logged at most once in this time. */
 const QUIET_MS = 60_000;
@@ -40,12 +42,19 @@ export type Cause =
   | "register"
   | "log"
   | "inbound"
-  | "carrier";
+  | "carrier"
+  | "READY"
+  | NoticeName;
 
 const lastSpoken = new Map<Cause, number>();
 
-/** Warns through OpenTelemetry's `diag`, once a minute for each cause. Never throws, never writes to the console itself. */
+/**
+ * Warns through OpenTelemetry's `diag`, once a minute for each cause; in development without a `diag` logger by Node's
+ * process warnings, once for each cause. Never throws, and writes nothing itself.
+ */
 export function warnOnce(cause: Cause, message: string, error?: unknown): void {
+  if (isServing() && !HAS_NOTICE.has(cause))
+    quietly(() => showOnce("OtelExperimentsWarning", codeOf(cause), withReason(message, error)));
   if (!isDue(cause)) return;
   quietly(() => (error === undefined ? diag.warn(PREFIX + message) : diag.warn(PREFIX + message, error)));
 }
@@ -53,6 +62,17 @@ export function warnOnce(cause: Cause, message: string, error?: unknown): void {
 /** The same as `diag.info`: expected behaviour that explains why nothing happens. */
 export function infoOnce(cause: Cause, message: string): void {
   if (isDue(cause)) quietly(() => diag.info(PREFIX + message));
+}
+
+/** On the terminal, a notice says it better. */
+const HAS_NOTICE: ReadonlySet<Cause> = new Set(["no-scope", "no-destination"]);
+
+function codeOf(cause: Cause): string {
+  return `OTEL_EXPERIMENTS_${cause.toUpperCase().replaceAll("-", "_")}`;
+}
+
+function withReason(message: string, error: unknown): string {
+  return error instanceof Error ? `${message}: ${error.message}` : message;
 }
 
 const PREFIX = "otel-experiments: ";

@@ -1,5 +1,6 @@
 import { trace } from "@opentelemetry/api";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
+import { notice } from "../checks/notices.ts";
 import { SCOPE_NAME } from "../version.ts";
 
 let isSaid = false;
@@ -12,6 +13,13 @@ export function missServerSpan(): void {
     "server-span",
     'a request had no server span although an SDK is set up, so no span has its variant; load the HTTP instrumentation before the application loads node:http (an ES module needs --import with loader hooks), or give the adapter { serverSpan: "create" }',
   );
+}
+
+/** Says once that no SDK is set up. Returns whether one is. */
+export function requireSdk(): boolean {
+  const isThere = attempt("server-span", "the tracer provider could not be asked", isTracing) !== false;
+  if (!isThere) notice("NO_SDK");
+  return isThere;
 }
 
 /** Whether an SDK is set up. Without one, the provider of OpenTelemetry's API is a proxy that has no delegate. */

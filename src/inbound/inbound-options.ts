@@ -48,7 +48,7 @@ export interface CompiledInboundOptions {
 /** @throws ExperimentConfigError */
 export function compileInboundOptions(options: unknown, instance: Instance): CompiledInboundOptions {
   if (options === undefined) return { createsServerSpan: false, route: undefined, visitor: undefined };
-  const given = checkOptions("an adapter", options, ["subject", "attributes", "assign", "serverSpan", "route"]);
+  const given = checkOptions("an adapter", options, ["serverSpan", "route", "subject", "attributes", "assign"]);
   const { serverSpan } = given;
   if (serverSpan !== undefined && serverSpan !== "reuse" && serverSpan !== "create") {
     throw new ExperimentConfigError(

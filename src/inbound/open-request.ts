@@ -1,8 +1,10 @@
 import { Socket } from "node:net";
+import { isAttentive, noteServing } from "../checks/development.ts";
 import { warnOnce } from "../checks/diagnostics.ts";
 import type { Caller, RequestOutcome } from "../http/shapes.ts";
-import { missServerSpan } from "../http-spans/missing-server-span.ts";
-import type { Instance } from "../instance/instance.ts";
+import { missServerSpan, requireSdk } from "../http-spans/missing-server-span.ts";
+import { sayWhatHolds } from "../instance/first-hour.ts";
+import { Instance } from "../instance/instance.ts";
 import { faceOf } from "../instance/scope-face.ts";
 import { readReceived, receive } from "../propagation/received.ts";
 import { scopeOwnedBy } from "../scope/chain.ts";
@@ -42,6 +44,7 @@ export function openRequest(
 }
 
 function newScope(instance: Instance, inboundRequest: InboundRequest, outer: RequestScope | undefined): RequestScope {
+  noteServing();
   const scope = new RequestScope(instance, outer);
   try {
     setScope(inboundRequest.request, scope);
@@ -110,9 +113,24 @@ function brokenOff({ headersSent, statusCode, errored }: AnsweringResponse): Req
   return { status: headersSent === true ? statusCode : undefined, error: errored ?? ABORTED };
 }
 
+/** At the end, since a framework's plugin may make the server span late. */
+function sayOnce(latest: RequestScope): void {
+  for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
+    const { owner, selfMeasured, serverSpan } = scope;
+    if (owner instanceof Instance) {
+      sayWhatHolds(owner, () => {
+        if (!requireSdk()) return "nobody, without an OpenTelemetry SDK";
+        if (selfMeasured !== undefined) return "the adapter";
+        return serverSpan === undefined ? "nobody" : "an instrumentation";
+      });
+    }
+  }
+}
+
 /** Idempotent. After this the server span is not written to; the scopes still propagate. */
 function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
   latest.selfMeasured?.end(outcome);
+  if (isAttentive()) sayOnce(latest);
   for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
     if (!scope.ended && scope.lacksServerSpan) missServerSpan();
     scope.end();

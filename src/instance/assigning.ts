@@ -4,6 +4,7 @@ import type { EvaluationReason } from "../assignment/reason.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
+import { notice } from "../checks/notices.ts";
 import { isThenable } from "../checks/thenable.ts";
 import type { AssignArguments } from "../scope/public-scope.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -40,6 +41,7 @@ function addAssignment(
   variant: string,
   reason: EvaluationReason,
 ): string | undefined {
+  instance.assigns = true;
   if (isEmptyScope(instance, scope, `record(${describeValue(key)}, …)`, "does nothing")) return undefined;
   const standing = scope.find(key);
   if (standing !== undefined) {
@@ -71,6 +73,7 @@ export function assign(
 ): Promise<string | undefined> {
   const standing = scope.find(key);
   if (standing !== undefined) return Promise.resolve(standing.variant);
+  instance.assigns = true;
   const { catalog, report } = instance;
   if (!catalog.checkKey(key, report)) return NOT_ASSIGNED;
   const experiment = catalog.declared.get(key);
@@ -80,7 +83,10 @@ export function assign(
   }
   if (given.length === 0) return Promise.resolve(assignVisitor(instance, scope, experiment));
   const [subject, options] = given;
-  if (subject === undefined || subject === null || subject === "") return NOT_ASSIGNED;
+  if (subject === undefined || subject === null || subject === "") {
+    if (scope !== instance.emptyScope) notice("NO_SUBJECT");
+    return NOT_ASSIGNED;
+  }
   if (typeof subject !== "string") {
     report("ERR_SUBJECT", `the subject is ${describeValue(subject)}; write a text, such as the user's id`);
     return NOT_ASSIGNED;
@@ -134,7 +140,10 @@ function decideForVisitor(
   experiment: CompiledExperiment,
   subject: string | undefined,
 ): Deciding {
-  if (subject === undefined) return undefined;
+  if (subject === undefined) {
+    notice("NO_SUBJECT");
+    return undefined;
+  }
   const usesAttributes = experiment.targeting !== undefined || experiment.assigner !== undefined;
   const attributes = usesAttributes ? scope.visitor?.attributes() : NO_ATTRIBUTES;
   const decideBy = (known: SubjectAttributes | undefined): Deciding =>

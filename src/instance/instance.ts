@@ -9,6 +9,7 @@ import { currentScope } from "../scope/finding.ts";
 import { RequestScope, type ScopeOwner } from "../scope/request-scope.ts";
 import { ExperimentCounters } from "../telemetry/counters.ts";
 import { Meters } from "../telemetry/meters.ts";
+import { missRequest } from "./first-hour.ts";
 import { type CompiledOptions, requirePrimary } from "./options.ts";
 
 /** The state and parts behind one call of `createExperiments`, until it is closed. */
@@ -23,6 +24,10 @@ export class Instance implements ScopeOwner {
   readonly emptyScope: RequestScope;
   #catalog: Catalog;
   #closed = false;
+  /** Whether an adapter was made for it, or a message was run. */
+  isMounted = false;
+  /** Whether code or an adapter assigns or records variants. */
+  assigns = false;
   readonly #closing = new Set<() => void>();
 
   /** @param stop the hold on the process-wide stop, released when the instance is closed */
@@ -93,6 +98,7 @@ export class Instance implements ScopeOwner {
 /** Whether a call runs outside a request, where it has no effect. Warns, at most once a minute. */
 export function isEmptyScope(instance: Instance, scope: RequestScope, call: string, consequence: string): boolean {
   if (scope !== instance.emptyScope) return false;
+  missRequest(instance, call);
   warnOnce("no-scope", `${call} was called outside a request and ${consequence}; call it behind the middleware`);
   return true;
 }

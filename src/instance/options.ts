@@ -72,6 +72,8 @@ export interface CompiledOptions {
   readonly fields: CompiledFields;
   readonly callbacks: OutcomeCallbacks;
   readonly strict: boolean;
+  /** What the options say, in words, for the line at the first request. */
+  readonly holds: { readonly trusts: string; readonly passesOnTo: string };
 }
 
 const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
@@ -138,7 +140,18 @@ export function compileOptions(options: unknown): CompiledOptions {
       onConversion: compileCallback("onConversion", given.onConversion),
     }),
     strict,
+    holds: { trusts: wordsOfTrust(trustInbound), passesOnTo: wordsOf(propagateTo) },
   });
+}
+
+function wordsOfTrust(trust: unknown): string {
+  if (typeof trust === "boolean") return trust ? "everybody" : "nobody";
+  return wordsOf(Array.isArray(trust) ? trust : [trust]);
+}
+
+function wordsOf(entries: unknown): string {
+  if (!Array.isArray(entries) || entries.length === 0) return "nobody";
+  return entries.map((entry: unknown) => (typeof entry === "string" ? entry : "whom a predicate names")).join(", ");
 }
 
 function compileOverrides(overrides: unknown): OverrideSource | undefined {

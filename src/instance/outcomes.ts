@@ -2,6 +2,7 @@ import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
+import { notice } from "../checks/notices.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { emitConversion } from "../telemetry/conversion-event.ts";
@@ -44,6 +45,7 @@ export function convert(
   if (isEmptyScope(instance, scope, `convert(${describeValue(name)})`, "counts nothing")) return;
   const concerned = scope.compiled.filter((one) => one.counts && concerns(scope, one, experiment));
   if (concerned.length === 0) {
+    notice("NOT_EXPOSED", { name });
     infoOnce(
       "no-exposure",
       `the conversion ${name} counts for no experiment: none was exposed in this request, or only forced ones were; call use(key), or convert(name, { experiment })`,

@@ -6,6 +6,7 @@ import type { AssignArguments, Scope } from "../scope/public-scope.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { assign, record } from "./assigning.ts";
 import { fieldOf, setField } from "./field-setting.ts";
+import { missVariant } from "./first-hour.ts";
 import type { Instance } from "./instance.ts";
 import { convert, expose } from "./outcomes.ts";
 
@@ -62,6 +63,7 @@ class ScopeFace implements Scope {
   use(key: string): string | undefined {
     const variant = this.variant(key);
     if (variant !== undefined) this.expose(key);
+    else missVariant(this.#instance, this.#scope, key);
     return variant;
   }
 

@@ -1,3 +1,4 @@
+import { notice } from "../checks/notices.ts";
 import type { Instance } from "../instance/instance.ts";
 import { Destination } from "../policy/destination.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
@@ -49,6 +50,7 @@ export function startOutbound(instance: Instance, spans: boolean, called: Called
 }
 
 function writerOf(instance: Instance, scope: RequestScope): OutboundRequest {
+  if (instance.policy.destinations.namesNobody) notice("NO_DESTINATION");
   return {
     ticket: ticketOf(scope),
     scope,

@@ -1,4 +1,5 @@
 import type { ClientRequest } from "node:http";
+import { isAttentive } from "../checks/development.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
 import { isName, linesOf } from "../http/header-parts.ts";
 import { Destination } from "../policy/destination.ts";
@@ -7,6 +8,7 @@ import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
 import { RequestOwner } from "./request-owner.ts";
 import { TICKET_HEADER } from "./tickets.ts";
+import { noticeUnwrapped } from "./unwrapped.ts";
 
 /** node:http and node:https publish each request on this channel, in the caller's context, before anything is written. */
 export const HTTP_CREATED = "http.client.request.created";
@@ -33,6 +35,7 @@ function stopHeaders(request: ClientRequest): void {
     if (baggage.text !== "") request.setHeader("baggage", baggage.text);
     else if (existing.length > 0) request.removeHeader("baggage");
   }
+  if (isAttentive()) noticeUnwrapped(owner, destinationOf(request));
   stopLaterHeaders(request, owner);
 }
 

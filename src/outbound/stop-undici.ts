@@ -6,6 +6,7 @@ import { outgoingLine } from "./outgoing-line.ts";
 import { RequestOwner } from "./request-owner.ts";
 import { callOf, TICKET_HEADER } from "./tickets.ts";
 import { scopeOfUndiciRequest } from "./undici/caller-scope.ts";
+import { noticeUnwrapped } from "./unwrapped.ts";
 
 /** undici and the built-in fetch publish each request on this channel before it is written, also each hop and retry. */
 export const UNDICI_CREATE = "undici:request:create";
@@ -37,6 +38,7 @@ export function stopUndiciRequest(message: unknown): void {
   const baggage = outgoingLine(lines, owner, destination);
   put(request, baggage.text);
   baggage.recordSize();
+  noticeUnwrapped(owner, destination);
 
   const { addHeader } = request;
   request.addHeader = function addHeaderOnce(name, value) {

@@ -1,5 +1,6 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
+import { notice } from "../checks/notices.ts";
 import { readFields, type StandingField } from "../fields/read-fields.ts";
 import type { Caller } from "../http/shapes.ts";
 import type { Trust } from "../policy/trust.ts";
@@ -35,10 +36,12 @@ export function readReceived(
   if (parts.length === 0 && fields.length === 0) return NOTHING;
   if (!trust.trusts(caller)) {
     counters.reject("untrusted", parts.length / 3 + fields.length / 2);
+    const mend = trust.explain(caller);
     infoOnce(
       "untrusted",
-      `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${trust.explain(caller)}`,
+      `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${mend}`,
     );
+    notice("UNTRUSTED", { mend });
     return NOTHING;
   }
   return {

@@ -172,6 +172,11 @@ export class RequestScope {
     return decided;
   }
 
+  /** Whether an experiment's decision is under way. */
+  isDeciding(key: string): boolean {
+    return this.#undecided?.has(key) === true;
+  }
+
   get outcomes(): ScopeOutcomes {
     this.#outcomes ??= new ScopeOutcomes();
     return this.#outcomes;

@@ -1,0 +1,59 @@
+import { processWide } from "../process-wide.ts";
+
+/**
+ * Who hears of an ordinary mistake, and of what holds: nobody; OpenTelemetry's `diag`; or, without a `diag` logger, the
+ * terminal, by Node's process warnings.
+ */
+type Audience = "nobody" | "diag" | "terminal";
+
+let audience: Audience = "nobody";
+let serves = false;
+
+/** The codes that the process has shown, whichever copy of the package showed them. */
+const shown = processWide("shown.v1", () => new Set<string>());
+
+/**
+ * Reads the environment, as Express does: without `NODE_ENV` a process is in development. Read when experiments are made,
+ * since a program may set `NODE_ENV` after it has loaded this file. A test's output is not ours, so tests have only `diag`.
+ */
+export function readEnvironment(): void {
+  const { NODE_ENV = "", NODE_TEST_CONTEXT, OTEL_LOG_LEVEL = "" } = process.env;
+  const level = OTEL_LOG_LEVEL.trim().toUpperCase();
+  const isDeveloping = (NODE_ENV === "" || NODE_ENV === "development") && NODE_TEST_CONTEXT === undefined;
+  if (level === "NONE" || level === "ERROR") audience = "nobody";
+  else if (isDeveloping) audience = "terminal";
+  else audience = ["WARN", "INFO", "DEBUG", "VERBOSE", "ALL"].includes(level) ? "diag" : "nobody";
+}
+
+/** Whether mistakes are looked for. False in production, where nothing of it costs a request. */
+export function isAttentive(): boolean {
+  return audience !== "nobody";
+}
+
+/** Notes that the process serves: a script that serves nobody stays quiet. */
+export function noteServing(): void {
+  serves = true;
+}
+
+/** Whether a request or a message has been served. */
+export function isServing(): boolean {
+  return serves;
+}
+
+/**
+ * Shows a message on the terminal, once for each code in a process, if it is in development and has no `diag` logger.
+ * Node writes process warnings to standard error, and `--no-warnings` silences them. Never throws.
+ */
+export function showOnce(type: "OtelExperimentsWarning" | "OtelExperimentsInfo", code: string, message: string): void {
+  if (audience !== "terminal" || shown().has(code) || hasDiagLogger()) return;
+  shown().add(code);
+  process.emitWarning(message, { type, code });
+}
+
+/** The object under which all copies of OpenTelemetry's API 1.x register their parts. */
+const API = Symbol.for("opentelemetry.js.api.1");
+
+function hasDiagLogger(): boolean {
+  const registered: unknown = Object.getOwnPropertyDescriptor(globalThis, API)?.value;
+  return typeof registered === "object" && registered !== null && Reflect.get(registered, "diag") !== undefined;
+}

@@ -1,0 +1,115 @@
+import diagnosticsChannel from "node:diagnostics_channel";
+import { describeValue } from "../checks/describe-value.ts";
+import { isAttentive, isServing, readEnvironment } from "../checks/development.ts";
+import { announce, notice } from "../checks/notices.ts";
+import { policiesInForce } from "../policy/in-force.ts";
+import { getScope } from "../scope/holder.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+
+// Looks for the ordinary mistakes of a first hour. In production none of it runs.
+
+/** The part of an instance that is looked at. */
+interface Watched {
+  readonly isMounted: boolean;
+  readonly assigns: boolean;
+  readonly emptyScope: RequestScope;
+  readonly options: {
+    readonly holds: { readonly trusts: string; readonly passesOnTo: string };
+    readonly overrides: unknown;
+  };
+  readonly catalog: { readonly declared: ReadonlyMap<string, unknown> };
+  beforeClose(undo: () => void): unknown;
+}
+
+/** A request of node:http, as its channels publish it. */
+interface ServedRequest {
+  readonly request: object;
+  readonly response: { readonly writableEnded?: boolean; readonly destroyed?: boolean };
+}
+
+/** More open instances than a process needs, as with Node's listeners of one emitter. */
+const MANY = 10;
+/** The latest requests that are looked at, and after how many the process is no longer watched. */
+const LATEST = 32;
+const WATCHED = 1000;
+
+/** The latest requests that the process began to serve. */
+const latest: ServedRequest[] = [];
+let arrived = 0;
+let isWatching = false;
+
+/** Looks at an instance from its making on. */
+export function watchFirstHour(instance: Watched): void {
+  readEnvironment();
+  if (!isAttentive()) return;
+  const { size } = policiesInForce();
+  if (size > MANY) notice("MANY_OPEN", { count: String(size) });
+  watchArrivals();
+  const onFinish = (): void => {
+    if (!instance.isMounted) notice("NOT_MOUNTED");
+    diagnosticsChannel.unsubscribe(FINISHED, onFinish);
+  };
+  diagnosticsChannel.subscribe(FINISHED, onFinish);
+  instance.beforeClose(() => void diagnosticsChannel.unsubscribe(FINISHED, onFinish));
+}
+
+const ARRIVED = "http.server.request.start";
+const FINISHED = "http.server.response.finish";
+
+function watchArrivals(): void {
+  if (isWatching) return;
+  isWatching = true;
+  diagnosticsChannel.subscribe(ARRIVED, noteArrival);
+}
+
+function noteArrival(message: unknown): void {
+  // why: the channel's contract, documented by Node under "http.server.request.start"
+  latest.push(message as ServedRequest);
+  if (latest.length > LATEST) latest.shift();
+  arrived++;
+  if (arrived < WATCHED) return;
+  diagnosticsChannel.unsubscribe(ARRIVED, noteArrival);
+  latest.splice(0);
+}
+
+/** A call for the current request was made where no request is known. */
+export function missRequest(instance: Watched, call: string): void {
+  if (!isAttentive()) return;
+  const running = latest.filter(({ response }) => response.writableEnded !== true && response.destroyed !== true);
+  const isSeen = ({ request }: ServedRequest): boolean => getScope(request) !== undefined;
+  if (running.length === 0) {
+    // A script that serves nobody may call anything.
+    if (isServing()) notice("OUTSIDE_REQUEST", { call });
+  } else if (!instance.isMounted) notice("NOT_MOUNTED");
+  else notice(running.some(isSeen) ? "OUTSIDE_REQUEST" : "BEHIND_ROUTE", { call });
+}
+
+/** `use` found no variant. */
+export function missVariant(instance: Watched, scope: RequestScope, key: string): void {
+  if (!isAttentive()) return;
+  if (scope === instance.emptyScope) missRequest(instance, `use(${describeValue(key)})`);
+  else if (scope.isDeciding(key)) notice("NOT_AWAITED", { key });
+  else if (
+    !instance.assigns &&
+    instance.options.holds.trusts === "nobody" &&
+    instance.options.overrides === undefined
+  ) {
+    notice("NOTHING_ASSIGNED", { key });
+  }
+}
+
+const told = new WeakSet<Watched>();
+
+/**
+ * The first request of an instance has ended: says what holds.
+ *
+ * @param spans who makes the server spans
+ */
+export function sayWhatHolds(instance: Watched, spans: () => string): void {
+  if (!isAttentive() || told.has(instance)) return;
+  told.add(instance);
+  const { trusts, passesOnTo } = instance.options.holds;
+  const keys = [...instance.catalog.declared.keys()];
+  const experiments = keys.length === 0 ? "all that trusted callers send" : keys.join(", ");
+  announce(`trusts ${trusts}; passes on to ${passesOnTo}; server spans by ${spans()}; experiments: ${experiments}`);
+}

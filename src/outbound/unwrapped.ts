@@ -1,0 +1,16 @@
+import { isAttentive } from "../checks/development.ts";
+import { notice } from "../checks/notices.ts";
+import type { Destination } from "../policy/destination.ts";
+import type { RequestOwner } from "./request-owner.ts";
+
+/** Says in development that an outgoing request passes on no variant, because its client is not wrapped. */
+export function noticeUnwrapped(owner: RequestOwner, destination: Destination | undefined): void {
+  if (!isAttentive() || destination === undefined) return;
+  if (owner.writers.length > 0) {
+    if (owner.writers.every((scope) => scope.owner.policy.destinations.namesNobody)) notice("NO_DESTINATION");
+    return;
+  }
+  const { scope } = owner;
+  if (scope === undefined || scope.own.text === "" || !scope.owner.policy.destinations.allows(destination)) return;
+  notice("UNWRAPPED", { origin: destination.origin });
+}
