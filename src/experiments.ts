@@ -66,7 +66,8 @@ export interface Experiments<R extends Registry = Registry, F extends Fields = F
   inject<C extends object>(carrier: C, options: InjectOptions): C;
   /**
    * Runs a function in the scope of a message, which is read from the message's headers. The result and the error are the
-   * function's own; the scope ends when the result settles.
+   * function's own; the scope ends when the result settles. It counts for late work for 30 seconds more.
+   * An empty carrier runs a job, such as a poller, that shall belong to no request.
    *
    * @throws ExperimentUsageError without a function, in every mode, since there would be no result. In strict mode also
    *   for a value that is not a carrier, and for wrong options

@@ -4,7 +4,7 @@
  */
 export { namesExperiment } from "./assignment/assignment.ts";
 export { isExperimentKey, KEY_RULE } from "./assignment/names.ts";
-export { claimExtracted } from "./carriers/carried-span.ts";
+export { claimExtracted, endExtracted } from "./carriers/carried-span.ts";
 export { extractCarrier, injectCarrier } from "./carriers/carrier-propagation.ts";
 export { describeValue } from "./checks/describe-value.ts";
 export { attempt, warnOnce } from "./checks/diagnostics.ts";

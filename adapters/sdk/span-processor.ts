@@ -4,6 +4,7 @@ import {
   awaitClientSpan,
   checkOptions,
   claimExtracted,
+  endExtracted,
   forgetClientSpan,
   getOrigin,
   listOf,
@@ -95,6 +96,7 @@ export class ExperimentSpanProcessor {
     // its methods.
     if (!this.#tellsOfEnding) this.#write(span, overEnded(span));
     try {
+      endExtracted(span);
       if (isOfPooledClient(span)) forgetClientSpan(span.spanContext().spanId);
     } catch (error) {
       warnOnce("span", "a span could not be read at its end", error);

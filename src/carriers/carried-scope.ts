@@ -12,6 +12,7 @@ import type { Trust } from "../policy/trust.ts";
 import { readReceived, receive } from "../propagation/received.ts";
 import { scopesOf } from "../scope/chain.ts";
 import { scopeStorage } from "../scope/current.ts";
+import { placedIn } from "../scope/finding.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
 import { claimConsumerSpan } from "./carried-span.ts";
@@ -100,9 +101,10 @@ export class CarriedScope extends RequestScope {
  * of another message, is not an outer scope of this one.
  */
 function outerFor(instance: Instance): RequestScope | undefined {
-  const here = scopeStorage().getStore();
+  const placed = placedIn(context.active());
+  const here = placed === undefined ? scopeStorage().getStore() : placed;
   // Not by `instanceof`: another copy of the package has a class of its own.
-  if (here === undefined || !("isCarried" in here)) return undefined;
+  if (here === undefined || here === null || !("isCarried" in here)) return undefined;
   return scopesOf(here).some(({ owner }) => owner === instance) ? undefined : here;
 }
 

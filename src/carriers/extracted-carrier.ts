@@ -4,6 +4,7 @@ import type { HeaderGetter } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
 import { scopeStorage } from "../scope/current.ts";
 import type { Extraction } from "../scope/extraction.ts";
+import { placedIn } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { ForeignMembers } from "./context-baggage.ts";
 
@@ -16,6 +17,7 @@ export const carrierOpeners: () => Set<CarrierOpener> = processWide("carrier-ope
 /** A carrier that the package's propagator has read, kept in the context until its scope is asked for. */
 export class ExtractedCarrier implements Extraction {
   readonly during: RequestScope | undefined = scopeStorage().getStore();
+  readonly placed: RequestScope | null | undefined;
   readonly served: Span | undefined;
   readonly foreign: ForeignMembers;
   readonly #own: string;
@@ -25,11 +27,13 @@ export class ExtractedCarrier implements Extraction {
 
   /** @param header undefined for an HTTP request, whose scope an adapter opens */
   constructor(active: Context, foreign: string, own: readonly string[], header: HeaderGetter | undefined) {
+    this.placed = placedIn(active);
     this.served = getRPCMetadata(active)?.span;
     this.foreign = new ForeignMembers(foreign);
     this.#own = own.join(",");
     // Within a request, a carrier without own members may only continue the request's trace.
-    const mayContinue = this.served !== undefined || isWithin(this.during, active);
+    const mayContinue =
+      this.served !== undefined || (this.placed ?? undefined) !== undefined || isWithin(this.during, active);
     this.#header = mayContinue && own.length === 0 ? undefined : header;
   }
 

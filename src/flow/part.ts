@@ -1,6 +1,6 @@
 import { type Context, context, createContextKey, type Span, trace } from "@opentelemetry/api";
 import { scopeStorage } from "../scope/current.ts";
-import { latestScope } from "../scope/finding.ts";
+import { contextShowing, latestScope } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { type Failure, Failures, type FlowStatus, statusOf } from "./failures.ts";
 import type { FlowTelemetry } from "./flow-telemetry.ts";
@@ -65,9 +65,10 @@ export class Part {
     this.#step = step;
     this.#since = run.failures.place;
     this.#scopes = latestScope(parent) ?? (around === undefined ? undefined : around.#scopes);
-    const found = underServerSpan(parent, this.#scopes);
+    const found = shownIn(parent, this.#scopes);
     this.#span = run.telemetry.startSpan(step, found);
-    this.#context = (this.#span === undefined ? found : trace.setSpan(found, this.#span)).setValue(PART, this);
+    const within = this.#span === undefined ? found : trace.setSpan(found, this.#span);
+    this.#context = within.setValue(PART, this);
   }
 
   /** Runs the part's function, and ends the part. @returns the function's result; rejects with its error */
@@ -110,8 +111,10 @@ function partOf(active: Context): Part | undefined {
   return part instanceof Part ? part : undefined;
 }
 
-/** If OpenTelemetry's context is lost, the parent is the server span of the scope. */
-function underServerSpan(parent: Context, scope: RequestScope | undefined): Context {
-  const serverSpan = scope?.serverSpan;
-  return serverSpan === undefined || trace.getSpan(parent) !== undefined ? parent : trace.setSpan(parent, serverSpan);
+/** A context that shows the scope. If OpenTelemetry's context is lost, the parent is the server span of the scope. */
+function shownIn(parent: Context, scope: RequestScope | undefined): Context {
+  if (scope === undefined) return parent;
+  const { serverSpan } = scope;
+  const isLost = serverSpan !== undefined && trace.getSpan(parent) === undefined;
+  return contextShowing(scope, isLost ? trace.setSpan(parent, serverSpan) : parent);
 }

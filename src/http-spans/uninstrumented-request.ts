@@ -38,11 +38,11 @@ const duration = new LateInstrument<Histogram>({ name: SCOPE_NAME, version: VERS
 
 /** A request without an HTTP instrumentation: the package measures it, and ends the SERVER span if it created that. */
 export class UninstrumentedRequest {
-  readonly #sources: UninstrumentedRequestSources;
+  /** Undefined after the end, so that the request and its response can be collected. */
+  #sources: UninstrumentedRequestSources | undefined;
   #created: CreatedServerSpan | undefined;
   readonly #span: Span | undefined;
   readonly #started = performance.now();
-  #ended = false;
 
   /** @param foreign the SERVER span that the framework's plugin made and ends, if there is one */
   constructor(sources: UninstrumentedRequestSources, created: CreatedServerSpan | undefined, foreign?: Span) {
@@ -69,36 +69,35 @@ export class UninstrumentedRequest {
 
   /** Idempotent; the first outcome wins. */
   end(outcome: RequestOutcome): void {
-    if (this.#ended) return;
-    this.#ended = true;
+    const sources = this.#sources;
+    if (sources === undefined) return;
+    this.#sources = undefined;
     const seconds = (performance.now() - this.#started) / 1000;
-    const ending = endingAttributes(outcome, this.#route());
-    this.#endSpan(ending);
-    this.#measure(seconds, ending);
+    const ending = endingAttributes(outcome, this.#route(sources));
+    this.#endSpan(sources, ending);
+    this.#measure(sources, seconds, ending);
   }
 
-  #route(): string | undefined {
-    const { namedRoute, frameworkRoute } = this.#sources;
+  #route({ namedRoute, frameworkRoute }: UninstrumentedRequestSources): string | undefined {
     return attempt("route", "the route of a request could not be found", () =>
       boundedRoute(namedRoute() ?? this.#created?.metadata.route ?? frameworkRoute()),
     );
   }
 
-  #endSpan(ending: Attributes): void {
+  #endSpan({ described }: UninstrumentedRequestSources, ending: Attributes): void {
     const span = this.#created?.span;
     if (span === undefined) return;
     attempt("span", "the server span could not be described", () => {
       const { "http.route": route, "error.type": error } = ending;
       span.setAttributes(ending);
-      if (typeof route === "string") span.updateName(spanName(methodIn(this.#sources.described), route));
+      if (typeof route === "string") span.updateName(spanName(methodIn(described), route));
       if (error !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
     });
     attempt("span", "the server span could not be ended", () => span.end());
   }
 
-  #measure(seconds: number, ending: Attributes): void {
+  #measure({ described, pair }: UninstrumentedRequestSources, seconds: number, ending: Attributes): void {
     attempt("meter", "the duration of a request could not be measured", () => {
-      const { described, pair } = this.#sources;
       const attributes = { ...durationAttributes(described), ...ending, ...pair() };
       const served = this.#created?.context ?? context.active();
       const span = this.#span;

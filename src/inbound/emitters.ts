@@ -1,6 +1,8 @@
 import { scopeStorage } from "../scope/current.ts";
+import { latestScope } from "../scope/finding.ts";
 import { getScope } from "../scope/holder.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
+import { runPlaced } from "../scope/running.ts";
 
 /** A request or a response, as far as it emits events. */
 export interface Emitter {
@@ -19,16 +21,15 @@ export function bindEmitter(
   request: object,
   before?: (event: string | symbol) => (() => void) | undefined,
 ): void {
-  const scopes = scopeStorage();
   const { emit } = emitter;
   if (typeof emit !== "function") return;
   emitter.emit = function emitInScope(event, ...args) {
     const scope = getScope(request);
     const after = before?.(event);
     try {
-      return scope === undefined || scopes.getStore() === scope
+      return scope === undefined || (scopeStorage().getStore() === scope && latestScope() === scope)
         ? Reflect.apply(emit, this, [event, ...args])
-        : scopes.run(scope, () => withinSpan(scope, () => Reflect.apply(emit, this, [event, ...args])));
+        : runWithin(scope, () => Reflect.apply(emit, this, [event, ...args]));
     } finally {
       after?.();
     }
@@ -36,6 +37,7 @@ export function bindEmitter(
 }
 
 /** Also in the context of a created server span. An instrumentation binds the emitters to its own context itself. */
-function withinSpan<T>({ selfMeasured }: RequestScope, fn: () => T): T {
-  return selfMeasured === undefined ? fn() : selfMeasured.within(fn);
+function runWithin<T>(scope: RequestScope, fn: () => T): T {
+  const { selfMeasured } = scope;
+  return selfMeasured === undefined ? runPlaced(scope, fn) : selfMeasured.within(() => runPlaced(scope, fn));
 }

@@ -9,6 +9,7 @@ import { faceOf } from "../instance/scope-face.ts";
 import { readReceived, receive } from "../propagation/received.ts";
 import { scopeOwnedBy } from "../scope/chain.ts";
 import { scopeStorage } from "../scope/current.ts";
+import { latestScope } from "../scope/finding.ts";
 import { getScope, setScope } from "../scope/holder.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
@@ -50,6 +51,7 @@ function newScope(instance: Instance, inboundRequest: InboundRequest, outer: Req
     setScope(inboundRequest.request, scope);
     if (inboundRequest.native !== undefined) setScope(inboundRequest.native, scope);
     scope.exchange = inboundRequest;
+    if (!hasConnection(inboundRequest)) scope.around = latestScope();
     const baggage = baggageOf(instance, inboundRequest);
     if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(inboundRequest)));
     if (instance.options.overrides !== undefined) {
@@ -81,15 +83,19 @@ function urlOf({ request, url }: InboundRequest): string | undefined {
  * is set by the injecting code, so it has no peer.
  */
 function callerOf(inboundRequest: InboundRequest): Caller {
-  const { header, request } = inboundRequest;
-  const isInjected = scopeStorage().getStore() !== undefined && !(request.socket instanceof Socket);
-  return isInjected ? { header, peer: undefined } : inboundRequest;
+  const isInjected = scopeStorage().getStore() !== undefined && !hasConnection(inboundRequest);
+  return isInjected ? { header: inboundRequest.header, peer: undefined } : inboundRequest;
+}
+
+function hasConnection({ request }: InboundRequest): boolean {
+  return request.socket instanceof Socket;
 }
 
 /** A frozen request cannot be bound: its events have no scope, other code has. */
 function bindEmitters({ request, response }: InboundRequest): void {
   try {
     bindEmitter(request, request);
+    endWithConnection(request);
     bindEmitter(response, request, (event) => {
       if (event !== "finish" && event !== "close") return undefined;
       const scope = getScope(request);
@@ -104,6 +110,18 @@ function bindEmitters({ request, response }: InboundRequest): void {
   } catch (error) {
     warnOnce("inbound", "the events of a request could not be bound to its scope", error);
   }
+}
+
+/** The response of an upgraded request, as of a WebSocket or of `CONNECT`, emits nothing when the connection is over. */
+function endWithConnection(request: InboundRequest["request"]): void {
+  const { socket } = request;
+  if (socket === undefined || Reflect.get(request, "upgrade") !== true) return;
+  const end = (): void => {
+    const scope = getScope(request);
+    if (scope !== undefined) endRequest(scope, {});
+  };
+  if (socket.destroyed) end();
+  else socket.once("close", end);
 }
 
 /** The error of an aborted response, if it has none. */
@@ -127,7 +145,7 @@ function sayOnce(latest: RequestScope): void {
   }
 }
 
-/** Idempotent. After this the server span is not written to; the scopes still propagate. */
+/** Idempotent. After this the server span is not written to; the scopes still count for late work. */
 function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
   latest.selfMeasured?.end(outcome);
   if (isAttentive()) sayOnce(latest);

@@ -1,13 +1,15 @@
 import { type Context, context } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
 import { warnOnce } from "../checks/diagnostics.ts";
-import { createServerSpan } from "../http-spans/created-server-span.ts";
+import { type CreatedServerSpan, createServerSpan } from "../http-spans/created-server-span.ts";
 import { UninstrumentedRequest } from "../http-spans/uninstrumented-request.ts";
 import { metricPairOf } from "../scope/chain.ts";
 import { scopeStorage } from "../scope/current.ts";
+import { latestScope } from "../scope/finding.ts";
 import { getScope, setScope } from "../scope/holder.ts";
 import { contextWithoutOwn } from "../scope/own-context.ts";
 import type { RequestScope, SelfMeasured } from "../scope/request-scope.ts";
+import { runPlaced } from "../scope/running.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { InboundRequest } from "./inbound-request.ts";
 import { findServerSpan } from "./server-span.ts";
@@ -66,7 +68,8 @@ function takeOver(
     return;
   }
   // In the request's own scope, so that span processors do not see the scope of an outer request.
-  const created = scopeStorage().run(scope, () => createServerSpan(inboundRequest, isInjected, cleanerFor(scope)));
+  const create = (): CreatedServerSpan | undefined => createServerSpan(inboundRequest, isInjected, cleanerFor(scope));
+  const created = scopeStorage().run(scope, () => (latestScope() === scope ? create() : runPlaced(scope, create)));
   const measured = new UninstrumentedRequest(sources, created);
   if (created !== undefined) setScope(created.span, scope);
   scope.measureSelf(measured);

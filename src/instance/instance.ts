@@ -51,6 +51,10 @@ export class Instance implements ScopeOwner {
     return this.options.fields;
   }
 
+  get storesVariants(): boolean {
+    return this.options.store !== undefined;
+  }
+
   /** The currently declared experiments. */
   get catalog(): Catalog {
     return this.#catalog;

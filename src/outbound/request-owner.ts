@@ -62,7 +62,9 @@ export class RequestOwner {
   get #latest(): RequestScope | undefined {
     if (!this.#isFound) {
       this.#isFound = true;
-      this.#found = attempt("egress", "the scope of an outgoing request could not be found", this.#find);
+      const found = attempt("egress", "the scope of an outgoing request could not be found", this.#find);
+      // A queue or a retry may have kept it for long.
+      this.#found = found?.isOver === true ? undefined : found;
     }
     return this.#found;
   }

@@ -69,7 +69,7 @@ export function callOf(values: readonly string[]): OutgoingCall | undefined {
 
 const NO_SCOPES: readonly RequestScope[] = Object.freeze([]);
 
-/** The scopes that the tickets name; unknown tickets are ignored. A request of a client that is wrapped twice has two. */
+/** The scopes that the tickets name; unknown tickets and scopes that are over are ignored. A request of a client that is wrapped twice has two. */
 export function redeemTickets(values: readonly string[]): readonly RequestScope[] {
   if (values.length === 0) return NO_SCOPES;
   const tickets = ticketedScopes();
@@ -77,7 +77,7 @@ export function redeemTickets(values: readonly string[]): readonly RequestScope[
   for (const value of values) {
     for (const ticket of value.split(",")) {
       const scope = tickets.get(ticket.trim())?.deref();
-      if (scope !== undefined && !scopes.includes(scope)) scopes.push(scope);
+      if (scope !== undefined && !scope.isOver && !scopes.includes(scope)) scopes.push(scope);
     }
   }
   return scopes;

@@ -16,6 +16,17 @@ export function scopesOf(latest: RequestScope | undefined): readonly RequestScop
   return scopes;
 }
 
+/** Whether two scopes belong to the same request, each to one of its instances. */
+export function isOfOneRequest(one: RequestScope, other: RequestScope): boolean {
+  return one === other || outermostOf(one) === outermostOf(other);
+}
+
+function outermostOf(scope: RequestScope): RequestScope {
+  let outermost = scope;
+  while (outermost.outer !== undefined) outermost = outermost.outer;
+  return outermost;
+}
+
 /** The bounded flat pair of a request. Of several instances, the latest one with an assignment counts, as on spans. */
 export function metricPairOf(latest: RequestScope | undefined): Attributes {
   for (let scope = latest; scope !== undefined; scope = scope.outer) {

@@ -7,6 +7,8 @@ import type { RequestScope } from "./request-scope.ts";
 export interface Extraction {
   /** The scope in `scopeStorage` when the carrier was read. */
   readonly during: RequestScope | undefined;
+  /** The scope that was placed in the context when the carrier was read. */
+  readonly placed: RequestScope | null | undefined;
   /** The span of the context's RPC metadata when the carrier was read. */
   readonly served: Span | undefined;
   /** Opens the scope on the first call. Undefined for an HTTP request, whose adapter opens its scope. */
@@ -29,12 +31,20 @@ export function extractionIn(active: Context): Extraction | undefined {
 }
 
 /**
- * The scope of the carrier that a context was extracted from. Undefined if a request began after the carrier was read:
- * if `scopeStorage` or the RPC metadata now have another scope or span than then.
+ * What a context says of the carrier that it was extracted from. Undefined if a request began after the carrier was read:
+ * if the context now has another placed scope or another RPC span than then, or if a message runs in `scopeStorage`,
+ * whose code may use a context that it extracted before.
+ *
+ * @param placed the scope that is placed in the context
  */
-export function extractedScope(active: Context, here: RequestScope | undefined): RequestScope | undefined {
+export function standingExtraction(
+  active: Context,
+  here: RequestScope | undefined,
+  placed: RequestScope | null | undefined,
+): Extraction | undefined {
   const extraction = extractionIn(active);
-  if (extraction === undefined || (here !== undefined && here !== extraction.during)) return undefined;
+  if (extraction === undefined || placed !== extraction.placed) return undefined;
+  if (here !== undefined && here !== extraction.during && "isCarried" in here) return undefined;
   const served = getRPCMetadata(active)?.span;
-  return served === undefined || served === extraction.served ? extraction.scope() : undefined;
+  return served === undefined || served === extraction.served ? extraction : undefined;
 }

@@ -1,12 +1,18 @@
-import { type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
+import { type Context, context, createContextKey, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
-import { attempt, warnOnce } from "../checks/diagnostics.ts";
-import { scopeOwnedBy } from "./chain.ts";
+import { warnOnce } from "../checks/diagnostics.ts";
+import { isOfOneRequest, scopeOwnedBy } from "./chain.ts";
 import { scopeStorage } from "./current.ts";
-import { extractedScope, extractions } from "./extraction.ts";
+import { extractions, standingExtraction } from "./extraction.ts";
 import { getScope } from "./holder.ts";
 import { getOrigin, setOrigin, setOriginByServerSpan } from "./origin.ts";
 import type { RequestScope, ScopeOwner } from "./request-scope.ts";
+
+/**
+ * The key of OpenTelemetry's context under which the package places a scope; null says that the code belongs to no
+ * request. OpenTelemetry makes one key of each description, so all copies of the package share this one.
+ */
+const SCOPE = createContextKey("otel-experiments.scope.v1");
 
 /** One instance's scope of the running code. */
 export function currentScope(owner: ScopeOwner, active?: Context): RequestScope | undefined {
@@ -14,50 +20,104 @@ export function currentScope(owner: ScopeOwner, active?: Context): RequestScope 
 }
 
 /**
- * The latest scope of the running code, of any instance: by `scopeStorage`, else by the server span in OpenTelemetry's
- * context. If `active` is given and belongs to another request, it takes precedence: `startSpan(name, {}, context)`
- * means that request, and instrumentations of pooled connections restore its context.
+ * The latest scope of the running code, of any instance. This is the one rule for whose request the code belongs to:
+ *
+ * 1. If OpenTelemetry's context belongs to a known request, that request counts. A pooled connection calls a callback in
+ *    the async context of some other request, and instrumentations bring OpenTelemetry's context back (`context.bind`).
+ * 2. If the scope of `scopeStorage` is of the same request, or of a request that was injected within that one, the scope
+ *    of `scopeStorage` counts, because it is the more specific one.
+ * 3. If OpenTelemetry's context is known to be of something else than the request of `scopeStorage`, there is no scope.
+ * 4. If OpenTelemetry's context says nothing, as where it is lost, `scopeStorage` counts.
+ * 5. A scope that is over counts for nothing.
  */
-export function latestScope(active?: Context): RequestScope | undefined {
+export function latestScope(active: Context = context.active()): RequestScope | undefined {
   const here = scopeStorage().getStore();
-  const extracted = extractions().areMade
-    ? attempt("carrier", EXTRACTED_FAILS, () => extractedScope(active ?? context.active(), here))
-    : undefined;
-  if (extracted !== undefined) return extracted;
-  if (here === undefined) return scopeOfContext(active ?? context.active());
-  return active === undefined || !isOfAnother(active, here) ? here : scopeOfContext(active);
+  const found = active === ROOT_CONTEXT ? here : choose(active, here);
+  return found === undefined || found.isOver ? undefined : found;
+}
+
+function choose(active: Context, here: RequestScope | undefined): RequestScope | undefined {
+  try {
+    const there = scopeIn(active, here);
+    if (there === null) return undefined;
+    if (there === undefined) return here === undefined || isOfAnother(active, here) ? undefined : here;
+    return here !== undefined && isMoreSpecific(here, there) ? here : there;
+  } catch (error) {
+    warnOnce("span", "OpenTelemetry's context could not be read", error);
+    return here;
+  }
 }
 
 /**
- * Whether a context is known to belong to another request than a scope does. A context without a span may have lost it,
- * as in `res.on("finish")`. A scope without a server span is never visible in OpenTelemetry's context: a job, or a
- * request injected within another one, runs in its caller's context.
+ * The scope of a context: of the carrier that it was extracted from; else the placed one; else that of the server span;
+ * else that of the active span. Undefined if the context says nothing, null if it says that there is none.
  */
-function isOfAnother(active: Context, here: RequestScope): boolean {
-  const { serverSpan } = here;
-  if (serverSpan === undefined) return false;
-  try {
-    const served = servedSpan(active);
-    if (served !== undefined) return served !== serverSpan;
-    const parent = trace.getSpan(active);
-    if (parent === undefined) return false;
-    const origin = getOrigin(parent);
-    if (origin !== undefined) return origin.serverSpan !== serverSpan;
-    return parent.spanContext().traceId !== serverSpan.spanContext().traceId;
-  } catch (error) {
-    warnOnce("span", "the context of a span could not be read", error);
-    return true;
-  }
+function scopeIn(active: Context, here: RequestScope | undefined): RequestScope | null | undefined {
+  const placed = placedIn(active);
+  const extracted = extractions().areMade ? standingExtraction(active, here, placed)?.scope() : undefined;
+  if (extracted !== undefined) return extracted;
+  if (placed !== undefined) return placed;
+  const served = scopeOfServerSpan(servedSpan(active));
+  if (served !== undefined) return served;
+  const span = trace.getSpan(active);
+  return span === undefined ? undefined : getOrigin(span);
 }
 
-function scopeOfContext(active: Context): RequestScope | undefined {
+/** The plugin @fastify/otel runs an injected request in a context of its own, which shows only the request around it. */
+function isMoreSpecific(here: RequestScope, there: RequestScope): boolean {
+  return isOfOneRequest(here, there) || (here.around !== undefined && isOfOneRequest(here.around, there));
+}
+
+/**
+ * Whether a context without a scope is known to belong to something else than the request of a scope. A context without
+ * a span may have lost it, as in `res.on("finish")`. If the request has no server span, no span can be compared with it.
+ */
+function isOfAnother(active: Context, { serverSpan }: RequestScope): boolean {
+  if (serverSpan === undefined) return false;
+  const span = servedSpan(active);
+  if (span !== undefined) return span !== serverSpan;
+  const parent = trace.getSpan(active);
+  return parent !== undefined && parent.spanContext().traceId !== serverSpan.spanContext().traceId;
+}
+
+export function placedIn(active: Context): RequestScope | null | undefined {
+  // why: only this package writes under this key
+  return active.getValue(SCOPE) as RequestScope | null | undefined;
+}
+
+/**
+ * A context in which `latestScope` finds a scope: the given one if it shows the scope already, or if no context is kept.
+ * Never throws.
+ *
+ * @param scope undefined for code that belongs to no request
+ */
+export function contextShowing(scope: RequestScope | undefined, active: Context): Context {
+  if (!keepsContexts()) return active;
   try {
-    const parent = trace.getSpan(active);
-    return (parent === undefined ? undefined : getOrigin(parent)) ?? scopeOfServerSpan(servedSpan(active));
+    if (isShown(scope, active)) return active;
   } catch (error) {
-    warnOnce("span", "OpenTelemetry's spans could not be read", error);
-    return undefined;
+    warnOnce("span", "OpenTelemetry's context could not be read", error);
   }
+  return active.setValue(SCOPE, scope ?? null);
+}
+
+function isShown(scope: RequestScope | undefined, active: Context): boolean {
+  if (active === ROOT_CONTEXT) return scope === undefined;
+  const placed = placedIn(active);
+  if (scope === undefined) return placed === null;
+  if (placed !== undefined) return placed === scope;
+  const served = servedSpan(active);
+  if (served === undefined || getScope(served) !== scope) return false;
+  return !extractions().areMade || standingExtraction(active, undefined, placed) === undefined;
+}
+
+/** The global under which all copies of `@opentelemetry/api` 1.x in a process register their parts. */
+const API = Symbol.for("opentelemetry.js.api.1");
+
+/** Whether a context manager is registered. Without one, every context is the root context. */
+function keepsContexts(): boolean {
+  const parts: unknown = Reflect.get(globalThis, API);
+  return typeof parts === "object" && parts !== null && Reflect.get(parts, "context") !== undefined;
 }
 
 /** The server span of a context: that of the RPC metadata; without these, the active span if it is a server span. */
@@ -81,7 +141,5 @@ export function setOriginFromContext(span: object, parent: Context): void {
   }
   // The request may have started before its middleware ran, so that its scope does not exist yet.
   const served = servedSpan(parent);
-  if (served !== undefined) setOriginByServerSpan(span, served);
+  if (served !== undefined && getScope(served) === undefined) setOriginByServerSpan(span, served);
 }
-
-const EXTRACTED_FAILS = "the scope of a carrier could not be found";

@@ -20,6 +20,8 @@ export interface ScopeOwner {
   readonly counters: ExperimentCounters;
   /** The declared fields. */
   readonly fields: CompiledFields;
+  /** Whether a store is asked for variants; a store may read the request and the response. */
+  readonly storesVariants: boolean;
 }
 
 /** A request without an HTTP instrumentation, which the package measures. Nothing here throws. */
@@ -46,6 +48,9 @@ export interface Visitor {
   attributes(): SubjectAttributes | undefined | Promise<SubjectAttributes | undefined>;
 }
 
+/** How long, in ms, work that follows a response, or the end of a job, still belongs to it. */
+const LATE_WORK_MS = 30_000;
+
 const NO_ASSIGNMENTS: readonly never[] = Object.freeze([]);
 
 /**
@@ -55,7 +60,8 @@ const NO_ASSIGNMENTS: readonly never[] = Object.freeze([]);
 export class RequestScope {
   readonly #owner: ScopeOwner;
   readonly #outer: RequestScope | undefined;
-  #ended = false;
+  #endedAt: number | undefined;
+  #around: RequestScope | undefined;
   #lacksServerSpan = false;
   #exchange: HttpExchange | undefined;
   #visitor: Visitor | undefined;
@@ -83,15 +89,38 @@ export class RequestScope {
   }
 
   get ended(): boolean {
-    return this.#ended;
+    return this.#endedAt !== undefined;
   }
 
-  /** After this, nothing is written to the server span; the scope still propagates. Idempotent. */
+  /**
+   * After this, nothing is written to the server span. The scope still counts for late work, until it is over. A scope
+   * without a store to ask lets its request and response go. Idempotent.
+   */
   end(): void {
-    this.#ended = true;
+    this.#endedAt ??= performance.now();
+    if (!this.#owner.storesVariants) this.#exchange = undefined;
   }
 
-  /** The request and its response; undefined for a message or a job. */
+  /**
+   * Whether the scope has ended longer ago than late work may take. It then counts for nothing: a timer that the request
+   * happened to start may go on for ever.
+   */
+  get isOver(): boolean {
+    if (this.#endedAt === undefined || performance.now() - this.#endedAt <= LATE_WORK_MS) return false;
+    this.#exchange = undefined;
+    return true;
+  }
+
+  /** The scope of the code that injected the request, as with `app.inject`; undefined for other requests. */
+  get around(): RequestScope | undefined {
+    return this.#around;
+  }
+
+  set around(scope: RequestScope | undefined) {
+    this.#around = scope;
+  }
+
+  /** The request and its response; undefined for a message or a job, and when they are let go. */
   get exchange(): HttpExchange | undefined {
     return this.#exchange;
   }
@@ -214,7 +243,7 @@ export class RequestScope {
   }
 
   #writeToSpan(): void {
-    if (!this.#ended) this.#serverSpan?.write(this.#assignments);
+    if (!this.ended) this.#serverSpan?.write(this.#assignments);
   }
 
   /** Whether no server span was found when the request came in, nor since. */

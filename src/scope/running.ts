@@ -1,17 +1,25 @@
-import { context } from "@opentelemetry/api";
+import { type Context, context } from "@opentelemetry/api";
 import { scopeStorage } from "./current.ts";
+import { contextShowing, latestScope } from "./finding.ts";
 import { contextWithoutOwn } from "./own-context.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /** Runs a function in a scope, without own members in OpenTelemetry's baggage. */
 export function runInScope<T>(scope: RequestScope, fn: () => T): T {
-  const scopes = scopeStorage();
   const runCleaned = (): T => {
-    const cleaned = contextWithoutOwn(scope.owner.policy.reader);
-    return cleaned === undefined ? scopes.run(scope, fn) : scopes.run(scope, () => context.with(cleaned, fn));
+    const active = context.active();
+    return runPlaced(scope, fn, contextWithoutOwn(scope.owner.policy.reader, active) ?? active);
   };
   const { selfMeasured } = scope;
   return selfMeasured === undefined ? runCleaned() : selfMeasured.within(runCleaned);
+}
+
+/** Runs a function in a scope, and in a context that shows the scope. */
+export function runPlaced<T>(scope: RequestScope | undefined, fn: () => T, within: Context = context.active()): T {
+  const scopes = scopeStorage();
+  const showing = contextShowing(scope, within);
+  if (showing !== context.active()) return scopes.run(scope, () => context.with(showing, fn));
+  return scopes.getStore() === scope ? fn() : scopes.run(scope, fn);
 }
 
 /**
@@ -19,7 +27,6 @@ export function runInScope<T>(scope: RequestScope, fn: () => T): T {
  * callbacks that a client calls from a shared socket, in the async context of another request.
  */
 export function rememberScope(): <T>(fn: () => T) => T {
-  const scopes = scopeStorage();
-  const scope = scopes.getStore();
-  return (fn) => (scopes.getStore() === scope ? fn() : scopes.run(scope, fn));
+  const scope = latestScope();
+  return (fn) => (latestScope() === scope ? fn() : runPlaced(scope, fn));
 }

@@ -17,6 +17,7 @@ describeServerSpans(tracing, [
     harness: fastifyHarness("Fastify, @fastify/otel alone, before us", fastify, { before: fastifyOtel }),
     active: "INTERNAL",
     rpcMetadata: "none",
+    replacesContext: true,
   },
   {
     harness: fastifyHarness("Fastify, @fastify/otel alone, behind us", fastify, { after: fastifyOtel }),
