@@ -28,6 +28,7 @@ describeServerSpans(tracing, [
     harness: fastifyHarness("Fastify, created, @fastify/otel before us", fastify, { before: fastifyOtel }, create),
     active: "INTERNAL",
     rpcMetadata: "none",
+    replacesContext: true,
   },
   {
     harness: fastifyHarness("Fastify, created, @fastify/otel behind us", fastify, { after: fastifyOtel }, create),
