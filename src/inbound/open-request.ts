@@ -79,12 +79,14 @@ function urlOf({ request, url }: InboundRequest): string | undefined {
 }
 
 /**
- * The sender of the request. A request that is injected during another one (`app.inject`) has no connection: its address
- * is set by the injecting code, so it has no peer.
+ * The sender of the request. An injected request (`app.inject`) has no connection: its address is set by the injecting
+ * code, so it has no peer. An adapter may know the peer of a request that shows no socket, but not within another one.
  */
 function callerOf(inboundRequest: InboundRequest): Caller {
-  const isInjected = scopeStorage().getStore() !== undefined && !hasConnection(inboundRequest);
-  return isInjected ? { header: inboundRequest.header, peer: undefined } : inboundRequest;
+  const { header, request } = inboundRequest;
+  const isInjected =
+    request.socket === undefined ? scopeStorage().getStore() !== undefined : !hasConnection(inboundRequest);
+  return isInjected ? { header, peer: undefined } : inboundRequest;
 }
 
 function hasConnection({ request }: InboundRequest): boolean {

@@ -14,8 +14,25 @@ export interface Trust {
   explain(caller: Caller): string;
 }
 
-/** Headers that a proxy adds. The address of a proxy says nothing about the caller behind it. */
-const PROXY_HEADERS = ["forwarded", "x-forwarded-for", "via"] as const;
+/**
+ * Headers by which proxies, load balancers and content delivery networks tell of the request that they forward. The
+ * address of a proxy says nothing about the caller behind it.
+ */
+const PROXY_HEADERS: readonly string[] = [
+  // RFC 7239, RFC 9110, section 7.6.3, and RFC 8586.
+  "forwarded via cdn-loop",
+  "x-forwarded-for x-forwarded-host x-forwarded-proto x-forwarded-port x-forwarded-server x-forwarded-prefix",
+  "x-forwarded-by x-forwarded-scheme x-forwarded-protocol x-forwarded-ssl x-forwarded-client-cert x-forwarded-uri",
+  "x-forwarded forwarded-for x-original-forwarded-for x-original-host x-original-url x-originating-ip x-host",
+  "x-real-ip x-client-ip client-ip x-cluster-client-ip x-remote-ip x-remote-addr x-proxyuser-ip proxy-client-ip",
+  "wl-proxy-client-ip front-end-https x-arr-log-id",
+  "x-envoy-external-address x-envoy-original-path x-envoy-original-host",
+  "true-client-ip akamai-origin-hop incap-client-ip x-sucuri-clientip ali-cdn-real-ip",
+  "cf-connecting-ip cf-connecting-ipv6 cf-pseudo-ipv4 cf-ray cf-visitor",
+  "fastly-client-ip fastly-client fastly-ssl fly-client-ip do-connecting-ip x-nf-client-connection-ip",
+  "x-azure-clientip x-azure-socketip x-azure-fdid x-appengine-user-ip x-vercel-forwarded-for",
+  "cloudfront-viewer-address x-amz-cf-id",
+].flatMap((names) => names.split(" "));
 
 /** @throws ExperimentConfigError */
 export function compileTrust(trust: unknown, trustProxied: boolean): Trust {
@@ -27,15 +44,15 @@ export function compileTrust(trust: unknown, trustProxied: boolean): Trust {
       explain: () => "the predicate of trustInbound does not trust it",
     };
   }
-  if (Array.isArray(trust)) return byNetwork(compileNetworks(trust), trustProxied);
+  if (Array.isArray(trust)) return byNetwork(new Networks(trust), trustProxied);
   throw new ExperimentConfigError(
     "ERR_TRUST_INBOUND",
     `trustInbound is ${describeValue(trust)}; write true, false, networks such as ["10.0.0.0/8"], or ({ header, peer }) => boolean`,
   );
 }
 
-function byNetwork(networks: BlockList, trustProxied: boolean): Trust {
-  const isWithin = ({ peer }: Caller): boolean => peer !== undefined && contains(networks, peer);
+function byNetwork(networks: Networks, trustProxied: boolean): Trust {
+  const isWithin = ({ peer }: Caller): boolean => peer !== undefined && networks.hold(peer);
   return {
     trusts: (caller) => isWithin(caller) && (trustProxied || proxyHeaderOf(caller) === undefined),
     explain(caller) {
@@ -53,40 +70,70 @@ function proxyHeaderOf({ header }: Caller): string | undefined {
 function explainStranger({ peer }: Caller): string {
   return peer === undefined
     ? "no network can match it; if you trust it, write a predicate as trustInbound, or for a message run(headers, fn, { trusted: true })"
-    : `if you trust it, add its network to trustInbound, such as ${describeValue(addressOf(peer))}`;
+    : `if you trust it, add its network to trustInbound, such as ${describeValue(addressOf(peer) ?? peer)}`;
 }
 
-const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+/** `::ffff:a00:1`, the form in which URLs write a mapped address (RFC 4291, section 2.5.5.2). */
+const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
 
-/** The address without the zone of a link-local one; a mapped IPv4 address in its plain form. */
-function addressOf(peer: string): string {
-  return MAPPED_IPV4.exec(peer)?.[1] ?? peer.split("%", 1)[0] ?? "";
-}
-
-function contains(networks: BlockList, peer: string): boolean {
-  const address = addressOf(peer);
+/**
+ * The address without the zone of a link-local one, an IPv6 address in its shortest form, a mapped IPv4 address as IPv4;
+ * undefined if it is none.
+ */
+function addressOf(text: string): string | undefined {
+  const [address = ""] = text.split("%", 1);
   const family = isIP(address);
-  return family !== 0 && networks.check(address, family === 4 ? "ipv4" : "ipv6");
+  if (family !== 6) return family === 4 ? address : undefined;
+  const { hostname } = new URL(`http://[${address}]`);
+  const [, high, low] = MAPPED.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return hostname.slice(1, -1);
+  const [upper, lower] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [upper >> 8, upper & 0xff, lower >> 8, lower & 0xff].join(".");
 }
 
-function compileNetworks(entries: readonly unknown[]): BlockList {
-  const networks = new BlockList();
-  for (const entry of entries) addNetwork(networks, entry);
-  return networks;
-}
+/**
+ * Networks of IPv4 and of IPv6, apart: to `BlockList`, an IPv6 network such as `::/64` holds every IPv4 address, since it
+ * holds the mapped ones.
+ */
+class Networks {
+  readonly #ipv4 = new BlockList();
+  readonly #ipv6 = new BlockList();
 
-function addNetwork(networks: BlockList, entry: unknown): void {
-  const [address = "", bits, ...rest] = typeof entry === "string" ? entry.split("/") : [];
-  const family = isIP(address);
-  const width = family === 4 ? 32 : 128;
-  const length = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
-  if (family === 0 || rest.length > 0 || length < 0 || length > width) {
-    throw new ExperimentConfigError(
-      "ERR_TRUST_INBOUND",
-      `trustInbound holds ${describeValue(entry)}; write networks such as "10.0.0.0/8", "fd00::/8" or "127.0.0.1"`,
-    );
+  /** @throws ExperimentConfigError */
+  constructor(entries: readonly unknown[]) {
+    for (const entry of entries) this.#add(entry);
   }
-  const mapped = MAPPED_IPV4.exec(address)?.[1];
-  if (mapped !== undefined && length >= 96) networks.addSubnet(mapped, length - 96, "ipv4");
-  else networks.addSubnet(address, length, family === 4 ? "ipv4" : "ipv6");
+
+  hold(peer: string): boolean {
+    const address = addressOf(peer);
+    if (address === undefined) return false;
+    return isIP(address) === 4 ? this.#ipv4.check(address, "ipv4") : this.#ipv6.check(address, "ipv6");
+  }
+
+  #add(entry: unknown): void {
+    const [text = "", bits, ...rest] = typeof entry === "string" ? entry.split("/") : [];
+    const address = text.includes("%") ? undefined : addressOf(text);
+    const width = isIP(text) === 4 ? 32 : 128;
+    const length = bits === undefined ? width : /^(?:0|[1-9]\d{0,2})$/.test(bits) ? Number(bits) : -1;
+    if (address === undefined || rest.length > 0 || length < 0 || length > width) {
+      throw refuse(entry, 'write networks such as "10.0.0.0/8", "fd00::/8" or "127.0.0.1"');
+    }
+    if (isIP(address) === 6) {
+      this.#ipv6.addSubnet(address, length, "ipv6");
+      return;
+    }
+    const ofIpv4 = length - width + 32;
+    if (ofIpv4 < 0) {
+      const [meant, whole] = length > 32 ? [8, 104] : [length, length + 96];
+      throw refuse(
+        entry,
+        `the length of a mapped IPv4 network counts from 96; write "${address}/${meant}", or "::ffff:${address}/${whole}"`,
+      );
+    }
+    this.#ipv4.addSubnet(address, ofIpv4, "ipv4");
+  }
+}
+
+function refuse(entry: unknown, mend: string): ExperimentConfigError {
+  return new ExperimentConfigError("ERR_TRUST_INBOUND", `trustInbound holds ${describeValue(entry)}; ${mend}`);
 }

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { connect } from "node:http2";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type DiagLogger, DiagLogLevel, diag } from "@opentelemetry/api";
@@ -75,6 +76,24 @@ describe("whose members count", () => {
     [["::ffff:10.0.0.0/104"], "10.1.2.3", true],
     [["::ffff:10.0.0.0/104"], "::ffff:10.1.2.3", true],
     [["::ffff:10.0.0.0/104"], "11.1.2.3", false],
+    [["::ffff:10.1.2.3"], "10.1.2.3", true],
+    [["::ffff:a00:0/104"], "10.1.2.3", true],
+    [["0:0:0:0:0:FFFF:10.0.0.0/104"], "::ffff:10.1.2.3", true],
+    [["::ffff:0:0/96"], "203.0.113.9", true],
+    [["::ffff:0:0/96"], "2001:db8::1", false],
+    ...["::/0", "::/64", "::/80", "::/95", "::ffff:0/112", "::", "::1/64", "64:ff9b::/96"].flatMap((network) =>
+      ["127.0.0.1", "::ffff:127.0.0.1", "::FFFF:7f00:1", "0:0:0:0:0:ffff:7f00:1"].map(
+        (peer) => [[network], peer, false] as const,
+      ),
+    ),
+    [["::/64"], "::1", true],
+    [["0.0.0.0/0"], "::1", false],
+    [["0.0.0.0/0"], "::ffff:7f00:1", true],
+    [["127.0.0.1/8"], "127.9.9.9", true],
+    [["10.0.0.0/8"], "010.0.0.1", false],
+    [["10.0.0.0/8"], "0x0a.1", false],
+    [["10.0.0.0/8"], "167772161", false],
+    [["10.0.0.0/8"], " 10.0.0.1", false],
     [["10.0.0.0/8", "fd00::/8"], "fd00::7", true],
     [["10.0.0.0/8", "192.168.0.0/16"], "192.168.3.4", true],
     [[], "127.0.0.1", false],
@@ -88,7 +107,77 @@ describe("whose members count", () => {
     expect(trusts({ trustInbound }, peer)).toBe(expected);
   });
 
-  const proxyHeaders = [{ forwarded: "for=10.0.0.9" }, { "x-forwarded-for": "10.0.0.9" }, { via: "1.1 edge" }];
+  test.each([
+    ["::ffff:10.0.0.0/8", "10.0.0.0/8", "::ffff:10.0.0.0/104"],
+    ["::ffff:a00:0/8", "10.0.0.0/8", "::ffff:10.0.0.0/104"],
+    ["::ffff:10.1.0.0/16", "10.1.0.0/16", "::ffff:10.1.0.0/112"],
+    ["::ffff:10.0.0.0/64", "10.0.0.0/8", "::ffff:10.0.0.0/104"],
+  ])("TR-42 a mapped network whose length does not count from 96 is refused, with what to write: %j", (...texts) => {
+    const [wrong, ...right] = texts;
+    const mend = right.map((text) => JSON.stringify(text)).join(", or ");
+    expect(() => experimentsWith({ trustInbound: [wrong] })).toThrow(
+      `trustInbound holds "${wrong}"; the length of a mapped IPv4 network counts from 96; write ${mend}`,
+    );
+    for (const each of right) expect(trusts({ trustInbound: [each] }, "::ffff:10.1.0.1")).toBe(true);
+  });
+
+  test.each([
+    "010.0.0.0/8",
+    "0x0a.0.0.0/8",
+    "10/8",
+    "10.0.0/24",
+    "10.0.0.0/08",
+    "10.0.0.0/+8",
+    "10.0.0.0/",
+    "10.0.0.0/33",
+    "10.0.0.0/8/8",
+    "10.0.0.0/255.0.0.0",
+    " 10.0.0.0/8",
+    "10.0.0.0 /8",
+    "10.0.0.0/8 ",
+    "fe80::1%eth0",
+    "fe80::%eth0/10",
+    "[::1]",
+    "::1/129",
+    "::ffff:010.0.0.1",
+    "localhost",
+    "*",
+    "",
+  ])("TR-43 a network in another form is refused: %j", (network) => {
+    expect(() => experimentsWith({ trustInbound: [network] })).toThrow(
+      `trustInbound holds ${JSON.stringify(network)}; write networks such as "10.0.0.0/8", "fd00::/8" or "127.0.0.1"`,
+    );
+  });
+
+  const proxyHeaders = [
+    { forwarded: "for=10.0.0.9" },
+    { via: "1.1 edge" },
+    ...[
+      "x-forwarded-for",
+      "x-forwarded-host",
+      "x-forwarded-proto",
+      "x-forwarded-port",
+      "x-forwarded-server",
+      "x-forwarded-prefix",
+      "x-real-ip",
+      "x-client-ip",
+      "x-cluster-client-ip",
+      "client-ip",
+      "true-client-ip",
+      "cf-connecting-ip",
+      "cf-ray",
+      "cdn-loop",
+      "x-envoy-external-address",
+      "fastly-client-ip",
+      "fly-client-ip",
+      "do-connecting-ip",
+      "x-original-forwarded-for",
+      "x-original-host",
+      "x-azure-clientip",
+      "x-appengine-user-ip",
+      "x-amz-cf-id",
+    ].map((name) => ({ [name]: "10.0.0.9" })),
+  ];
 
   test.each(proxyHeaders)("TR-03 not of a trusted peer that forwards for another: %j", (header) => {
     const trustInbound = ["10.0.0.0/8"];
@@ -177,6 +266,54 @@ describe("on real sockets", () => {
     }
     await rm(folder, { recursive: true });
     expect(variants).toEqual(["none undefined", "express undefined"]);
+  });
+});
+
+describe("a request that is injected", () => {
+  const LOOPBACK = ["127.0.0.0/8", "::1"];
+
+  test("TR-44 has no peer, outside of a scope too: Fastify's inject", async () => {
+    const experiments = experimentsWith({ trustInbound: LOOPBACK });
+    const app = fastify();
+    closed(app);
+    await app.register(fastifyExperiments, { experiments });
+    app.get("/", (request) => `${experiments.variant("checkout") ?? "none"} ${request.ip}`);
+    expect((await app.inject({ url: "/", headers: { baggage: OWN } })).body).toBe("none 127.0.0.1");
+    const trusting = experimentsWith({ trustInbound: true });
+    const other = fastify();
+    closed(other);
+    await other.register(fastifyExperiments, { experiments: trusting });
+    other.get("/", () => trusting.variant("checkout"));
+    expect((await other.inject({ url: "/", headers: { baggage: OWN } })).body).toBe("express");
+  });
+
+  test.each([
+    ["an object", { remoteAddress: "127.0.0.1" }],
+    ["an emitter", Object.assign(new EventEmitter(), { remoteAddress: "127.0.0.1" })],
+  ])("TR-45 has no peer where its socket is made up of %s", (_what, socket) => {
+    const request = Object.assign(new EventEmitter(), { socket });
+    const { scope } = inbound(experimentsWith({ trustInbound: LOOPBACK }))({
+      header: (name) => (name === "baggage" ? OWN : undefined),
+      peer: "127.0.0.1",
+      // why: such a socket breaks the type
+      request: request as unknown as EventEmitter,
+      response: new EventEmitter(),
+    });
+    expect(scope.assignments).toEqual([]);
+  });
+
+  test("TR-46 and one over HTTP/2 has its socket's", async () => {
+    const experiments = experimentsWith({ trustInbound: LOOPBACK });
+    const app = fastify({ http2: true });
+    await app.register(fastifyExperiments, { experiments });
+    app.get("/", () => experiments.variant("checkout") ?? "none");
+    const session = connect(await app.listen({ port: 0, host: "127.0.0.1" }));
+    const stream = session.request({ ":path": "/", baggage: OWN });
+    let body = "";
+    for await (const chunk of stream.setEncoding("utf8")) body += String(chunk);
+    session.close();
+    await app.close();
+    expect(body).toBe("express");
   });
 });
 

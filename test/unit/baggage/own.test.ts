@@ -187,7 +187,12 @@ function isHiddenOwn(segment: string): boolean {
     const decoded = key.replaceAll(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
       String.fromCharCode(Number.parseInt(hex, 16)),
     );
-    for (const next of [decoded, key.replaceAll("+", " "), key.replaceAll(/^[\0-\x20\x7f-\xa0]+/g, "")]) seen.add(next);
+    // Bytes that are no UTF-8 are left out by some decoders.
+    const withoutBroken = key.replaceAll(/(?:%[89A-Fa-f][0-9A-Fa-f])+/g, (escapes) =>
+      Buffer.from(escapes.replaceAll("%", ""), "hex").toString().replaceAll("\uFFFD", ""),
+    );
+    for (const next of [decoded, withoutBroken, key.replaceAll("+", " "), key.replaceAll(/^[\0-\x20\x7f-\xa0]+/g, "")])
+      seen.add(next);
   }
   return [...seen].some((key) => key.startsWith(PREFIX));
 }
