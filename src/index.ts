@@ -30,7 +30,7 @@ export type { Caller, HeaderGetter } from "./http/shapes.ts";
 export type { ExperimentsHandle } from "./instance/handle.ts";
 export type { ExperimentsOptions } from "./instance/options.ts";
 export type { Conversion, Exposure } from "./instance/outcome-callbacks.ts";
-export type { PropagateTo, Verdict } from "./policy/destinations.ts";
+export type { ForwardProxy, PropagateTo, Verdict } from "./policy/destinations.ts";
 export type { TrustInbound } from "./policy/trust.ts";
 export type { ConversionOptions } from "./scope/conversion-options.ts";
 export type { AssignArguments, AssignOptions, Scope } from "./scope/public-scope.ts";

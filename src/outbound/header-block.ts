@@ -3,26 +3,37 @@ import { TICKET_HEADER } from "./tickets.ts";
 
 const LINE_END = "\r\n";
 
-/** A header block as text, without its `baggage` and ticket lines, and these lines. */
+/** A header block as text, without its `baggage` and ticket lines, and the values of these lines. */
 export interface HeaderBlock {
   readonly rest: string;
   readonly baggage: readonly string[];
   readonly tickets: readonly string[];
 }
 
-/** Takes the `baggage` and ticket lines out of a block of `Name: value` lines. Without any, `rest` is the block. */
+/**
+ * Takes the `baggage` and ticket lines out of a block of `Name: value` lines, with lines that continue them. Servers also
+ * accept a bare CR or LF as the end of a line, and white space around a name. Without any, `rest` is the block.
+ */
 export function takeFromBlock(block: string): HeaderBlock {
+  const lower = block.toLowerCase();
+  if (!lower.includes("baggage") && !lower.includes(TICKET_HEADER)) return { rest: block, baggage: [], tickets: [] };
   const baggage: string[] = [];
   const tickets: string[] = [];
   const rest: string[] = [];
-  for (const line of block.split(LINE_END)) {
+  let values: string[] | undefined;
+  // Lines at even places, with the ends of the lines between them.
+  const parts = block.split(/(\r\n|[\r\n])/);
+  for (let i = 0; i < parts.length; i += 2) {
+    const line = parts[i] ?? "";
     const colon = line.indexOf(":");
-    const name = line.slice(0, Math.max(colon, 0));
-    if (isName(name, "baggage")) baggage.push(line.slice(colon + 1).trim());
-    else if (isName(name, TICKET_HEADER)) tickets.push(line.slice(colon + 1).trim());
-    else rest.push(line);
+    const name = line.slice(0, Math.max(colon, 0)).trim();
+    const named = isName(name, "baggage") ? baggage : isName(name, TICKET_HEADER) ? tickets : undefined;
+    if (named !== undefined) values = named;
+    else if (!line.startsWith(" ") && !line.startsWith("\t")) values = undefined;
+    if (values === undefined) rest.push(line, parts[i + 1] ?? "");
+    else values.push((named === undefined ? line : line.slice(colon + 1)).trim());
   }
-  return { rest: rest.join(LINE_END), baggage, tickets };
+  return { rest: rest.join(""), baggage, tickets };
 }
 
 /** Adds a `baggage` line at the end of the block, before the empty line of a complete one. `""` adds none. */

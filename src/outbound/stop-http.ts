@@ -1,8 +1,7 @@
 import type { ClientRequest } from "node:http";
 import { isAttentive } from "../checks/development.ts";
-import { infoOnce } from "../checks/diagnostics.ts";
-import { isName, linesOf } from "../http/header-parts.ts";
-import { Destination } from "../policy/destination.ts";
+import { attempt, infoOnce } from "../checks/diagnostics.ts";
+import { Destination, isOrigin } from "../policy/destination.ts";
 import { callingScope } from "./calling-scope.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
@@ -14,95 +13,165 @@ import { noticeUnwrapped } from "./unwrapped.ts";
 export const HTTP_CREATED = "http.client.request.created";
 
 /**
- * Takes own members off a request of node:http, and writes those of its scopes if they may go to its destination. If Node
- * has made the header block already, it writes none.
+ * The part of Node's request by which every header leaves, however it was set: Node makes the block's text in
+ * `_storeHeader`, and puts it in front of the first data in `_send`. Before that, the text holds each value as Node
+ * reads it. Node documents none of this; the tests hold it on each supported Node.
+ */
+interface MadeRequest {
+  _header: string | null;
+  _headerSent: boolean;
+  _trailer: string;
+  chunkedEncoding: boolean;
+  /** With `Expect`, the block waits here when the request is published. */
+  readonly outputData?: { data: unknown }[];
+  outputSize: number;
+  _storeHeader(firstLine: string, headers: unknown): unknown;
+  _send(data: unknown, encoding: unknown, callback: unknown, byteLength: unknown): unknown;
+}
+
+/**
+ * Takes own members off the header block of a request of node:http, each time that Node makes one, and writes those of
+ * its scopes if they may go to its destination. The request itself is not changed: its methods give what Node gives.
  */
 export function stopHttpRequest(message: unknown): void {
   // why: the channel's contract, documented by Node under "http.client.request.created"
   const { request } = message as { readonly request: ClientRequest };
-  if (request.headersSent) stopMadeBlock(request);
-  else stopHeaders(request);
-}
-
-function stopHeaders(request: ClientRequest): void {
-  const tickets = linesOf(request.getHeader(TICKET_HEADER));
-  const existing = linesOf(request.getHeader("baggage"));
-  const owner = new RequestOwner(tickets, callingScope);
-  if (tickets.length > 0) request.removeHeader(TICKET_HEADER);
-  if (existing.length + tickets.length + owner.writers.length > 0) {
-    const baggage = outgoingLine(existing, owner, destinationOf(request));
-    baggage.recordSize();
-    if (baggage.text !== "") request.setHeader("baggage", baggage.text);
-    else if (existing.length > 0) request.removeHeader("baggage");
-  }
-  if (isAttentive()) noticeUnwrapped(owner, destinationOf(request));
-  stopLaterHeaders(request, owner);
-}
-
-/** Merges headers that are set later into the one line, until the headers are sent. `setHeaders` calls `setHeader`. */
-function stopLaterHeaders(request: ClientRequest, owner: RequestOwner): void {
-  const { setHeader, appendHeader } = request;
-  const rewrite = (lines: readonly string[]): ClientRequest => {
-    const { text } = outgoingLine(lines, owner, destinationOf(request));
-    if (text === "") request.removeHeader("baggage");
-    else Reflect.apply(setHeader, request, ["baggage", text]);
-    return request;
+  // why: Node offers no other way to see each header that leaves
+  const made = request as unknown as MadeRequest;
+  const block = new StoppedBlock(request, made);
+  const { _storeHeader, _send } = made;
+  made._storeHeader = function storeHeaderStopped(firstLine, headers) {
+    const result = _storeHeader.call(made, firstLine, headers);
+    block.stop();
+    return result;
   };
-  request.setHeader = function setHeaderOnce(name, value) {
-    if (isName(name, TICKET_HEADER)) return request;
-    return isName(name, "baggage") ? rewrite(linesOf(value)) : Reflect.apply(setHeader, request, [name, value]);
+  made._send = function sendStopped(data, encoding, callback, byteLength) {
+    // With Expect, Node sends the block before _storeHeader returns.
+    if (!made._headerSent) block.stop();
+    const isEnd = made._trailer !== "" && made.chunkedEncoding && typeof callback === "function";
+    return _send.call(made, isEnd ? withoutOwnTrailers(data) : data, encoding, callback, byteLength);
   };
-  request.appendHeader = function appendHeaderOnce(name, value) {
-    if (isName(name, TICKET_HEADER)) return request;
-    if (!isName(name, "baggage")) return Reflect.apply(appendHeader, request, [name, value]);
-    return rewrite([...linesOf(request.getHeader("baggage")), ...linesOf(value)]);
-  };
+  attempt("egress", NO_SCOPE, () => block.open());
 }
 
 const NOT_WRITTEN =
   "a request of node:http carries no variant, since its headers were given as an array or with Expect; give them as an object, and set Expect with request.setHeader";
 
-/** Node's text of the header block. With headers as an array, or with `Expect`, it is made before the channel publishes. */
-interface MadeBlock {
-  _header: string | null;
-  /** With `Expect`, the block waits here already. */
-  readonly outputData?: { data: unknown }[];
-  outputSize: number;
-}
+/** The header block of one request. */
+class StoppedBlock {
+  readonly #request: ClientRequest;
+  readonly #made: MadeRequest;
+  /** The block as it was left. */
+  #stopped: string | null = null;
+  #owner = NOBODY;
+  /** False if Node has made the block before it published the request. */
+  #isWriter = true;
+  #isRecorded = false;
 
-/** Takes own members and tickets off. The foreign members stay, in one line. */
-function stopMadeBlock(request: ClientRequest): void {
-  // why: Node offers no way to change a made block; if these fields have another form, nothing is changed
-  const made = request as unknown as MadeBlock;
-  const { _header: before } = made;
-  if (typeof before !== "string") return;
-  const { rest, baggage: existing, tickets } = takeFromBlock(before);
-  const owner = new RequestOwner(tickets, callingScope);
-  if (existing.length + tickets.length + owner.writers.length === 0) return;
-  const { foreign, text } = outgoingLine(existing, owner, destinationOf(request));
-  if (text !== foreign) infoOnce("header-block", NOT_WRITTEN);
-  if (existing.length + tickets.length === 0) return;
-  const after = putIntoBlock(rest, foreign);
-  made._header = after;
-  const queued = made.outputData?.[0];
-  if (typeof queued?.data === "string" && queued.data.startsWith(before)) {
+  constructor(request: ClientRequest, made: MadeRequest) {
+    this.#request = request;
+    this.#made = made;
+  }
+
+  /** Finds the owner, in the caller's context. If it cannot be found, the request has none, and nothing is written. */
+  open(): void {
+    const request = this.#request;
+    if (typeof this.#made._header === "string") {
+      this.#isWriter = false;
+      this.#openMade(this.#made._header);
+      return;
+    }
+    const ticket: unknown = request.getHeader(TICKET_HEADER);
+    if (ticket !== undefined) request.removeHeader(TICKET_HEADER);
+    const owner = this.#own(typeof ticket === "string" ? [ticket] : []);
+    if (isAttentive()) noticeUnwrapped(owner, destinationOf(request, request.method, request.path));
+  }
+
+  #own(tickets: readonly string[]): RequestOwner {
+    const owner = new RequestOwner(tickets, callingScope);
+    // Found now: Node may make the block in another context.
+    if (owner.writers.length > 0) this.#owner = owner;
+    return owner;
+  }
+
+  #openMade(before: string): void {
+    const { outputData } = this.#made;
+    this.#own(takeFromBlock(before).tickets);
+    this.stop();
+    const after = this.#made._header;
+    const queued = outputData?.[0];
+    if (after === null || typeof queued?.data !== "string" || !queued.data.startsWith(before)) return;
     queued.data = after + queued.data.slice(before.length);
-    made.outputSize += after.length - before.length;
+    this.#made.outputSize += after.length - before.length;
+  }
+
+  /** Takes off first, and decides then: if something fails, nothing of ours is in the block. */
+  stop(): void {
+    const before = this.#made._header;
+    if (typeof before !== "string" || before === this.#stopped) return;
+    const { rest, baggage, tickets } = takeFromBlock(before);
+    if (baggage.length + tickets.length + this.#owner.writers.length > 0) {
+      this.#made._header = rest;
+      this.#made._header = putIntoBlock(
+        rest,
+        attempt("egress", FAILED, () => this.#line(this.#linesOf(baggage), before)) ?? "",
+      );
+    }
+    this.#stopped = this.#made._header;
+  }
+
+  /** With `uniqueHeaders`, Node joins the values of an array by a semicolon, which would hide members as properties. */
+  #linesOf(lines: readonly string[]): readonly string[] {
+    const [line, ...others] = lines;
+    if (line === undefined || others.length > 0 || !line.includes("; ")) return lines;
+    return Array.isArray(this.#request.getHeader("baggage")) ? line.split("; ") : lines;
+  }
+
+  #line(lines: readonly string[], block: string): string {
+    const [method = "", target = ""] = block.slice(0, block.indexOf("\r\n")).split(" ");
+    const destination = attempt("egress", NO_DESTINATION, () => destinationOf(this.#request, method, target));
+    const line = outgoingLine(lines, this.#owner, destination);
+    const { foreign, text } = line;
+    if (!this.#isWriter) {
+      if (text !== foreign) infoOnce("header-block", NOT_WRITTEN);
+      return foreign;
+    }
+    if (!this.#isRecorded) {
+      this.#isRecorded = true;
+      attempt("egress", NOT_MEASURED, () => line.recordSize());
+    }
+    return text;
   }
 }
 
+const NOBODY = new RequestOwner([], () => undefined);
+const NO_SCOPE = "the scope of an outgoing request could not be found, so it carries no variant";
+const FAILED = "an outgoing request could not be checked, so it carries no baggage";
+const NO_DESTINATION = "the destination of an outgoing request could not be found, so it carries no variant";
+const NOT_MEASURED = "the own members of an outgoing request could not be measured";
+
+/** The end of a body in chunks, with the trailers (RFC 9112, section 7.1.2). Own members and tickets are not in them. */
+function withoutOwnTrailers(data: unknown): unknown {
+  if (typeof data !== "string") return data;
+  const { rest, baggage, tickets } = takeFromBlock(data);
+  if (baggage.length + tickets.length === 0) return data;
+  return putIntoBlock(rest, attempt("egress", FAILED, () => outgoingLine(baggage, NOBODY, undefined).foreign) ?? "");
+}
+
 /**
- * The destination to which Node connects: the target of an absolute-form path, else the authority. The user's code can
- * set the Host header to any value, so it is not read. Node 22 does not show the authority's port, so the destination is
- * unknown, and no own members are written.
+ * The destination to which Node connects, and with it the target that an absolute form names. The user's code can set the
+ * Host header to any value, so it is not read. Node 22 does not show the authority's port, so the destination is unknown
+ * there, and no own members are written.
  */
-function destinationOf(request: ClientRequest): Destination | undefined {
-  const { method, path, protocol } = request;
-  if (leadsElsewhere(Reflect.get(request, "agent"), protocol)) return undefined;
+function destinationOf(request: ClientRequest, method: string, target: string): Destination | undefined {
+  const { protocol } = request;
+  const agent: unknown = Reflect.get(request, "agent");
+  if (leadsElsewhere(agent, protocol)) return undefined;
   if (method === "CONNECT" || ("socketPath" in request && request.socketPath)) return undefined;
-  if (!path.startsWith("/")) return Destination.parse(path);
-  const authority = authorityOf(request);
-  return authority === undefined ? undefined : new Destination(`${protocol}//${authority}`, path);
+  const isAbsolute = !target.startsWith("/");
+  const origin = isAbsolute && hasProxy(agent) ? proxyOf(agent) : originOf(request);
+  if (origin === undefined) return undefined;
+  return isAbsolute ? Destination.absolute(target, new Destination(origin, "/")) : new Destination(origin, target);
 }
 
 /** Whether the agent's host, port, socket path or default port replaces the request's. */
@@ -122,11 +191,36 @@ function isGiven(options: object, name: string): boolean {
   return value !== undefined && value !== null;
 }
 
+/** Whether an agent sends requests in absolute form to a proxy, which it then shows in a property. */
+function hasProxy(agent: unknown): agent is object {
+  return typeof agent === "object" && agent !== null && proxyIn(agent) !== undefined;
+}
+
+function proxyOf(agent: object): string | undefined {
+  const proxy = proxyIn(agent);
+  if (typeof proxy !== "object" || proxy === null) return undefined;
+  const url = URL.parse(String(Reflect.get(proxy, "href")));
+  return url?.origin;
+}
+
+/** Node's agents have it under a symbol, if they were made with `proxyEnv`; http-proxy-agent's in `proxy`. */
+function proxyIn(agent: object): unknown {
+  const key = Object.getOwnPropertySymbols(agent).find(({ description }) => description === "kProxyConfig");
+  const config: unknown = key === undefined ? undefined : Reflect.get(agent, key);
+  return config ?? Reflect.get(agent, "proxy") ?? undefined;
+}
+
 let authorityKey: symbol | undefined;
 
-function authorityOf(request: ClientRequest): string | undefined {
+/** The origin that is connected to; undefined if Node shows none, or resolves another name than a URL's parser reads. */
+function originOf(request: ClientRequest): string | undefined {
   // The symbol is the same for all requests that have it.
   authorityKey ??= Object.getOwnPropertySymbols(request).find(({ description }) => description === "kAuthority");
   const authority: unknown = authorityKey === undefined ? undefined : Reflect.get(request, authorityKey);
-  return typeof authority === "string" && authority !== "" ? authority : undefined;
+  if (typeof authority !== "string" || authority === "") return undefined;
+  const { host, protocol } = request;
+  const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  const origin = `${protocol}//${authority}`;
+  const url = URL.parse(origin);
+  return url !== null && url.hostname === name.toLowerCase() && isOrigin(origin, url) ? origin : undefined;
 }

@@ -1,3 +1,4 @@
+import { attempt } from "../checks/diagnostics.ts";
 import { type HeaderPart, isName, linesOf } from "../http/header-parts.ts";
 import { Destination } from "../policy/destination.ts";
 import { isClientSpanAwaited, tagClientSpan } from "./awaited-client-spans.ts";
@@ -32,24 +33,27 @@ export function stopUndiciRequest(message: unknown): void {
   const lines: string[] = [];
   const tickets: string[] = [];
   takeOff(request, lines, tickets);
-  const destination = destinationOf(request);
+  const destination = attempt("egress", NO_DESTINATION, () => destinationOf(request));
   const call = callOf(tickets);
   const owner = new RequestOwner(tickets, () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope));
   const baggage = outgoingLine(lines, owner, destination);
   put(request, baggage.text);
-  baggage.recordSize();
-  noticeUnwrapped(owner, destination);
 
   const { addHeader } = request;
   request.addHeader = function addHeaderOnce(name, value) {
     if (isName(name, TRACE_PARENT)) tagSpanIn(value, owner);
     if (!isName(name, "baggage")) return Reflect.apply(addHeader, request, [name, value]);
+    // undici reads, or refuses, what is no text.
+    if (typeof value !== "string") Reflect.apply(addHeader, request, [name, value]);
     const present: string[] = [];
     takeOff(request, present, []);
-    for (const line of [...present, ...linesOf(value)]) baggage.add(line);
+    if (typeof value === "string") present.push(value);
+    for (const line of present) baggage.add(line);
     put(request, baggage.text);
     return request;
   };
+  baggage.recordSize();
+  noticeUnwrapped(owner, destination);
   call?.begin(request, destination);
   tagSpansOf(request, owner);
 }
@@ -77,10 +81,20 @@ function requestOf(message: unknown): UndiciRequest {
   return (message as { readonly request: UndiciRequest }).request;
 }
 
-/** The request's origin, or its target if it goes through a proxy without a tunnel; undefined for `CONNECT`. */
-function destinationOf({ method, path, origin }: UndiciRequest): Destination | undefined {
+const NO_DESTINATION = "the destination of an outgoing request could not be found, so it carries no variant";
+
+/**
+ * The origin that is connected to, and with it the target that an absolute form names; undefined for `CONNECT`. undici 6
+ * shows the origin that the caller names, also if a client or a proxy agent connects elsewhere: it is not known then where
+ * an absolute form goes.
+ */
+function destinationOf(request: UndiciRequest): Destination | undefined {
+  const { method, path, origin } = request;
   if (method === "CONNECT") return undefined;
-  return path.startsWith("/") ? new Destination(originOf(origin), path) : Destination.parse(path);
+  if (path.startsWith("/")) return new Destination(originOf(origin), path);
+  // undici 7 has taken this option away.
+  if ("throwOnError" in request) return undefined;
+  return Destination.absolute(path, new Destination(originOf(origin), "/"));
 }
 
 function originOf(origin: unknown): string {

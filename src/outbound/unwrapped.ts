@@ -11,6 +11,6 @@ export function noticeUnwrapped(owner: RequestOwner, destination: Destination | 
     return;
   }
   const { scope } = owner;
-  if (scope === undefined || scope.own.text === "" || !scope.owner.policy.destinations.allows(destination)) return;
+  if (scope === undefined || scope.own.text === "" || !destination.allowedBy(scope.owner.policy.destinations)) return;
   notice("UNWRAPPED", { origin: destination.origin });
 }

@@ -12,6 +12,10 @@ export class Destination implements Target {
   readonly origin: string;
   readonly #path: string;
   #url: URL | null | undefined;
+  /** Of a target in absolute form: the origin that is connected to. */
+  #connection: Destination | undefined;
+  /** Whether every reader of the target finds the same origin in it. */
+  #isPlain = true;
 
   /** @param path Begins with a slash, and so cannot change the origin. */
   constructor(origin: string, path: string) {
@@ -27,20 +31,47 @@ export class Destination implements Target {
     return destination;
   }
 
-  /** The target of an absolute-form path, as a proxy receives it; undefined if it is no URL. */
-  static parse(target: string): Destination | undefined {
+  /**
+   * The target of a request in absolute form (RFC 9112, section 3.2.2). Own members need both: the target is allowed, and
+   * the origin that is connected to is allowed or named as a proxy.
+   *
+   * @returns undefined if the target is no URL
+   */
+  static absolute(target: string, connection: Destination): Destination | undefined {
     const url = URL.parse(target);
-    return url === null ? undefined : Destination.of(url);
+    if (url === null) return undefined;
+    const destination = Destination.of(url);
+    const end = target.indexOf("/", target.indexOf("//") + 2);
+    destination.#isPlain = isOrigin(end === -1 ? target : target.slice(0, end), url);
+    destination.#connection = connection;
+    return destination;
   }
 
   allowedBy(destinations: Destinations): boolean {
-    return destinations.allows(this);
+    if (!this.#isPlain || !destinations.allows(this)) return false;
+    const connection = this.#connection;
+    return (
+      connection === undefined || destinations.allowsProxy(connection.origin) || connection.allowedBy(destinations)
+    );
   }
 
-  /** Undefined if origin and path make no URL. */
+  /** Undefined if origin and path make no URL, or one of another origin. */
   get url(): URL | undefined {
-    // Joined as text: in new URL(path, origin), a path such as "//other.host/" would replace the origin.
-    if (this.#url === undefined) this.#url = URL.parse(this.origin + this.#path);
+    if (this.#url === undefined) {
+      // Joined as text: in new URL(path, origin), a path such as "//other.host/" would replace the origin.
+      const url = URL.parse(this.origin + this.#path);
+      this.#url = url !== null && isOrigin(this.origin, url) ? url : null;
+    }
     return this.#url ?? undefined;
   }
+}
+
+/**
+ * Whether a text spells the origin of a URL, and nothing but an origin. A client connects to the host that is written;
+ * the URL parser reads `http://a.internal/.b.com`, `http://user@a.internal` and `http://%61.internal` as `a.internal`.
+ */
+export function isOrigin(text: string, { origin, protocol, port }: URL): boolean {
+  const written = text.toLowerCase();
+  if (written === origin) return true;
+  return port === "" && written === `${origin}:${protocol === "https:" ? 443 : 80}`;
 }

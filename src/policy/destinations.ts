@@ -4,9 +4,15 @@ import { askPredicate } from "../checks/predicate.ts";
 
 /**
  * The destinations of own members: an origin (`https://api.shop.internal`), an origin with `*` as its whole first label
- * (`https://*.shop.internal`), `queue:NAME` for anything other than HTTP, or a predicate.
+ * (`https://*.shop.internal`), `queue:NAME` for anything other than HTTP, a predicate, or a forward proxy.
  */
-export type PropagateTo = readonly (string | ((url: URL) => boolean))[];
+export type PropagateTo = readonly (string | ((url: URL) => boolean) | ForwardProxy)[];
+
+/** A proxy that is not a tunnel, and so sees own members. Requests through it are judged by their targets. */
+export interface ForwardProxy {
+  /** The proxy's origin, such as `http://proxy.internal:3128`. */
+  readonly proxy: string;
+}
 
 /** Whether own members may go to a destination, and the entry or reason that decides it. */
 export interface Verdict {
@@ -26,6 +32,8 @@ export interface Destinations {
   allows(destination: NamedDestination): boolean;
   /** @param name the text after `queue:`; the whole name is compared */
   allowsQueue(name: string): boolean;
+  /** @param origin of a connection over which a request in absolute form is sent */
+  allowsProxy(origin: string): boolean;
   explain(url: URL): Verdict;
   /** True if no entry can allow an HTTP destination. */
   readonly namesNobody: boolean;
@@ -47,7 +55,7 @@ interface Wildcard {
 }
 
 const HINT =
-  'write an origin such as "https://api.shop.internal" or "https://*.shop.internal", "queue:NAME", or (url) => boolean';
+  'write an origin such as "https://api.shop.internal" or "https://*.shop.internal", "queue:NAME", (url) => boolean, or { proxy: "http://proxy.internal:3128" }';
 
 const STAR_RULE = '* stands for the whole first label and nothing else, such as "https://*.shop.internal"';
 
@@ -63,9 +71,11 @@ export function compileDestinations(entries: unknown): Destinations {
   const queues = new Set<string>();
   const wildcards: Wildcard[] = [];
   const predicates: ((url: URL) => unknown)[] = [];
+  const proxies = new Set<string>();
   for (const entry of entries as readonly unknown[]) {
     if (typeof entry === "function") predicates.push((url) => Reflect.apply(entry, undefined, [url]) as unknown);
     else if (entry instanceof URL) throw refuse(entry, "write the URL's origin: url.origin");
+    else if (isProxyEntry(entry)) proxies.add(compileProxy(entry));
     else if (typeof entry !== "string") throw refuse(entry, HINT);
     else if (entry.startsWith(QUEUE)) queues.add(compileQueue(entry));
     else {
@@ -90,6 +100,9 @@ export function compileDestinations(entries: unknown): Destinations {
       )
     )
       return { allowed: true, reason: "a predicate of propagateTo allows it" };
+    if (proxies.has(url.origin)) {
+      return no(`propagateTo names ${url.origin} only as a proxy; a request through it is judged by its target`);
+    }
     return no(namesNobody ? "propagateTo names no destination" : `propagateTo does not name ${url.origin}`);
   };
   const allows = (destination: NamedDestination): boolean => {
@@ -99,7 +112,8 @@ export function compileDestinations(entries: unknown): Destinations {
     return url !== undefined && explain(url).allowed;
   };
   const allowsQueue = (name: string): boolean => queues.has(name);
-  return { allows, allowsQueue, explain, namesNobody };
+  const allowsProxy = (origin: string): boolean => proxies.has(origin);
+  return { allows, allowsQueue, allowsProxy, explain, namesNobody };
 }
 
 /** A URL encodes some characters of a queue's name. So each entry is compared as a URL. */
@@ -120,6 +134,19 @@ function compileQueue(entry: string): string {
   const name = queueName(entry);
   if (name === undefined) throw refuse(entry, "a queue has a name without spaces or *");
   return name;
+}
+
+function isProxyEntry(entry: unknown): entry is { readonly proxy: unknown } {
+  return typeof entry === "object" && entry !== null && "proxy" in entry;
+}
+
+function compileProxy(entry: { readonly proxy: unknown }): string {
+  const { proxy } = entry;
+  const form = '{ proxy: "http://proxy.internal:3128" }, with the origin of one proxy and nothing else';
+  if (Object.keys(entry).length !== 1 || typeof proxy !== "string" || proxy.includes("*")) {
+    throw refuse(entry, `write ${form}`);
+  }
+  return compileOrigin(proxy, proxy).origin;
 }
 
 function compileOrigin(text: string, entry: string): URL {

@@ -33,8 +33,15 @@ const secureOrigin = `https://127.0.0.1:${portOf(secure)}`;
 
 const allowed = await startRedirectingServer();
 const denied = await startRedirectingServer();
+const proxy = await startRedirectingServer();
 const { experiments, serve, close } = await openStage({
-  propagateTo: [allowed.origin, `http://named.test:${allowed.port}`, plainOrigin, secureOrigin],
+  propagateTo: [
+    allowed.origin,
+    `http://named.test:${allowed.port}`,
+    plainOrigin,
+    secureOrigin,
+    { proxy: proxy.origin },
+  ],
 });
 const ours = experimentInterceptor(experiments);
 const mixed = `user=1,${own("stale")},last=2`;
@@ -63,6 +70,7 @@ async function startTunnel(): Promise<readonly [server: net.Server, origin: stri
 afterEach(() => {
   allowed.clear();
   denied.clear();
+  proxy.clear();
   streams.splice(0);
 });
 
@@ -70,6 +78,7 @@ afterAll(async () => {
   await close();
   await allowed.close();
   await denied.close();
+  await proxy.close();
   plain.close();
   secure.close();
 });
@@ -332,24 +341,32 @@ describe("CONNECT", () => {
 describe("Node's own support of proxies", () => {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
-  test.runIf(major > 24 || (major === 24 && minor >= 5))("OUT-H14 the target decides, and not the proxy", async () => {
-    const over = (agent: http.Agent) =>
-      experimentFetch(experiments, (input: string, init?: object) => nodeFetch(input, { ...init, agent }));
-    const byDenied = new http.Agent({ proxyEnv: { HTTP_PROXY: denied.origin } });
-    const byAllowed = new http.Agent({ proxyEnv: { HTTP_PROXY: allowed.origin } });
-    await serve(own("express"), async () => {
-      await over(byDenied)(`http://named.test:${allowed.port}/x`);
-      await over(byAllowed)(`http://other.test:${allowed.port}/x`);
-    });
-    expect(denied.requests.map(({ start }) => start)).toEqual([`GET http://named.test:${allowed.port}/x HTTP/1.1`]);
-    expect(arrivals(denied)).toEqual([[own("express")]]);
-    expect(arrivals(allowed)).toEqual([[]]);
-  });
+  test.runIf(major > 24 || (major === 24 && minor >= 5))(
+    "OUT-H14 a proxy and a target both have to be named",
+    async () => {
+      const over = (by: typeof proxy) => {
+        const agent = new http.Agent({ proxyEnv: { HTTP_PROXY: by.origin } });
+        return experimentFetch(experiments, (input: string, init?: object) => nodeFetch(input, { ...init, agent }));
+      };
+      await serve(own("express"), async () => {
+        for (const by of [proxy, denied, allowed]) {
+          await over(by)(`http://named.test:${allowed.port}/x`);
+          await over(by)(`http://other.test:${allowed.port}/x`);
+        }
+      });
+      expect(proxy.requests[0]?.start).toBe(`GET http://named.test:${allowed.port}/x HTTP/1.1`);
+      expect(arrivals(proxy)).toEqual([[own("express")], []]);
+      expect(arrivals(denied)).toEqual([[], []]);
+      // An origin that is named itself sees own members anyway.
+      expect(arrivals(allowed)).toEqual([[own("express")], []]);
+    },
+  );
 
-  test("OUT-H15 so it is with undici's EnvHttpProxyAgent", async () => {
-    for (const { undici } of undiciMajors) {
+  test("OUT-H15 so it is with undici's EnvHttpProxyAgent, except that undici 6 hides the proxy", async () => {
+    const ways = undiciMajors.flatMap((each) => [proxy, denied].map((by) => ({ ...each, by })));
+    for (const { undici, by } of ways) {
       const agent = new undici.EnvHttpProxyAgent({
-        httpProxy: denied.origin,
+        httpProxy: by.origin,
         noProxy: "127.0.0.1",
         proxyTunnel: false,
       });
@@ -361,7 +378,10 @@ describe("Node's own support of proxies", () => {
       });
       await agent.close();
     }
-    expect(arrivals(denied)).toEqual(undiciMajors.flatMap(() => [[own("express")], []]));
-    expect(arrivals(allowed)).toEqual(undiciMajors.map(() => [own("express")]));
+    // undici 6 shows the target in the place of the proxy.
+    const seen = undiciMajors.flatMap((one) => [one.major === 6 ? [] : [own("express")], []]);
+    expect(arrivals(proxy)).toEqual(seen);
+    expect(arrivals(denied)).toEqual(undiciMajors.flatMap(() => [[], []]));
+    expect(arrivals(allowed)).toEqual(undiciMajors.flatMap(() => [[own("express")], [own("express")]]));
   });
 });

@@ -168,6 +168,8 @@ function undiciClients(
   // undici 6 loses the headers of an iterable on the second hop, with us and without us.
   const following = { ...common, follows: true, shapes: major === 6 ? PLAIN_SHAPES : UNDICI_SHAPES } as const;
 
+  // undici 6 shows the target in the place of the proxy.
+  const hidesProxy = major === 6;
   const request =
     (dispatcher: Dispatcher): Client["send"] =>
     async (url, headers) => {
@@ -215,7 +217,14 @@ function undiciClients(
       send: request(agent.compose(redirect)),
     },
     { ...common, name: `${name} request by CONNECT`, shapes: [shapes.object], send: request(tunnel) },
-    { ...common, name: `${name} request by proxy`, secure: false, shapes: [shapes.object], send: request(forward) },
+    {
+      ...common,
+      name: `${name} request by proxy`,
+      blind: hidesProxy,
+      secure: false,
+      shapes: [shapes.object],
+      send: request(forward),
+    },
   ];
   const wrapped: readonly Omit<Client, "wrapped">[] = [
     { ...fetching, name: `${name} fetch, wrapped`, send: fetchWith(experimentFetch(experiments, fetchOver(agent))) },
@@ -242,6 +251,7 @@ function undiciClients(
     {
       ...common,
       name: `${name} request by proxy, intercepted`,
+      blind: hidesProxy,
       secure: false,
       shapes: [shapes.object],
       send: request(forward.compose(ours)),
@@ -338,7 +348,6 @@ function httpClients(
     {
       ...common,
       name: "http.request of an absolute form",
-      blind: false,
       wholeUrl: true,
       secure: false,
       send: absolute,
@@ -422,7 +431,6 @@ function httpClients(
     {
       ...fetching,
       name: "http.request of an absolute form, wrapped",
-      blind: false,
       wholeUrl: true,
       secure: false,
       send: over(absolute, Object.fromEntries),

@@ -16,7 +16,7 @@ export interface Destination {
 }
 
 /** What `propagateTo` names. */
-export function namedDestinations({ port, port6 }: Network): PropagateTo {
+export function namedDestinations({ port, otherPort, port6 }: Network): PropagateTo {
   return [
     `http://127.0.0.1:${port}`,
     `http://[::1]:${port6 ?? 1}`,
@@ -24,6 +24,7 @@ export function namedDestinations({ port, port6 }: Network): PropagateTo {
     `http://*.eu.shop.internal:${port}`,
     "http://default.shop.internal",
     "https://secure.shop.internal",
+    { proxy: `http://127.0.0.1:${otherPort}` },
     ({ hostname, protocol }) => protocol === "http:" && hostname === "predicate.shop.internal",
   ];
 }

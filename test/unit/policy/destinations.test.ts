@@ -392,6 +392,48 @@ describe("an entry of propagateTo that is none", () => {
   });
 });
 
+describe("a forward proxy in propagateTo", () => {
+  const named = "http://proxy.internal:3128";
+
+  test("TGT-08 is no destination itself, and explain says so", () => {
+    const explain = explaining(["http://named.test", { proxy: named }, { proxy: "https://both.internal" }]);
+    expect(explain("http://named.test/x").allowed).toBe(true);
+    expect(explain(`${named}/x`)).toEqual({
+      allowed: false,
+      reason: `propagateTo names ${named} only as a proxy; a request through it is judged by its target`,
+    });
+    expect(
+      explaining(["https://both.internal", { proxy: "https://both.internal" }])("https://both.internal/x"),
+    ).toEqual({
+      allowed: true,
+      reason: "propagateTo names https://both.internal",
+    });
+  });
+
+  test.each([
+    { proxy: "http://*.internal:3128" },
+    { proxy: new URL(named) },
+    { proxy: undefined },
+    { proxy: [named] },
+    { proxy: named, port: 3128 },
+  ])("TGT-09 %j is refused with the mend", (entry) => {
+    const error = refusalOf([entry]);
+    expect(error).toMatchObject({ code: "ERR_PROPAGATE_TO" });
+    expect(error).toMatchObject({
+      message: expect.stringMatching(/write { proxy: "http:\/\/proxy.internal:3128" }, with the origin of one proxy/),
+    });
+  });
+
+  test.each([
+    ["http://user:pass@proxy.internal:3128", /write "http:\/\/proxy.internal:3128"/],
+    ["proxy.internal:3128", /an origin such as/],
+    ["socks5://proxy.internal", /an origin such as/],
+    ["http://proxy.internal/x", /only scheme, host and port/],
+  ])("TGT-10 %s is refused as the origin of a proxy", (proxy, mend) => {
+    expect(refusalOf([{ proxy }])).toMatchObject({ code: "ERR_PROPAGATE_TO", message: expect.stringMatching(mend) });
+  });
+});
+
 describe("whatever the URL", () => {
   const host = fc.oneof(
     fc.domain(),
