@@ -168,10 +168,17 @@ function destinationOf(request: ClientRequest, method: string, target: string): 
   const agent: unknown = Reflect.get(request, "agent");
   if (leadsElsewhere(agent, protocol)) return undefined;
   if (method === "CONNECT" || ("socketPath" in request && request.socketPath)) return undefined;
-  const isAbsolute = !target.startsWith("/");
-  const origin = isAbsolute && hasProxy(agent) ? proxyOf(agent) : originOf(request);
-  if (origin === undefined) return undefined;
-  return isAbsolute ? Destination.absolute(target, new Destination(origin, "/")) : new Destination(origin, target);
+  const named = originOf(request);
+  const proxy = target.startsWith("/") ? undefined : proxyOf(agent);
+  if (proxy === undefined) {
+    if (named === undefined) return undefined;
+    if (target.startsWith("/")) return new Destination(named, target);
+    return Destination.absolute(target, new Destination(named, "/"));
+  }
+  const destination = Destination.absolute(target, new Destination(proxy.origin, "/"));
+  // Node's agents connect to the authority where NO_PROXY says so.
+  const isHidden = named === undefined && authorityKey === undefined && !proxy.isOptional;
+  return isHidden || destination?.origin === named ? destination : undefined;
 }
 
 /** Whether the agent's host, port, socket path or default port replaces the request's. */
@@ -191,23 +198,21 @@ function isGiven(options: object, name: string): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Whether an agent sends requests in absolute form to a proxy, which it then shows in a property. */
-function hasProxy(agent: unknown): agent is object {
-  return typeof agent === "object" && agent !== null && proxyIn(agent) !== undefined;
+interface AgentProxy {
+  readonly origin: string;
+  /** Whether the agent sends some requests past it. */
+  readonly isOptional: boolean;
 }
 
-function proxyOf(agent: object): string | undefined {
-  const proxy = proxyIn(agent);
-  if (typeof proxy !== "object" || proxy === null) return undefined;
-  const url = URL.parse(String(Reflect.get(proxy, "href")));
-  return url?.origin;
-}
-
-/** Node's agents have it under a symbol, if they were made with `proxyEnv`; http-proxy-agent's in `proxy`. */
-function proxyIn(agent: object): unknown {
+/** The proxy of an agent: under a symbol in Node's, if it was made with `proxyEnv`; in a property in http-proxy-agent's. */
+function proxyOf(agent: unknown): AgentProxy | undefined {
+  if (typeof agent !== "object" || agent === null) return undefined;
   const key = Object.getOwnPropertySymbols(agent).find(({ description }) => description === "kProxyConfig");
   const config: unknown = key === undefined ? undefined : Reflect.get(agent, key);
-  return config ?? Reflect.get(agent, "proxy") ?? undefined;
+  const proxy: unknown = config ?? Reflect.get(agent, "proxy");
+  if (proxy === undefined || proxy === null) return undefined;
+  const href: unknown = typeof proxy === "object" ? Reflect.get(proxy, "href") : proxy;
+  return { origin: URL.parse(String(href))?.origin ?? "", isOptional: proxy === config };
 }
 
 let authorityKey: symbol | undefined;
@@ -220,7 +225,7 @@ function originOf(request: ClientRequest): string | undefined {
   if (typeof authority !== "string" || authority === "") return undefined;
   const { host, protocol } = request;
   const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  const origin = `${protocol}//${authority}`;
-  const url = URL.parse(origin);
-  return url !== null && url.hostname === name.toLowerCase() && isOrigin(origin, url) ? origin : undefined;
+  const written = `${protocol}//${authority}`;
+  const url = URL.parse(written);
+  return url !== null && url.hostname === name.toLowerCase() && isOrigin(written, url) ? url.origin : undefined;
 }

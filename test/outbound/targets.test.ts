@@ -284,6 +284,25 @@ describe.each([
   });
 });
 
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+
+test.runIf(major > 24 || (major === 24 && minor >= 5))(
+  "TGT-12 an agent of Node goes past its proxy by NO_PROXY: the origin that is connected to counts",
+  async () => {
+    const agent = new http.Agent({ proxyEnv: { HTTP_PROXY: proxy.origin, NO_PROXY: "127.0.0.1" } });
+    await serve(own("express"), async () => {
+      for (const { port } of [partner, cart]) {
+        for (const path of ["http://a.shop.internal/x", `${cart.origin}/x`, "/x"]) {
+          await overHttp({ host: "127.0.0.1", port, path, agent });
+        }
+      }
+    });
+    expect(arrivals(partner)).toEqual([[], [], []]);
+    // Which way an absolute form goes is known only where it names the origin that is asked for.
+    expect(arrivals(cart)).toEqual([[], [own("express")], [own("express")]]);
+  },
+);
+
 /** A request of undici, as it is published, with an `addHeader` as undici has it. */
 function published(properties: object): { readonly headers: unknown[] } {
   const headers: unknown[] = ["x-one", "1", "baggage", `user=1,${own("stale")}`, "otel-experiments-ticket", "x"];
