@@ -303,7 +303,7 @@ const MISTAKES: readonly Mistake[] = [
       "kafka:orders",
     ),
     names: "propagateTo holds",
-    mend: 'write an origin such as "https://api.shop.internal" or "https://*.shop.internal", "queue:NAME", or (url) => boolean',
+    mend: 'write an origin such as "https://api.shop.internal" or "https://*.shop.internal", "queue:NAME", (url) => boolean, or { proxy: "http://proxy.internal:3128" }',
   },
   {
     title: "OPT-57 a URL where its origin is meant",
