@@ -1,11 +1,12 @@
 import { infoOnce, warnOnce } from "../checks/diagnostics.ts";
 import type { Destination } from "../policy/destination.ts";
+import type { EgressPolicy } from "../policy/egress-policy.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
 import type { RequestOwner } from "./request-owner.ts";
 
 /**
- * Makes the `baggage` line of a request that a client is about to write, under all policies of the process.
+ * Makes the `baggage` line of a request that a client is about to write, under the policies of the process.
  *
  * @param lines the request's `baggage` lines so far
  * @param owner the scopes of the request; if they are unknown, no own members are written
@@ -14,8 +15,8 @@ export function outgoingLine(
   lines: readonly string[],
   owner: RequestOwner,
   destination: Destination | undefined,
+  policies: Iterable<EgressPolicy> = policiesInForce(),
 ): OutgoingBaggage {
-  const policies = policiesInForce();
   const { writers } = owner;
   const baggage = new OutgoingBaggage(policies, writers, destination, owner.isWrapped ? undefined : policies);
   for (const line of lines) baggage.add(line);

@@ -2,6 +2,8 @@ import type { ClientRequest } from "node:http";
 import { isAttentive } from "../checks/development.ts";
 import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import { Destination, isOrigin } from "../policy/destination.ts";
+import type { EgressPolicy } from "../policy/egress-policy.ts";
+import { policiesInForce } from "../policy/in-force.ts";
 import { callingScope } from "./calling-scope.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
@@ -67,6 +69,8 @@ class StoppedBlock {
   /** False if Node has made the block before it published the request. */
   #isWriter = true;
   #isRecorded = false;
+  /** Those in force when the request was made, if it had baggage: it may be sent after they have ended. */
+  #policies: readonly EgressPolicy[] | undefined;
 
   constructor(request: ClientRequest, made: MadeRequest) {
     this.#request = request;
@@ -83,6 +87,7 @@ class StoppedBlock {
     }
     const ticket: unknown = request.getHeader(TICKET_HEADER);
     if (ticket !== undefined) request.removeHeader(TICKET_HEADER);
+    if (request.hasHeader("baggage")) this.#policies = [...policiesInForce()];
     const owner = this.#own(typeof ticket === "string" ? [ticket] : []);
     if (isAttentive()) noticeUnwrapped(owner, destinationOf(request, request.method, request.path));
   }
@@ -130,7 +135,7 @@ class StoppedBlock {
   #line(lines: readonly string[], block: string): string {
     const [method = "", target = ""] = block.slice(0, block.indexOf("\r\n")).split(" ");
     const destination = attempt("egress", NO_DESTINATION, () => destinationOf(this.#request, method, target));
-    const line = outgoingLine(lines, this.#owner, destination);
+    const line = outgoingLine(lines, this.#owner, destination, this.#policies);
     const { foreign, text } = line;
     if (!this.#isWriter) {
       if (text !== foreign) infoOnce("header-block", NOT_WRITTEN);

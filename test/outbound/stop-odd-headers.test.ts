@@ -412,6 +412,18 @@ describe("a header of node:http, towards an origin that is not allowed", () => {
     60_000,
   );
 
+  test("STP-03 baggage of a request that was made before the experiments were closed is stopped after that too", async () => {
+    const other = createExperiments({ trustInbound: true, strict: false, prefix: "other." });
+    const request = http.request({ host: "127.0.0.1", port, headers: { baggage: "user=1,other.a.variant=x" } });
+    const [socket] = await once(request, "socket");
+    if (socket.connecting) await once(socket, "connect");
+    const { localPort } = socket;
+    await other.close();
+    const [response] = await once(request.end(), "response");
+    response.resume();
+    expect(wires.get(localPort)).toMatch(/^baggage: user=1\r\n/m);
+  });
+
   test("STP-02 the table reaches the wire with own members where the stop is not", () => {
     const leaking = [...bare.values()].filter(({ wire }) => wire.includes("experiment.checkout"));
     expect(leaking.length).toBeGreaterThan(bare.size / 3);
