@@ -108,6 +108,8 @@ export class RequestScope {
   get isOver(): boolean {
     if (this.#endedAt === undefined || performance.now() - this.#endedAt <= LATE_WORK_MS) return false;
     this.#exchange = undefined;
+    this.#visitor = undefined;
+    this.#around = undefined;
     return true;
   }
 
