@@ -19,6 +19,7 @@ export { metricPairOf } from "./scope/chain.ts";
 export { latestScope, setOriginFromContext } from "./scope/finding.ts";
 export { getOrigin } from "./scope/origin.ts";
 export type { RequestScope } from "./scope/request-scope.ts";
+export { API } from "./telemetry/api-global.ts";
 export { API_LOGS, loggerProviderOf } from "./telemetry/api-logs.ts";
 export { withPair } from "./telemetry/meter.ts";
 export { SCOPE_NAME } from "./version.ts";

@@ -1,6 +1,7 @@
 import { type Context, context, createContextKey, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { warnOnce } from "../checks/diagnostics.ts";
+import { API } from "../telemetry/api-global.ts";
 import { isOfOneRequest, scopeOwnedBy } from "./chain.ts";
 import { scopeStorage } from "./current.ts";
 import { extractions, standingExtraction } from "./extraction.ts";
@@ -110,9 +111,6 @@ function isShown(scope: RequestScope | undefined, active: Context): boolean {
   if (served === undefined || getScope(served) !== scope) return false;
   return !extractions().areMade || standingExtraction(active, undefined, placed) === undefined;
 }
-
-/** The global under which all copies of `@opentelemetry/api` 1.x in a process register their parts. */
-const API = Symbol.for("opentelemetry.js.api.1");
 
 /** Whether a context manager is registered. Without one, every context is the root context. */
 function keepsContexts(): boolean {

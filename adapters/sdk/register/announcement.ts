@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import { diag } from "@opentelemetry/api";
-import { API } from "./api-globals.ts";
+import { API } from "../../../src/sdk-adapter.ts";
 
 const STDERR = 2;
 

@@ -1,10 +1,4 @@
-import { API_LOGS, attempt, loggerProviderOf } from "../../../src/sdk-adapter.ts";
-
-/**
- * The global under which OpenTelemetry's parts are registered: one object for all copies of `@opentelemetry/api` 1.x in
- * a process, ESM and CommonJS, of any version.
- */
-export const API: unique symbol = Symbol.for("opentelemetry.js.api.1");
+import { API, API_LOGS, attempt, loggerProviderOf } from "../../../src/sdk-adapter.ts";
 
 /**
  * Returns the part to register: the given part, decorated in place, or another one that wraps it.
