@@ -177,6 +177,18 @@ describe.each(managersByName)("whose request the running code belongs to, with %
     });
   });
 
+  test("BND-21 is the same for every copy of the package", async () => {
+    const experiments = start();
+    const [here, there] = [serve(experiments, "control", "no span"), serve(experiments, "express", "no span")];
+    vi.resetModules();
+    const copy = await import("otel-experiments/sdk");
+    expect(copy.ExperimentSpanProcessor).not.toBe(ExperimentSpanProcessor);
+    const ofCopy = new TracerProvider({ spanProcessors: [new copy.ExperimentSpanProcessor()] }).getTracer("shop");
+    const span = here.run(() => ofCopy.startSpan("query", {}, there.within));
+    span.end();
+    expect(Reflect.get(span, "attributes")).toMatchObject({ "experiment.variant": "express" });
+  });
+
   test("BND-19 nobody's in the trace of something else, if the request's own trace is known", () => {
     const experiments = start();
     const alone = trace.setSpan(ROOT_CONTEXT, tracer.startSpan("tick"));
