@@ -42,8 +42,8 @@ export {
   fromNodeRequest as arrivalOf,
   type NodeRequestDetails,
   type NodeRequestDetails as ArrivalDetails,
-  withCookie,
 } from "./inbound/node-request.ts";
+export { withCookie } from "./inbound/response-cookies.ts";
 export type { SpanFinder } from "./inbound/server-span.ts";
 export { TEST_HEADER } from "./inbound/test-request.ts";
 export type { ExperimentsHandle, KeyedExperiments } from "./instance/handle.ts";

@@ -1,6 +1,7 @@
-import { warnOnce } from "../checks/diagnostics.ts";
+import { attempt, warnOnce } from "../checks/diagnostics.ts";
+import { isThenable } from "../checks/thenable.ts";
 import { withinTime } from "../checks/time-limit.ts";
-import type { HttpExchange } from "../http/shapes.ts";
+import type { HttpExchange, ResponseCookie } from "../http/shapes.ts";
 
 /** The experiment and subject whose variant a store keeps. */
 export interface StickyKey {
@@ -18,6 +19,16 @@ export interface StickyKey {
 export interface StickyStore {
   get(name: string, of: StickyKey): string | undefined | null | Promise<string | undefined | null>;
   set(name: string, variant: string, of: StickyKey): unknown;
+  /**
+   * For a store that knows visitors itself: the id of the request's visitor. It is the subject of every assignment of
+   * the request, instead of the subject that the application gives, if any. Undefined: that subject counts.
+   */
+  visitor?(exchange: HttpExchange): string | undefined;
+  /**
+   * Called when a request arrives, before any handler. The response sets the returned cookie, unless a shared cache may
+   * keep the response. Only for servers of node:http.
+   */
+  arrive?(exchange: HttpExchange): ResponseCookie | undefined;
 }
 
 /** A store is optional help, so a page does not wait for one that hangs. */
@@ -37,11 +48,27 @@ export async function remember(store: StickyStore, of: StickyKey, variant: strin
   if (outcome.kind !== "value") warn("set", outcome.kind === "error" ? outcome.error : undefined);
 }
 
+/** The id of a request's visitor; undefined if the store knows none, or fails. Never throws. */
+export function visitorOf(store: StickyStore | undefined, exchange: HttpExchange | undefined): string | undefined {
+  if (store === undefined || exchange === undefined || typeof store.visitor !== "function") return undefined;
+  return attempt("store", "the store's visitor failed, so the subject counts that the application gives", () => {
+    const visitor: unknown = store.visitor?.(exchange);
+    if (isThenable(visitor)) visitor.then(undefined, (error: unknown) => warn("visitor", error));
+    return typeof visitor === "string" && visitor !== "" ? visitor : undefined;
+  });
+}
+
+/** Tells a store of a request that arrived. Never throws. */
+export function announce(store: StickyStore, exchange: HttpExchange): ResponseCookie | undefined {
+  if (typeof store.arrive !== "function") return undefined;
+  return attempt("store", "the store's arrive failed", () => store.arrive?.(exchange));
+}
+
 function nameOf({ id, subject }: StickyKey): string {
   return `${id}:${subject}`;
 }
 
-function warn(method: "get" | "set", error: unknown): void {
+function warn(method: "get" | "set" | "visitor", error: unknown): void {
   const what = error === undefined ? `took more than ${STORE_TIME_LIMIT_MS} ms` : "failed";
   warnOnce("store", `the store's ${method} ${what}, so a subject may not stay in its variant`, error);
 }

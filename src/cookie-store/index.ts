@@ -1,20 +1,22 @@
-/** Keeps a visitor in their variants by a signed cookie, also if the visitor is anonymous. */
+/** Keeps a visitor in their variants by signed cookies, also if the visitor is anonymous. */
 import { isExperimentName } from "../assignment/names.ts";
 import type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
 import { describeValue } from "../checks/describe-value.ts";
+import { attempt } from "../checks/diagnostics.ts";
 import { DURATION_RULE, type Duration, secondsOf } from "../checks/duration.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions, type GivenOptions } from "../checks/option-checks.ts";
 import { compileSecrets } from "../checks/secrets.ts";
 import { isSigned, sign } from "../checks/signature.ts";
-import { cookieValues, isCookieName } from "../http/cookies.ts";
+import { cookieNames, cookieValues, isCookieName } from "../http/cookies.ts";
 import type { HttpExchange } from "../http/shapes.ts";
+import { firstContactId, periodOf } from "./first-contact.ts";
 
-/** The secrets and attributes of the cookie. */
+/** The secrets and attributes of the cookies. */
 export interface CookieStoreOptions {
   /** One secret of at least 16 characters, or several: the first signs, all of them verify. */
   readonly secrets: string | readonly string[];
-  /** Default: `experiments`. */
+  /** The visitor's cookie; that of a variant is `<name>.<experiment id>`. Default: `experiments`. */
   readonly name?: string;
   /** Default: `"90d"`. */
   readonly maxAge?: Duration;
@@ -40,21 +42,36 @@ const OPTION_NAMES: readonly (keyof CookieStoreOptions)[] = [
   "secure",
   "httpOnly",
 ];
-/** A browser keeps 4096 bytes of a cookie (RFC 6265, section 6.1). This many experiments always fit. */
+/** A variant's cookie has at most 240 bytes, so that all of them fit into a request, whose headers Node ends at 16 kB. */
 const MAX_EXPERIMENTS = 24;
 /** Signed with the text, so that a signature is valid for no other purpose and no other version of the format. */
-const PURPOSE = "otel-experiments cookie v1";
-const VALUE = /^([A-Za-z0-9._~-]+)!([A-Za-z0-9_-]{43})$/;
+const VISITOR = "otel-experiments visitor v1";
+const VARIANT = "otel-experiments variant v1";
+const SIGNED = /^([A-Za-z0-9._-]{1,64})!([A-Za-z0-9_-]{43})$/;
+const VISITOR_ID = /^[A-Za-z0-9_-]{22}$/;
+
+/** What is known of the visitor of a request. */
+interface Visitor {
+  readonly id: string;
+  /** Whether the response sets the visitor's cookie. */
+  isSet: boolean;
+  /** Whether the request brought the cookie. */
+  readonly isKnown: boolean;
+  /** The variants that the response sets, by experiment id. */
+  readonly variants: Map<string, string>;
+  /** The names of the variants' cookies that the browser has then, the oldest first. */
+  names: Set<string> | undefined;
+}
+
+/** The visitor of each request, by the cookie's name: all instances that serve a request share them. */
+const visitors = new WeakMap<object, Map<string, Visitor>>();
+/** The period of a request without a cookie, noted when it arrived: it may be assigned much later. */
+const periods = new WeakMap<object, number>();
 
 /**
- * The variants that a response's cookie already holds, by request and cookie name. The next assignment in the same
- * request, by any instance, adds to them.
- */
-const written = new WeakMap<object, Map<string, ReadonlyMap<string, string>>>();
-
-/**
- * A store for `createExperiments({ store: cookieStore({ secrets }) })`. The cookie holds variants by experiment id; a
- * cookie without a valid signature is ignored. The subject is ignored too: the browser stays in its variant.
+ * A store for `createExperiments({ store: cookieStore({ secrets }) })`. One signed cookie says who the visitor is, and
+ * does not change; that id is the subject of every assignment, whatever subject `assign` is given. One more for each
+ * experiment keeps the variant; its signature holds for that visitor only. Cookies without a valid signature are ignored.
  *
  * @throws ExperimentConfigError
  */
@@ -64,25 +81,90 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
   const secrets = compileSecrets("ERR_STORE", "the cookie store", given.secrets);
   if (!isCookieName(name))
     throw refuse(`the cookie's name is ${describeValue(name)}; write a token such as "experiments"`);
-  const attributes = compileAttributes(given);
-  const read = (exchange: HttpExchange): ReadonlyMap<string, string> =>
-    written.get(exchange.request)?.get(name) ?? firstVerified(cookieValues(exchange.header("cookie"), name), secrets);
+  const { maxAge, attributes } = compileAttributes(given);
+  const begin = `${name}=`;
+  const prefix = `${name}.`;
+
+  const find = (exchange: HttpExchange): Visitor => {
+    const found = visitors.get(exchange.request) ?? new Map<string, Visitor>();
+    const standing = found.get(name);
+    if (standing !== undefined) return standing;
+    const values = cookieValues(exchange.header("cookie"), name);
+    // A service on a parent domain may set a cookie with the same name, signed with another secret.
+    const known = first(values, (value) => verified(value, VISITOR, "", secrets));
+    const isKnown = known !== undefined && VISITOR_ID.test(known);
+    const id = isKnown
+      ? known
+      : firstContactId(exchange, periods.get(exchange.request) ?? periodOf(exchange), secrets[0]);
+    const visitor = { id, isKnown, isSet: false, variants: new Map<string, string>(), names: undefined };
+    visitors.set(exchange.request, found.set(name, visitor));
+    return visitor;
+  };
+  const lineOf = ({ id }: Visitor): string => `${begin}${signed(id, VISITOR, "", secrets[0])}${maxAge}${attributes}`;
+  const introduce = (exchange: HttpExchange, visitor: Visitor): void => {
+    if (visitor.isSet) return;
+    put(exchange, name, lineOf(visitor));
+    visitor.isSet = true;
+  };
+
   return Object.freeze({
-    get: (_: string, { id, exchange }: StickyKey) => (exchange === undefined ? undefined : read(exchange).get(id)),
+    arrive(exchange: HttpExchange) {
+      const { request, header } = exchange;
+      if (textOf(header("cookie")).includes(begin)) return undefined;
+      if (!periods.has(request)) periods.set(request, periodOf(exchange));
+      // A page: the calls that it makes later bring the cookie.
+      if (header("sec-fetch-dest") !== "document") return undefined;
+      return { name, line: lineOf(find(exchange)) };
+    },
+    visitor: (exchange: HttpExchange) => find(exchange).id,
+    get(_: string, { id, exchange }: StickyKey) {
+      if (exchange === undefined) return undefined;
+      const visitor = find(exchange);
+      // Also visitors who take no part have an id that stays, so that they stay out.
+      if (!visitor.isKnown) {
+        attempt("store", "the visitor's cookie was not set, so they may not stay in their variants", () =>
+          introduce(exchange, visitor),
+        );
+      }
+      const values = cookieValues(exchange.header("cookie"), prefix + id);
+      return (
+        visitor.variants.get(id) ?? first(values, (value) => verified(value, VARIANT, `${visitor.id}~${id}~`, secrets))
+      );
+    },
     set(_: string, variant: string, { key, id, exchange }: StickyKey) {
       if (exchange === undefined) throw new Error(`there is no response to set a cookie for ${key}`);
-      const others = [...read(exchange)].filter(([other]) => other !== id);
-      const variants = new Map([...others, [id, variant] as const].slice(-MAX_EXPERIMENTS));
-      const line = `${name}=${signed(variants, secrets[0])}${attributes}`;
-      if (exchange.setCookie?.(name, line) !== true)
-        throw new Error(`the response has begun, so no cookie is set for ${key}`);
-      const cookies = written.get(exchange.request) ?? new Map<string, ReadonlyMap<string, string>>();
-      written.set(exchange.request, cookies.set(name, variants));
+      const visitor = find(exchange);
+      // The visitor's cookie lives as long as that of any variant.
+      introduce(exchange, visitor);
+      const cookie = prefix + id;
+      put(
+        exchange,
+        cookie,
+        `${cookie}=${signed(variant, VARIANT, `${visitor.id}~${id}~`, secrets[0])}${maxAge}${attributes}`,
+      );
+      visitor.variants.set(id, variant);
+      visitor.names ??= cookieNames(exchange.header("cookie"), prefix);
+      visitor.names.add(cookie);
+      if (visitor.names.size <= MAX_EXPERIMENTS) return;
+      const [oldest = cookie] = visitor.names;
+      visitor.names.delete(oldest);
+      if (oldest !== cookie && isExperimentName(oldest.slice(prefix.length)))
+        put(exchange, oldest, `${oldest}=; Max-Age=0${attributes}`);
     },
   });
 }
 
-function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): string {
+/** @throws Error if the response has begun */
+function put(exchange: HttpExchange, name: string, line: string): void {
+  if (exchange.setCookie?.(name, line) !== true)
+    throw new Error(`the response has begun, so the cookie ${name} is not set`);
+}
+
+/** Their text, from `maxAge` on: a cookie is taken away by the same attributes with another age. */
+function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): {
+  readonly maxAge: string;
+  readonly attributes: string;
+} {
   const { maxAge = "90d", path = "/", domain, sameSite = "Lax", secure = true, httpOnly = true } = options;
   const seconds = secondsOf(maxAge);
   if (seconds === undefined) throw refuse(`maxAge is ${describeValue(maxAge)}; write ${DURATION_RULE}`);
@@ -96,40 +178,39 @@ function compileAttributes(options: GivenOptions<keyof CookieStoreOptions>): str
   if (typeof secure !== "boolean") throw refuse(`secure is ${describeValue(secure)}; write true or false`);
   if (typeof httpOnly !== "boolean") throw refuse(`httpOnly is ${describeValue(httpOnly)}; write true or false`);
   if (sameSite === "None" && !secure) throw refuse('browsers refuse sameSite: "None" without secure; leave secure on');
-  return [
-    `; Max-Age=${seconds}; Path=${path}`,
+  const attributes = [
+    `; Path=${path}`,
     domain === undefined ? "" : `; Domain=${domain}`,
     `; SameSite=${sameSite}`,
     secure ? "; Secure" : "",
     httpOnly ? "; HttpOnly" : "",
   ].join("");
+  return { maxAge: `; Max-Age=${seconds}`, attributes };
 }
 
-/** `id~variant!signature`, not encoded: ids and variants have no tilde and no exclamation mark. */
-function signed(variants: ReadonlyMap<string, string>, secret: string): string {
-  const text = Array.from(variants, (pair) => pair.join("~")).join("~");
-  return `${text}!${sign(PURPOSE, text, secret)}`;
+/** `text!signature`, not encoded. The signature is for a text that follows on `context`. */
+function signed(text: string, purpose: string, context: string, secret: string): string {
+  return `${text}!${sign(purpose, context + text, secret)}`;
 }
 
-/** A service on a parent domain may set a cookie with the same name, signed with another secret. */
-function firstVerified(values: readonly string[], secrets: readonly string[]): ReadonlyMap<string, string> {
+/** The text of a signed value. */
+function verified(value: string, purpose: string, context: string, secrets: readonly string[]): string | undefined {
+  const [, text, signature] = SIGNED.exec(value) ?? [];
+  if (text === undefined || signature === undefined) return undefined;
+  return isSigned(purpose, context + text, signature, secrets) ? text : undefined;
+}
+
+/** The first result that is not undefined. */
+function first<T, R>(values: readonly T[], find: (value: T) => R | undefined): R | undefined {
   for (const value of values) {
-    const variants = verified(value, secrets);
-    if (variants.size > 0) return variants;
+    const found = find(value);
+    if (found !== undefined) return found;
   }
-  return new Map();
+  return undefined;
 }
 
-function verified(value: string, secrets: readonly string[]): ReadonlyMap<string, string> {
-  const variants = new Map<string, string>();
-  const [, text, signature] = (value.length > 4096 ? null : VALUE.exec(value)) ?? [];
-  if (text === undefined || signature === undefined || !isSigned(PURPOSE, text, signature, secrets)) return variants;
-  const names = text.split("~");
-  for (let i = 0; i + 1 < names.length; i += 2) {
-    const [id, variant] = [names[i], names[i + 1]];
-    if (isExperimentName(id) && isExperimentName(variant)) variants.set(id, variant);
-  }
-  return variants;
+function textOf(header: string | readonly string[] | undefined): string {
+  return typeof header === "object" ? header.join(";") : (header ?? "");
 }
 
 function refuse(message: string): ExperimentConfigError {

@@ -17,6 +17,18 @@ export function cookieValues(header: string | readonly string[] | undefined, nam
   return values;
 }
 
+/** The names of a request's cookies that begin with a prefix, each once, in the order of the header. */
+export function cookieNames(header: string | readonly string[] | undefined, prefix: string): Set<string> {
+  const names = new Set<string>();
+  for (const line of typeof header === "string" ? [header] : (header ?? [])) {
+    for (const pair of line.split(";")) {
+      const name = pair.slice(0, Math.max(pair.indexOf("="), 0)).trim();
+      if (name.startsWith(prefix)) names.add(name);
+    }
+  }
+  return names;
+}
+
 function unquoted(value: string): string {
   return value.length > 1 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }

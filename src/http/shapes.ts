@@ -22,10 +22,19 @@ export interface ArrivedRequest {
 /** A scope's request and response, as far as a cookie store needs them. */
 export interface HttpExchange {
   readonly header: HeaderGetter;
+  /** The socket's remote address. */
+  readonly peer?: string | undefined;
   /** The same object for all instances that serve the request. */
   readonly request: object;
   /** Adds a `Set-Cookie` line; an earlier line for the same cookie is replaced. False if the headers are already sent. */
   readonly setCookie?: (name: string, line: string) => boolean;
+}
+
+/** A cookie for a response. */
+export interface ResponseCookie {
+  readonly name: string;
+  /** The value of `Set-Cookie`: name, value and attributes. */
+  readonly line: string;
 }
 
 /** How a request ended. */

@@ -77,7 +77,7 @@ function compileVisitor(
     `keys of declared experiments: ${[...declared.keys()].join(", ")}`,
   );
   if (subject === undefined && attributes === undefined && assign === undefined) return undefined;
-  if (subject === undefined && instance.options.store === undefined) {
+  if (subject === undefined && instance.options.store?.visitor === undefined) {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",
       `${assign === undefined ? "attributes" : "assign"} is given without a subject; write subject: (request) => string | undefined beside it`,

@@ -1,4 +1,5 @@
 import { Socket } from "node:net";
+import { announce } from "../assignment/sticky-store.ts";
 import { isAttentive, noteServing } from "../checks/development.ts";
 import { warnOnce } from "../checks/diagnostics.ts";
 import type { Caller, RequestOutcome } from "../http/shapes.ts";
@@ -17,6 +18,7 @@ import { bindEmitter } from "./emitters.ts";
 import { forcedAssignments } from "./forced-assignments.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { AnsweringResponse, InboundRequest, OpenRequest } from "./inbound-request.ts";
+import { keepCookie } from "./response-cookies.ts";
 import { serveRequest } from "./serve-request.ts";
 import { testMembersOf } from "./test-request.ts";
 import { identifyVisitor } from "./visitor.ts";
@@ -52,6 +54,9 @@ function newScope(instance: Instance, inboundRequest: InboundRequest, outer: Req
     if (inboundRequest.native !== undefined) setScope(inboundRequest.native, scope);
     scope.exchange = inboundRequest;
     if (!hasConnection(inboundRequest)) scope.around = latestScope();
+    const { store } = instance.options;
+    const cookie = store === undefined ? undefined : announce(store, inboundRequest);
+    if (cookie !== undefined) keepCookie(inboundRequest.response, cookie);
     const baggage = baggageOf(instance, inboundRequest);
     if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(inboundRequest)));
     if (instance.options.overrides !== undefined) {

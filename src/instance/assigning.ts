@@ -2,6 +2,7 @@ import { type Decision, decide } from "../assignment/decision.ts";
 import type { SubjectAttributes } from "../assignment/definition.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
+import { visitorOf } from "../assignment/sticky-store.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { notice } from "../checks/notices.ts";
@@ -82,7 +83,8 @@ export function assign(
     return NOT_ASSIGNED;
   }
   if (given.length === 0) return Promise.resolve(assignVisitor(instance, scope, experiment));
-  const [subject, options] = given;
+  const [named, options] = given;
+  const subject = visitorOf(instance.options.store, scope.exchange) ?? named;
   if (subject === undefined || subject === null || subject === "") {
     if (scope !== instance.emptyScope) notice("NO_SUBJECT");
     return NOT_ASSIGNED;
@@ -125,8 +127,7 @@ function assignVisitor(instance: Instance, scope: RequestScope, experiment: Comp
   const { key } = experiment;
   if (isEmptyScope(instance, scope, `assign(${describeValue(key)})`, "assigns nothing")) return undefined;
   return scope.decideOnce(key, () => {
-    const { visitor } = scope;
-    const subject = visitor?.subject();
+    const subject = visitorOf(instance.options.store, scope.exchange) ?? scope.visitor?.subject();
     return isThenable(subject)
       ? subject.then((text) => decideForVisitor(instance, scope, experiment, text))
       : decideForVisitor(instance, scope, experiment, subject);

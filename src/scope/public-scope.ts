@@ -24,6 +24,7 @@ export interface ScopeCalls<R extends Registry, F extends Fields> {
    * Outside a request it decides and remembers nothing. Always settles, never rejects.
    *
    * Without a second argument, the subject and the attributes are those that the adapter's options of these names give.
+   * With a store that knows visitors, such as `cookieStore`, the subject is the visitor's id instead, whatever is given.
    *
    * @throws ExperimentUsageError for an unknown key, in strict mode only
    */

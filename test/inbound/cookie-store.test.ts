@@ -31,14 +31,16 @@ function experimentsOf(key = "checkout", store = cookieStore({ secrets: SECRET }
   return { experiments, assign: () => experiments.assign(key, "user-7") };
 }
 
-/** The `Set-Cookie` lines of a server's answer: ours as its name alone. */
+/** The `Set-Cookie` lines of a server's answer: ours, the visitor's and the variant's, as one word each. */
 async function cookiesOf(server: Server, lines: readonly string[] = []): Promise<readonly string[]> {
   if (!server.listening) await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   closing.push(() => server.close());
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const answer = await send(port, { lines });
-  return headerValues(answer.lines, "set-cookie").map((line) => line.replace(/^experiments=.*/, "ours"));
+  return headerValues(answer.lines, "set-cookie").map((line) =>
+    line.replace(/^experiments=.*/, "visitor").replace(/^experiments\..*/, "variant"),
+  );
 }
 
 /** Handlers here give promises that do not reject. */
@@ -62,7 +64,7 @@ describe("a cookie of ours leaves the application's cookies alone", () => {
         response.end();
       }),
     );
-    expect(await cookiesOf(server)).toEqual(["before=1", "ours", "after=1"]);
+    expect(await cookiesOf(server)).toEqual(["before=1", "visitor", "variant", "after=1"]);
   });
 
   test("CKS-02 on Express, by res.cookie", async () => {
@@ -73,7 +75,7 @@ describe("a cookie of ours leaves the application's cookies alone", () => {
       await assign();
       response.cookie("after", "1").end();
     });
-    expect(await cookiesOf(listening(app))).toEqual(["before=1; Path=/", "ours", "after=1; Path=/"]);
+    expect(await cookiesOf(listening(app))).toEqual(["before=1; Path=/", "visitor", "variant", "after=1; Path=/"]);
   });
 
   test("CKS-03 on Koa, by ctx.cookies", async () => {
@@ -86,7 +88,8 @@ describe("a cookie of ours leaves the application's cookies alone", () => {
     });
     expect(await cookiesOf(listening(app.callback()))).toEqual([
       "before=1; path=/; httponly",
-      "ours",
+      "visitor",
+      "variant",
       "after=1; path=/; httponly",
     ]);
   });
@@ -104,7 +107,7 @@ describe("a cookie of ours leaves the application's cookies alone", () => {
         return "";
       });
       await app.listen({ port: 0, host: "127.0.0.1" });
-      expect(await cookiesOf(app.server)).toEqual(["before=1", "ours", "after=1"]);
+      expect(await cookiesOf(app.server)).toEqual(["before=1", "visitor", "variant", "after=1"]);
     }
   });
 
@@ -128,11 +131,11 @@ describe("a cookie of ours leaves the application's cookies alone", () => {
       context.header("set-cookie", "after=1", { append: true });
       return answer(context);
     });
-    expect(await cookiesOf(honoServer(app))).toEqual([...(await cookiesOf(honoServer(without))), "ours"]);
+    expect(await cookiesOf(honoServer(app))).toEqual([...(await cookiesOf(honoServer(without))), "visitor", "variant"]);
   });
 });
 
-test("CKS-06 several instances on one request share a cookie, and each finds its own in it", async () => {
+test("CKS-06 several instances on one request share the visitor's cookie, and each has its own for the variant", async () => {
   for (const store of [undefined, cookieStore({ secrets: SECRET })]) {
     const [one, two] = [experimentsOf("checkout", store), experimentsOf("search", store)];
     const app = express().use(expressExperiments(one.experiments), expressExperiments(two.experiments));
@@ -146,8 +149,11 @@ test("CKS-06 several instances on one request share a cookie, and each finds its
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
     const lines = headerValues((await send(port, {})).lines, "set-cookie");
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(/^experiments=checkout_1~[ab]~search_1~[ab]!/);
+    expect(lines.map((line) => line.split("=")[0])).toEqual([
+      "experiments",
+      "experiments.checkout_1",
+      "experiments.search_1",
+    ]);
   }
 });
 
@@ -167,7 +173,7 @@ test("CKS-07 on Hono without a server, several instances and an override in the 
   const token = signOverride({ checkout: "b" }, { secret: SECRET, audience: "staging" });
   const answer = await app.request(`/?qa=${token}`);
   expect(await answer.json()).toEqual(["b", true]);
-  expect(answer.headers.getSetCookie()).toHaveLength(1);
+  expect(answer.headers.getSetCookie()).toHaveLength(2);
 });
 
 test("CKS-08 where the response has begun, nothing of it changes, and the request goes on", async () => {
@@ -198,12 +204,12 @@ test("CKS-09 a cookie of the same name that somebody else signed, or nobody, tak
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
-  const cookiesFor = async (cookie: string) =>
-    headerValues((await send(port, { lines: [`cookie: ${cookie}`] })).lines, "set-cookie");
-  const [ours = ""] = (await cookiesFor("a=b"))[0]?.split(";", 1) ?? [];
-  const forged = `experiments=checkout_1~a!${"A".repeat(43)}`;
+  const cookiesFor = async (cookie: string, agent = "x") =>
+    headerValues((await send(port, { lines: [`user-agent: ${agent}`, `cookie: ${cookie}`] })).lines, "set-cookie");
+  const ours = (await cookiesFor("a=b")).map((line) => line.split(";", 1)[0]).join("; ");
+  const forged = `experiments=${"A".repeat(22)}!${"A".repeat(43)}`;
   expect(await cookiesFor(ours)).toEqual([]);
   expect(await cookiesFor(`${forged}; experiments=; ${ours}`)).toEqual([]);
-  expect(await cookiesFor(forged)).toHaveLength(1);
-  expect(await cookiesFor(`${"experiments=x; ".repeat(500)}${ours}`)).toHaveLength(1);
+  expect(await cookiesFor(forged)).toHaveLength(2);
+  expect(await cookiesFor(`${"experiments=x; ".repeat(500)}${ours}`, "y")).toHaveLength(2);
 });

@@ -50,8 +50,10 @@ describe("the options of an adapter are checked at set-up", () => {
     expect(() => inbound(createOpen(), options as Options)).toThrow(message);
   });
 
-  test("VIS-02 a list without a subject is right beside a store, which may know the visitor", () => {
-    expect(() => inbound(createOpen({ store }), { assign: ["checkout"] })).not.toThrow();
+  test("VIS-02 a list without a subject is right beside a store that knows the visitor, and beside no other", () => {
+    const knowing = { ...store, visitor: () => "visitor-7" };
+    expect(() => inbound(createOpen({ store: knowing }), { assign: ["checkout"] })).not.toThrow();
+    expect(() => inbound(createOpen({ store }), { assign: ["checkout"] })).toThrow("assign is given without a subject");
   });
 
   test("VIS-03 a list needs declared experiments", () => {

@@ -274,15 +274,17 @@ describe.each(harnesses)("on $name", (harness) => {
       },
     });
     const first = await chain.visit();
-    const [cookie = "", ...others] = headerValues(first.lines, "set-cookie");
+    const [visitor = "", variant = "", ...others] = headerValues(first.lines, "set-cookie");
     expect(others).toEqual([]);
-    expect(cookie).toMatch(/^experiments=[^;]+; Max-Age=7776000; Path=\/; SameSite=Lax; Secure; HttpOnly$/);
-    const pair = cookie.split(";", 1)[0];
-    for (let i = 0; i < 20; i++) await chain.visit([`cookie: other=1; ${pair}`]);
+    const attributes = /^[^=;]+=[^;]+; Max-Age=7776000; Path=\/; SameSite=Lax; Secure; HttpOnly$/;
+    expect([visitor.split("=")[0], variant.split("=")[0]]).toEqual(["experiments", "experiments.checkout_1"]);
+    for (const cookie of [visitor, variant]) expect(cookie).toMatch(attributes);
+    const pair = visitor.split(";", 1)[0];
+    for (let i = 0; i < 20; i++) await chain.visit([`user-agent: ${i}`, `cookie: other=1; ${pair}`]);
     expect(new Set(seen).size).toBe(1);
     // Without its signature it is no cookie.
     seen.length = 0;
-    for (let i = 0; i < 20; i++) await chain.visit([`cookie: ${pair?.slice(0, -4)}AAAA`]);
+    for (let i = 0; i < 20; i++) await chain.visit([`user-agent: ${i}`, `cookie: ${pair?.slice(0, -4)}AAAA`]);
     expect(new Set(seen).size).toBe(2);
   });
 

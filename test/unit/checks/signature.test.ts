@@ -22,8 +22,11 @@ const TOKEN =
   "v1.eyJhdWQiOiJzdGFnaW5nIiwiaWF0IjoxODAwMDAwMDAwLCJleHAiOjE4MDAwMDcyMDAsInZhcmlhbnRzIjpbWyJjaGVja291dCIsImV4cHJlc3MiXV19" +
   ".8sEimzKY29TMPXiDKvPKYVXgRFaLqmCJnND37OVDD2U";
 
-/** Over `otel-experiments cookie v1`. */
-const COOKIE = "checkout_1~express!jj4oMHv4FGCFBMsVQ_owwpCh8B1WBTfr7dBDGdeJbTY";
+/** Over `otel-experiments visitor v1`, and over `otel-experiments variant v1` with `VISITOR~checkout_1~express`. */
+const COOKIES = {
+  experiments: "b6UmD-8M1AuH7ZIerknoRA!iQ3lygldCUwXLTPk2-RkNOlw7YgZkGnFwfagSW_C_As",
+  "experiments.checkout_1": "express!KVpqFHYUdX3opdcyWS0pccgql14Cv7PuYQS_8cU_bnM",
+};
 
 test("SGN-01 a token is the same in each release, and one of an earlier release counts", () => {
   expect(signToken(CLAIMS, SECRET)).toBe(TOKEN);
@@ -31,15 +34,16 @@ test("SGN-01 a token is the same in each release, and one of an earlier release 
   expect(verifyToken(TOKEN, demands)).toEqual(CLAIMS);
 });
 
-test("SGN-02 a cookie is the same in each release, and one of an earlier release counts", () => {
+test("SGN-02 cookies are the same in each release, and those of an earlier release count", () => {
   const store = cookieStore({ secrets: SECRET });
+  const [header = "", ...pairs] = Object.entries(COOKIES).map((pair) => pair.join("="));
   const lines: string[] = [];
-  store.set("", "express", {
-    ...keyOf(""),
-    exchange: { ...exchangeWith(""), setCookie: (_, line) => lines.push(line) > 0 },
-  });
-  expect(lines.map((line) => line.split(";", 1)[0])).toEqual([`experiments=${COOKIE}`]);
-  expect(store.get("", keyOf(COOKIE))).toBe("express");
+  const setCookie = (_: string, line: string): boolean => lines.push(line) > 0;
+  store.set("", "express", keyOf({ ...exchangeWith(header), setCookie }));
+  expect(lines.map((line) => line.split(";", 1)[0])).toEqual([header, ...pairs]);
+  const exchange = exchangeWith([header, ...pairs].join("; "));
+  expect(store.visitor?.(exchange)).toBe(COOKIES.experiments.slice(0, 22));
+  expect(store.get("", keyOf(exchange))).toBe("express");
 });
 
 test("SGN-03 a pseudonym is the same in each release", () => {
@@ -66,10 +70,10 @@ test("SGN-05 a signature of another length or in another spelling counts as none
   }
 });
 
-function keyOf(cookie: string) {
-  return { key: "checkout", id: "checkout_1", subject: "user-7", exchange: exchangeWith(cookie) };
+function keyOf(exchange: HttpExchange) {
+  return { key: "checkout", id: "checkout_1", subject: "user-7", exchange };
 }
 
 function exchangeWith(cookie: string): HttpExchange {
-  return { request: {}, header: (name) => (name === "cookie" ? `experiments=${cookie}` : undefined) };
+  return { request: {}, header: (name) => (name === "cookie" ? cookie : undefined) };
 }
