@@ -61,7 +61,8 @@ export function visitorOf(store: StickyStore | undefined, exchange: HttpExchange
 /** Tells a store of a request that arrived. Never throws. */
 export function announce(store: StickyStore, exchange: HttpExchange): ResponseCookie | undefined {
   if (typeof store.arrive !== "function") return undefined;
-  return attempt("store", "the store's arrive failed", () => store.arrive?.(exchange));
+  const cookie = attempt("store", "the store's arrive failed", () => store.arrive?.(exchange));
+  return typeof cookie?.name === "string" && typeof cookie.line === "string" ? cookie : undefined;
 }
 
 function nameOf({ id, subject }: StickyKey): string {
