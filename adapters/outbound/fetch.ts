@@ -44,7 +44,7 @@ export function experimentFetch(
     apply: function fetchWithExperiments(_target, self, given) {
       // Called with the caller's own arguments wherever there is nothing to add, so that it answers as it does alone.
       const fetchOnce = inner ?? globalThis.fetch;
-      const call = new FetchCall(given);
+      const call = new FetchCall(given, inner === undefined || inner === globalThis.fetch);
       const outboundRequest = startOutbound(call);
       if (outboundRequest === undefined) return Reflect.apply(fetchOnce, self, call.args);
       const release = outboundRequest.retain();

@@ -29,10 +29,13 @@ export class GivenHeaders {
   readonly lines = (name: string): readonly string[] => {
     const given = this.#given;
     if (isIterable(given) && !(given instanceof Remembered || Array.isArray(given) || isHeaders(given))) {
-      this.#given = new Remembered(given);
+      const iterator = given[Symbol.iterator]();
+      if (!isIterator(iterator)) return [];
+      this.#given = new Remembered(iterator);
     }
     const lines: string[] = [];
-    for (const [key, value] of pairsOf(this.#given, this.#form)) if (isNamed(key, name)) lines.push(...textsOf(value));
+    for (const [key, value] of pairsOf(this.#given, this.#form))
+      if (isNamed(key, name)) lines.push(...textsOf(value, this.#form));
     return lines;
   };
 
@@ -44,13 +47,13 @@ export class GivenHeaders {
    */
   with(outboundRequest: OutboundRequest, url: URL | null): unknown {
     const given = this.#given;
-    const added = new Added(outboundRequest, url);
+    const added = new Added(outboundRequest, url, this.#form);
     if (given === undefined || (given === null && this.#form === "flat")) return added.toRecord({});
-    if (typeof given !== "object" || given === null) return given;
+    if (typeof given !== "object" || given === null || isBoxed(given)) return given;
     if (Array.isArray(given)) return this.#form === "flat" ? added.toFlat(given) : [...added.toPairs(given)];
-    if (!isIterable(given)) return isBoxed(given) ? given : added.toRecord(given);
-    if (this.#form === "pairs" && isHeaders(given)) return added.toHeaders(given);
-    return { [Symbol.iterator]: () => added.toPairs(given) };
+    if (!isIterable(given)) return added.toRecord(given);
+    if (isHeaders(given)) return added.toHeaders(given);
+    return { [Symbol.iterator]: () => added.toIterator(given[Symbol.iterator]()) };
   }
 }
 
@@ -58,10 +61,12 @@ export class GivenHeaders {
 class Added {
   readonly #request: OutboundRequest;
   readonly #url: URL | null;
+  readonly #form: ArrayForm;
 
-  constructor(request: OutboundRequest, url: URL | null) {
+  constructor(request: OutboundRequest, url: URL | null, form: ArrayForm) {
     this.#request = request;
     this.#url = url;
+    this.#form = form;
   }
 
   /**
@@ -69,7 +74,8 @@ class Added {
    * a test's substitute. If nothing may go to the first destination, the caller's lines stay.
    */
   #baggage(present: readonly string[]): string {
-    const existing = present.join(",");
+    // fetch trims and joins lines in this way; undici's dispatch sends them as they are.
+    const existing = this.#form === "pairs" ? present.map((line) => line.trim()).join(", ") : present.join(",");
     const line = this.#url === null ? "" : this.#request.baggageFor(this.#url, existing === "" ? null : existing);
     return line === "" ? existing : line;
   }
@@ -82,7 +88,7 @@ class Added {
     for (const name of Object.keys(record)) {
       const isBaggage = isName(name, "baggage");
       if (!isBaggage && name !== TICKET_HEADER) continue;
-      const texts = textsOf(record[name]);
+      const texts = textsOf(record[name], this.#form);
       if (!isBaggage) tickets.push(...texts);
       else if (texts.length > 0) {
         lines.push(...texts);
@@ -100,7 +106,7 @@ class Added {
     const flat: unknown[] = [];
     const lines: string[] = [];
     for (let i = 0; i < given.length; i += 2) {
-      const texts = isNamed(given[i], "baggage") ? textsOf(given[i + 1]) : [];
+      const texts = isNamed(given[i], "baggage") ? textsOf(given[i + 1], this.#form) : [];
       if (texts.length > 0) lines.push(...texts);
       else flat.push(given[i], given[i + 1]);
     }
@@ -110,10 +116,15 @@ class Added {
     return flat;
   }
 
+  /** What is no iterator stays as it is. */
+  toIterator(given: Iterator<unknown>): Iterator<unknown> {
+    return isIterator(given) ? this.toPairs({ [Symbol.iterator]: () => given }) : given;
+  }
+
   *toPairs(given: Iterable<unknown>): Generator<unknown, void> {
     const lines: string[] = [];
     for (const pair of given) {
-      const texts = isPair(pair) && isNamed(pair[0], "baggage") ? textsOf(pair[1]) : [];
+      const texts = isPair(pair) && isNamed(pair[0], "baggage") ? textsOf(pair[1], this.#form) : [];
       if (texts.length > 0) lines.push(...texts);
       else yield pair;
     }
@@ -138,7 +149,15 @@ function pairsOf(given: unknown, form: ArrayForm): Iterable<Pair> {
   if (typeof given !== "object" || given === null) return [];
   if (!isIterable(given)) return Object.entries(given);
   if (Array.isArray(given) && form === "flat") return pairsOfFlat(given);
-  return [...given].filter(isPair);
+  return validPairs(given);
+}
+
+/** The pairs up to the first item that is none, at which the client fails. */
+function* validPairs(given: Iterable<unknown>): Generator<Pair, void> {
+  for (const pair of given) {
+    if (!isPair(pair)) return;
+    yield pair;
+  }
 }
 
 function pairsOfFlat(flat: readonly unknown[]): readonly Pair[] {
@@ -155,19 +174,32 @@ function isNamed(name: unknown, lowerCase: string): boolean {
   return typeof name === "string" && isName(name, lowerCase);
 }
 
-/** The lines of a value that is text. Any other value is left to the client, and is not converted here. */
-function textsOf(value: unknown): readonly string[] {
-  if (typeof value === "string") return [value];
-  return Array.isArray(value) && value.every((line) => typeof line === "string") ? value : [];
+/** The lines of a value that the client takes for a header's. Any other one is left to it, and is not converted here. */
+function textsOf(value: unknown, form: ArrayForm): readonly string[] {
+  if (isLine(value)) return [value];
+  return form === "flat" && Array.isArray(value) && value.every(isLine) ? value : [];
+}
+
+/** A text of the characters that RFC 9110, section 5.5, has in a field value. */
+const LINE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function isLine(value: unknown): value is string {
+  return typeof value === "string" && LINE.test(value);
 }
 
 /** Whether a client reads the headers as an iterable. A polluted `Object.prototype` makes no iterable of an object. */
 function isIterable(headers: unknown): headers is Iterable<unknown> {
-  if (typeof headers !== "object" || headers === null || !(Symbol.iterator in headers)) return false;
+  if (typeof headers !== "object" || headers === null || isBoxed(headers)) return false;
+  if (typeof Reflect.get(headers, Symbol.iterator) !== "function") return false;
   return Object.hasOwn(headers, Symbol.iterator) || Object.getPrototypeOf(headers) !== Object.prototype;
 }
 
-/** Some clients refuse the object of a string, a number or a boolean, which has no headers anyway. */
+/** A caller's iterable may give anything. */
+function isIterator(given: Iterator<unknown> | undefined): boolean {
+  return typeof given?.next === "function";
+}
+
+/** The object of a string, a number or a boolean, which has no headers, and which some clients refuse. */
 function isBoxed(given: object): boolean {
   return types.isBoxedPrimitive(given);
 }
@@ -187,22 +219,33 @@ function withHidden(record: Record<string, unknown>, given: object): unknown {
   return record;
 }
 
-/** An iterable that was read once. It gives the same items, and then the same error, each time. */
+/** An iterable that reads another one once, as far as it is asked. It gives the same items, and then the same error. */
 class Remembered implements Iterable<unknown> {
+  readonly #iterator: Iterator<unknown>;
   readonly #items: unknown[] = [];
-  readonly #failure: { readonly error: unknown } | undefined;
+  #end: { readonly error?: unknown } | undefined;
 
-  constructor(given: Iterable<unknown>) {
-    try {
-      for (const item of given) this.#items.push(item);
-    } catch (error) {
-      this.#failure = { error };
-    }
+  constructor(iterator: Iterator<unknown>) {
+    this.#iterator = iterator;
   }
 
   *[Symbol.iterator](): Generator<unknown, void> {
-    yield* this.#items;
-    if (this.#failure !== undefined) throw this.#failure.error;
+    for (let i = 0; i < this.#items.length || this.#pull(); i++) yield this.#items[i];
+  }
+
+  /** Reads one more item. False if there is none. */
+  #pull(): boolean {
+    if (this.#end === undefined) {
+      try {
+        const { done, value } = this.#iterator.next();
+        if (done) this.#end = {};
+        else this.#items.push(value);
+      } catch (error) {
+        this.#end = { error };
+      }
+    }
+    if (this.#end !== undefined && "error" in this.#end) throw this.#end.error;
+    return this.#end === undefined;
   }
 }
 

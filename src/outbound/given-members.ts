@@ -1,16 +1,22 @@
+import { types } from "node:util";
+
 /**
  * A copy of the options that a caller gave, in which members can be replaced. The caller's object stays as it is. Each
  * member is read once, or, if it is not a plain object, only when the client reads it. Never throws.
  */
-export function copyOfGiven(given: object | null | undefined): Record<PropertyKey, unknown> {
+export function copyOfGiven(given: object): Record<PropertyKey, unknown> {
   try {
-    const prototype: unknown = given ? Object.getPrototypeOf(given) : Object.prototype;
-    if (prototype === Object.prototype) return { ...given };
-    if (prototype === null) return { __proto__: null, ...given };
+    if (isPlain(given)) return { ...given };
   } catch {
     // A getter threw. It throws again when the client reads it, and that error is the client's answer.
   }
-  return new Proxy({}, new LazyCopy(given ?? {}));
+  return new Proxy({}, new LazyCopy(given));
+}
+
+/** Whether all that a client can read of an object is what a spread copies. */
+function isPlain(given: object): boolean {
+  if (types.isProxy(given) || Object.getPrototypeOf(given) !== Object.prototype) return false;
+  return Object.getOwnPropertyNames(given).length === Object.keys(given).length;
 }
 
 /**

@@ -4,19 +4,20 @@ import { attempt, type CalledRequest, copyOfGiven, GivenHeaders, type OutboundRe
 interface RequestLike {
   readonly url: string;
   readonly headers: unknown;
-  readonly referrer?: unknown;
-  readonly referrerPolicy?: unknown;
 }
 
 /** One call of a wrapped fetch. The arguments are read only if the call needs it, and no caller's object is changed. */
 export class FetchCall implements CalledRequest {
   readonly #given: readonly unknown[];
+  /** Whether `init` may be null: undici's fetch takes it, others throw. */
+  readonly #takesNull: boolean;
   /** A copy of `init`, from which its headers were read. */
   #init: Record<PropertyKey, unknown> | undefined;
   #headers: GivenHeaders | undefined;
 
-  constructor(given: readonly unknown[]) {
+  constructor(given: readonly unknown[], takesNull: boolean) {
     this.#given = given;
+    this.#takesNull = takesNull;
   }
 
   readonly header = (name: string): readonly string[] => this.#read()?.lines(name) ?? [];
@@ -39,24 +40,18 @@ export class FetchCall implements CalledRequest {
     if (headers === undefined || this.#given.length === 0) return undefined;
     const [input, , ...rest] = this.#given;
     const init = this.#init ?? {};
-    const request = requestOf(input);
-    // An `init` with members resets the referrer of a Request.
-    if (request !== undefined && Reflect.ownKeys(init).every((name) => init[name] === undefined)) {
-      init["referrer"] = request.referrer;
-      init["referrerPolicy"] = request.referrerPolicy;
-    }
     // Its `toString` is called once.
     const target = isConverted(input) ? String(input) : input;
     init["headers"] = headers.with(outboundRequest, urlOf(target));
     return [target, init, ...rest];
   }
 
-  /** Undefined if `init` is none, which fetch refuses. */
+  /** Undefined if `init` is none. */
   #read(): GivenHeaders | undefined {
     if (this.#headers !== undefined) return this.#headers;
     const [input, init] = this.#given;
-    if (!isObject(init) && typeof init !== "function" && init !== undefined && init !== null) return undefined;
-    if (init !== undefined && init !== null) this.#init = copyOfGiven(init);
+    if (isObject(init) || typeof init === "function") this.#init = copyOfGiven(init);
+    else if (init !== undefined && !(init === null && this.#takesNull)) return undefined;
     const given = this.#init?.["headers"];
     this.#headers = new GivenHeaders(given === undefined ? requestOf(input)?.headers : given, "pairs");
     return this.#headers;
