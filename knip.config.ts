@@ -20,6 +20,8 @@ const config: KnipConfig = {
     "test/system/migrating/{by-hand,with-package}.ts",
     "test/system/docs/testing/unit-node.ts",
     "test/system/signals/child/*.ts",
+    "test/system/first-hour/{telemetry,programs/*}.ts",
+    "test/system/first-hour/quick-start/*.mjs",
     "test/system/matrix/vitest.config.ts",
     "test/system/matrix/setup.ts",
   ],

@@ -24,3 +24,8 @@ export function announce(message: string): void {
   infoOnce("READY", message);
   showOnce("OtelExperimentsInfo", "OTEL_EXPERIMENTS_READY", message);
 }
+
+/** Whether a message has been said, of which another one would be a consequence. */
+export function hasSaid(name: NoticeName): boolean {
+  return said.has(name);
+}

@@ -1,5 +1,6 @@
 import type { SubjectAttributes } from "../assignment/definition.ts";
 import { warnOnce } from "../checks/diagnostics.ts";
+import { notice } from "../checks/notices.ts";
 import { isThenable } from "../checks/thenable.ts";
 import { type TimedOutcome, withinTime } from "../checks/time-limit.ts";
 import { assignVisitorAll } from "../instance/assigning.ts";
@@ -104,7 +105,8 @@ function settled<T>(
 function subjectFrom(answer: unknown): string | undefined {
   if (typeof answer === "string" && answer !== "") return answer;
   // Visitors without an id are ordinary, other values are a mistake.
-  if (answer !== undefined && answer !== null && answer !== "") {
+  if (answer === undefined || answer === null || answer === "") notice("NO_SUBJECT");
+  else {
     refuse("subject", `gave a value of the type ${typeof answer}; write a text, such as String(user.id)`);
   }
   return undefined;

@@ -141,10 +141,7 @@ function decideForVisitor(
   experiment: CompiledExperiment,
   subject: string | undefined,
 ): Deciding {
-  if (subject === undefined) {
-    notice("NO_SUBJECT");
-    return undefined;
-  }
+  if (subject === undefined) return undefined;
   const usesAttributes = experiment.targeting !== undefined || experiment.assigner !== undefined;
   const attributes = usesAttributes ? scope.visitor?.attributes() : NO_ATTRIBUTES;
   const decideBy = (known: SubjectAttributes | undefined): Deciding =>

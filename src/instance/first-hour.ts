@@ -1,7 +1,7 @@
 import diagnosticsChannel from "node:diagnostics_channel";
 import { describeValue } from "../checks/describe-value.ts";
 import { isAttentive, isServing, readEnvironment } from "../checks/development.ts";
-import { announce, notice } from "../checks/notices.ts";
+import { announce, hasSaid, notice } from "../checks/notices.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { getScope } from "../scope/holder.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -46,7 +46,7 @@ export function watchFirstHour(instance: Watched): void {
   if (size > MANY) notice("MANY_OPEN", { count: String(size) });
   watchArrivals();
   const onFinish = (): void => {
-    if (!instance.isMounted) notice("NOT_MOUNTED");
+    if (!instance.isMounted && !isServing()) notice("NOT_MOUNTED");
     diagnosticsChannel.unsubscribe(FINISHED, onFinish);
   };
   diagnosticsChannel.subscribe(FINISHED, onFinish);
@@ -89,13 +89,11 @@ export function missVariant(instance: Watched, scope: RequestScope, key: string)
   if (!isAttentive()) return;
   if (scope === instance.emptyScope) missRequest(instance, `use(${describeValue(key)})`);
   else if (scope.isDeciding(key)) notice("NOT_AWAITED", { key });
-  else if (
-    !instance.assigns &&
-    instance.options.holds.trusts === "nobody" &&
-    instance.options.overrides === undefined
-  ) {
-    notice("NOTHING_ASSIGNED", { key });
-  }
+  else if (!mayHaveVariants(instance)) notice("NOTHING_ASSIGNED", { key });
+}
+
+function mayHaveVariants({ assigns, options: { holds, overrides } }: Watched): boolean {
+  return assigns || holds.trusts !== "nobody" || overrides !== undefined || hasSaid("UNTRUSTED");
 }
 
 const told = new WeakSet<Watched>();

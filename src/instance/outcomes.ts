@@ -45,7 +45,7 @@ export function convert(
   if (isEmptyScope(instance, scope, `convert(${describeValue(name)})`, "counts nothing")) return;
   const concerned = scope.compiled.filter((one) => one.counts && concerns(scope, one, experiment));
   if (concerned.length === 0) {
-    notice("NOT_EXPOSED", { name });
+    if (scope.compiled.length > 0) notice("NOT_EXPOSED", { name });
     infoOnce(
       "no-exposure",
       `the conversion ${name} counts for no experiment: none was exposed in this request, or only forced ones were; call use(key), or convert(name, { experiment })`,

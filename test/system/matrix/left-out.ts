@@ -57,6 +57,12 @@ const leftOut: readonly LeftOut[] = [
     reason: "It runs without an SDK.",
   },
   {
+    files: "test/system/first-hour/**",
+    everySdk: false,
+    everyNode: true,
+    reason: "An SDK is there or it is not; no part of it is looked at.",
+  },
+  {
     files: "test/system/signals/**",
     everySdk: true,
     everyNode: false,

@@ -1,0 +1,15 @@
+import express from "express";
+import { createExperiments } from "otel-experiments";
+import { expressExperiments } from "otel-experiments/express";
+
+const experiments = createExperiments({
+  experiments: { checkout: { id: "checkout_1", variants: ["control", "one_click"] } },
+});
+
+const app = express();
+app.use(expressExperiments(experiments));
+app.get("/", async (req, res) => {
+  await experiments.assign("checkout", Reflect.get(req, "userId") as string); // why: the mistake of the program
+  res.send(experiments.use("checkout") ?? "none");
+});
+app.listen(process.env["PORT"]);

@@ -1,0 +1,17 @@
+import express from "express";
+import { createExperiments } from "otel-experiments";
+import { expressExperiments } from "otel-experiments/express";
+
+const experiments = createExperiments({
+  experiments: {
+    checkout: { id: "checkout_1", variants: ["control", "one_click"], assigner: async () => "one_click" },
+  },
+});
+
+const app = express();
+app.use(expressExperiments(experiments));
+app.get("/", (_req, res) => {
+  void experiments.assign("checkout", "ann");
+  res.send(experiments.use("checkout") ?? "none");
+});
+app.listen(process.env["PORT"]);

@@ -1,0 +1,12 @@
+import express from "express";
+import { createExperiments } from "otel-experiments";
+
+createExperiments({
+  experiments: { checkout: { id: "checkout_1", variants: ["control", "one_click"] } },
+});
+
+const app = express();
+app.get("/", (_req, res) => {
+  res.send("shop");
+});
+app.listen(process.env["PORT"]);
