@@ -19,7 +19,7 @@ interface ExpressResponse extends ServerResponse {
 }
 
 /** What Express's request has for the options, in versions 4 and 5, where TypeScript does not know the app's own. */
-interface ExpressVisit extends IncomingMessage {
+export interface ExpressAppRequest extends IncomingMessage {
   get(name: string): string | undefined;
   readonly query: Readonly<Record<string, unknown>>;
   readonly ip?: string | undefined;
@@ -39,7 +39,7 @@ export type ExperimentsMiddleware<Request extends IncomingMessage = IncomingMess
  * @example app.use(expressExperiments(experiments, { subject: (req) => req.get("x-user-id"), assign: ["checkout"] }))
  */
 export function expressExperiments(experiments: ExperimentsHandle): ExperimentsMiddleware;
-export function expressExperiments<Request extends IncomingMessage = ExpressVisit, Key extends string = string>(
+export function expressExperiments<Request extends IncomingMessage = ExpressAppRequest, Key extends string = string>(
   experiments: KeyedExperiments<Key>,
   options: InboundOptions<Request, NoInfer<Key>> | undefined,
 ): ExperimentsMiddleware<Request>;

@@ -18,7 +18,7 @@ interface KoaContext {
 }
 
 /** What Koa's context has for the options, in versions 2 and 3, where TypeScript does not know the application's own. */
-interface KoaRequestContext extends KoaContext {
+export interface KoaAppContext extends KoaContext {
   get(name: string): string;
   readonly cookies: { get(name: string): string | undefined };
   readonly query: Readonly<Record<string, string | string[] | undefined>>;
@@ -35,9 +35,9 @@ export type ExperimentsMiddleware<Context extends object = KoaContext> = (
  * Koa middleware, versions 2 and 3. Everything used after it runs in the request's scope, which is also at
  * `ctx.state.experiments`. Koa's `error` event is emitted in the scope too.
  *
- * @example app.use(koaExperiments(experiments))
+ * @example app.use(koaExperiments(experiments, { subject: (ctx) => ctx.get("x-user-id"), assign: ["checkout"] }))
  */
-export function koaExperiments<Context extends object = KoaRequestContext, Key extends string = string>(
+export function koaExperiments<Context extends object = KoaAppContext, Key extends string = string>(
   experiments: KeyedExperiments<Key>,
   options?: InboundOptions<Context, NoInfer<Key>>,
 ): ExperimentsMiddleware<Context> {

@@ -59,7 +59,7 @@ class RequestVisitor implements Visitor {
   subject(): Answer<string> {
     if (!this.#hasSubject) {
       this.#hasSubject = true;
-      this.#subject = ask("subject", this.by.subject, this.#native, subjectFrom);
+      this.#subject = ask("subject", this.by.subject ?? noSubject, this.#native, subjectFrom);
     }
     return this.#subject;
   }
@@ -76,11 +76,10 @@ class RequestVisitor implements Visitor {
 /** Calls a function of the application. If it throws, rejects or is late, there is no answer. */
 function ask<T>(
   option: "subject" | "attributes",
-  question: ((native: object) => unknown) | undefined,
+  question: (native: object) => unknown,
   native: object,
   accept: (answer: unknown) => T | undefined,
 ): Answer<T> {
-  if (question === undefined) return undefined;
   try {
     const answer = question(native);
     if (!isThenable(answer)) return accept(answer);
@@ -121,6 +120,10 @@ function attributesFrom(answer: unknown): SubjectAttributes | undefined {
 
 function isAttributes(answer: unknown): answer is SubjectAttributes {
   return typeof answer === "object" && answer !== null;
+}
+
+function noSubject(): undefined {
+  return undefined;
 }
 
 const NO_ATTRIBUTES: SubjectAttributes = Object.freeze({});

@@ -127,7 +127,10 @@ function assignVisitor(instance: Instance, scope: RequestScope, experiment: Comp
   const { key } = experiment;
   if (isEmptyScope(instance, scope, `assign(${describeValue(key)})`, "assigns nothing")) return undefined;
   return scope.decideOnce(key, () => {
-    const subject = visitorOf(instance.options.store, scope.exchange) ?? scope.visitor?.subject();
+    const { visitor } = scope;
+    const identified = visitorOf(instance.options.store, scope.exchange);
+    if (identified === undefined && visitor === undefined) notice("NO_SUBJECT");
+    const subject = identified ?? visitor?.subject();
     return isThenable(subject)
       ? subject.then((text) => decideForVisitor(instance, scope, experiment, text))
       : decideForVisitor(instance, scope, experiment, subject);
@@ -142,8 +145,9 @@ function decideForVisitor(
   subject: string | undefined,
 ): Deciding {
   if (subject === undefined) return undefined;
+  const { visitor } = scope;
   const usesAttributes = experiment.targeting !== undefined || experiment.assigner !== undefined;
-  const attributes = usesAttributes ? scope.visitor?.attributes() : NO_ATTRIBUTES;
+  const attributes = usesAttributes && visitor !== undefined ? visitor.attributes() : NO_ATTRIBUTES;
   const decideBy = (known: SubjectAttributes | undefined): Deciding =>
     known === undefined ? undefined : decideFor(instance, scope, experiment, subject, known);
   return isThenable(attributes) ? attributes.then(decideBy) : decideBy(attributes);

@@ -226,6 +226,35 @@ export const visitorCases: readonly InboundCase[] = [
     },
   },
   {
+    id: "IN-42",
+    title: "loses nothing of the body while an assigner is awaited",
+    async run(harness) {
+      const experiments = createExperiments({
+        experiments: {
+          checkout: {
+            ...checkout,
+            async assigner() {
+              await new Promise((resolve) => setTimeout(resolve, 20));
+              return "express";
+            },
+          },
+        },
+        strict: false,
+      });
+      const sent = { text: "a".repeat(200_000) };
+      const app: InboundApp = {
+        mount: [experiments],
+        prepare: "json",
+        options: { subject: () => "user-7", assign: ["checkout"] },
+        handler: ({ body, reply }) =>
+          reply(200, `${JSON.stringify(body) === JSON.stringify(sent)} ${experiments.variant("checkout")}`),
+      };
+      const request = { method: "POST", lines: ["content-type: application/json"], body: JSON.stringify(sent) };
+      const { status, body } = await serving(harness, app, [experiments], (port) => send(port, request));
+      assert.deepEqual([status, body], [200, "true express"]);
+    },
+  },
+  {
     id: "IN-41",
     title: "gives the framework the error of a handler that ran after an assigner was awaited",
     async run(harness) {

@@ -13,10 +13,16 @@ const codeOf = (name: string): string => `OTEL_EXPERIMENTS_${name}`;
 
 /** A mistake, the programs that make it, and what they are asked. */
 const mistakes: { readonly [Name in NoticeName]: readonly (readonly [program: string, start?: Partial<Start>])[] } = {
-  NOT_MOUNTED: [["not-mounted"], ["not-mounted-assigns"], ["not-mounted-unused"]],
-  BEHIND_ROUTE: [["behind-route"]],
+  NOT_MOUNTED: [
+    ["not-mounted"],
+    ["not-mounted-assigns"],
+    ["not-mounted-unused"],
+    ["not-mounted-fastify"],
+    ["not-mounted-node"],
+  ],
+  BEHIND_ROUTE: [["behind-route"], ["behind-route-koa"], ["behind-route-hono"]],
   OUTSIDE_REQUEST: [["outside-request"]],
-  NO_SUBJECT: [["no-subject"], ["no-subject-assigns"], ["right", { request: {} }]],
+  NO_SUBJECT: [["no-subject"], ["no-subject-assigns"], ["no-subject-at-all"], ["right", { request: {} }]],
   NOTHING_ASSIGNED: [["nothing-assigned"]],
   NOT_AWAITED: [["not-awaited"]],
   NOT_EXPOSED: [["not-exposed"]],
@@ -32,17 +38,18 @@ const mistakes: { readonly [Name in NoticeName]: readonly (readonly [program: st
 const WITHOUT_START: ReadonlySet<string> = new Set([codeOf("NOT_MOUNTED"), codeOf("BEHIND_ROUTE")]);
 
 /** Mistakes that `diag` tells of at any time, in development without a `diag` logger on the terminal. */
-const others: readonly (readonly [code: string, program: string])[] = [
+const others: readonly (readonly [code: string, program: string, start?: Partial<Start>])[] = [
   ["SUBJECT", "subject-fails"],
   ["ERR_UNKNOWN_EXPERIMENT", "unknown-key"],
   ["ASSIGNER", "assigner-fails"],
+  ["SERVER_SPAN", "right", { env: { WITHOUT_HTTP: "1" } }],
 ];
 
 const cases: readonly (readonly [code: string, program: string, start: Partial<Start>])[] = [
   ...Object.entries(mistakes).flatMap(([name, programs]) =>
     programs.map(([program, start = {}]) => [codeOf(name), program, start] as const),
   ),
-  ...others.map(([name, program]) => [codeOf(name), program, {}] as const),
+  ...others.map(([name, program, start = {}]) => [codeOf(name), program, start] as const),
 ];
 
 test.each(cases)("FHR-01 %s is said once by the program %s, and nothing else", async (code, program, start) => {

@@ -9,4 +9,5 @@ import { TracerProvider } from "@opentelemetry/sdk-trace";
 if (process.env["OTEL_LOG_LEVEL"] !== undefined) diag.setLogger(new DiagConsoleLogger(), DiagLogLevel.INFO);
 context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 trace.setGlobalTracerProvider(new TracerProvider());
-registerInstrumentations({ instrumentations: [new HttpInstrumentation()] });
+if (process.env["WITHOUT_HTTP"] === undefined)
+  registerInstrumentations({ instrumentations: [new HttpInstrumentation()] });
