@@ -1,8 +1,8 @@
 import { warnOnce } from "../checks/diagnostics.ts";
 
 /**
- * Routes that a process measures. A router that is mounted under a parameter puts the values of requests into its route,
- * and each would add a series. An application has fewer routes than this, or names them by the option `route`.
+ * Routes that a process measures. An application has fewer routes than this. Adapters give routes as they are declared, so
+ * callers cannot use up the places; a function that names routes from what callers sent would.
  */
 const MAX_ROUTES = 200;
 

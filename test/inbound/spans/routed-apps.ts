@@ -21,15 +21,12 @@ import { listen } from "../../support/listening.ts";
  */
 export interface RoutedApp {
   readonly name: string;
-  /** Whether the route of a mounted router shows what the parameters of its mount path were called with. */
-  readonly showsMountValues: boolean;
   serve(experiments: Experiments, options: InboundOptions<object>): Promise<InboundServer>;
 }
 
 export function expressApp(name: string, framework: typeof express): RoutedApp {
   return {
     name,
-    showsMountValues: true,
     async serve(experiments, options) {
       const app = framework();
       app.use(expressExperiments(experiments, options));
@@ -49,7 +46,6 @@ export function expressApp(name: string, framework: typeof express): RoutedApp {
 export function koaApp(name: string, Framework: typeof Koa): RoutedApp {
   return {
     name,
-    showsMountValues: false,
     async serve(experiments, options) {
       const app = new Framework();
       app.silent = true;
@@ -71,7 +67,6 @@ export function koaApp(name: string, Framework: typeof Koa): RoutedApp {
 export function fastifyApp(name: string, framework: typeof fastify): RoutedApp {
   return {
     name,
-    showsMountValues: false,
     async serve(experiments, options) {
       const app = framework({ forceCloseConnections: true });
       await app.register(fastifyExperiments, { experiments, ...options });
@@ -94,7 +89,6 @@ export function fastifyApp(name: string, framework: typeof fastify): RoutedApp {
 export function honoApp(name: string): RoutedApp {
   return {
     name,
-    showsMountValues: false,
     async serve(experiments, options) {
       const app = new Hono();
       app.use(honoExperiments(experiments, options));
