@@ -7,7 +7,7 @@ import { processWide } from "../process-wide.ts";
 const PERIOD_MS = 10_000;
 /** Two calls at once may arrive on both sides of a period's end, this far from it. */
 const EDGE_MS = 2_000;
-/** Beyond this, a contact at the end of a period is not noted. It then only lacks the bridge to the next period. */
+/** Beyond this, a contact around the end of a period is not noted. It then only lacks the bridge to the next period. */
 const MAX_NOTED = 4096;
 /** Hashed with the contact, so that the id is valid for no other purpose. */
 const PURPOSE = "otel-experiments first contact v1";
@@ -17,8 +17,11 @@ const PURPOSE = "otel-experiments first contact v1";
  */
 const ADDRESS_HEADERS = ["cf-connecting-ip", "true-client-ip", "x-forwarded-for", "forwarded", "x-real-ip"];
 
-/** The contacts at the end of one period, as hashes, so that no request decides how much is kept. */
-const atTheEnd = processWide("first-contacts.v1", () => ({ period: 0, contacts: new Set<number>() }));
+/** The latest contacts around the end of a period, by hash, so that no request decides how much is kept. */
+const aroundTheEnd = processWide("first-contacts.v1", () => ({
+  ending: 0,
+  contacts: new Map<number, { readonly period: number; readonly at: number }>(),
+}));
 
 /**
  * The period of a request that has no cookie, by the time of its arrival. The end of a period is bridged: a contact
@@ -30,15 +33,17 @@ export function periodOf(exchange: HttpExchange): number {
   const period = Math.floor(now / PERIOD_MS);
   const since = now - period * PERIOD_MS;
   if (since >= EDGE_MS && since < PERIOD_MS - EDGE_MS) return period;
-  const noted = atTheEnd();
-  const contact = fnv1a(contactOf(exchange));
-  if (since < EDGE_MS) return noted.period === period - 1 && noted.contacts.has(contact) ? period - 1 : period;
-  if (noted.period !== period) {
-    noted.period = period;
+  const noted = aroundTheEnd();
+  const ending = since < EDGE_MS ? period - 1 : period;
+  if (noted.ending !== ending) {
+    noted.ending = ending;
     noted.contacts.clear();
   }
-  if (noted.contacts.size < MAX_NOTED) noted.contacts.add(contact);
-  return period;
+  const contact = fnv1a(contactOf(exchange));
+  const before = noted.contacts.get(contact);
+  const found = before !== undefined && now - before.at < EDGE_MS ? before.period : period;
+  if (before !== undefined || noted.contacts.size < MAX_NOTED) noted.contacts.set(contact, { period: found, at: now });
+  return found;
 }
 
 /**

@@ -88,7 +88,7 @@ describe.each(newestHarnesses())("on $name", ({ serve: serveFramework }) => {
       const [one, other] = [await start(), await start()];
       const seen = { checkout: new Set<string>(), search: new Set<string>() };
       const visit = async (index: number): Promise<void> => {
-        const browser = new Browser(`browser ${index} of ${subjectOf.name}`);
+        const browser = new Browser(randomUUID());
         const variants = new Map<string, Set<string>>();
         const call = async (port: number, key: string, timing: string): Promise<void> => {
           const { body } = await browser.call(port, `/${key}/${timing}`);

@@ -28,11 +28,13 @@ test("CKV-20 an id is 128 bits in base64url, the same for each process with the 
 test("CKV-21 two contacts at both sides of a period's end are one visitor, in the order in which they arrive", () => {
   for (let i = 0; i < 400; i++) {
     const end = BEGIN + 10_000 * (i + 2);
-    const [first, second] = [end - 1 - ((i * 37) % 1900), end + ((i * 53) % 1900)];
+    const [first, second] = [end - 1 - ((i * 37) % 990), end + ((i * 53) % 990)];
     const visitor = from({ "user-agent": `one ${i}` });
     const early = idAt(first, visitor);
     expect(idAt(second, visitor)).toBe(early);
-    // Nobody is one visitor for longer than that.
+    // Another visitor of the same address and browser, some seconds later, is nobody's neighbour.
+    const [third, fourth] = [end + 9000 + (i % 50), end + 9001 + (i % 50)];
+    expect(idAt(third, visitor)).toBe(idAt(fourth, visitor));
     expect(idAt(end + 2000, visitor)).not.toBe(early);
   }
 });
