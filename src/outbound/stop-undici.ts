@@ -93,8 +93,8 @@ function destinationOf(request: UndiciRequest): Destination | undefined {
   if (method === "CONNECT") return undefined;
   if (path.startsWith("/")) return new Destination(originOf(origin), path);
   // undici 7 has taken this option away.
-  if ("throwOnError" in request) return undefined;
-  return Destination.absolute(path, new Destination(originOf(origin), "/"));
+  const isShown = !("throwOnError" in request);
+  return Destination.absolute(path, isShown ? new Destination(originOf(origin), "/") : undefined);
 }
 
 function originOf(origin: unknown): string {

@@ -14,8 +14,8 @@ export class Destination implements Target {
   #url: URL | null | undefined;
   /** Of a target in absolute form: the origin that is connected to. */
   #connection: Destination | undefined;
-  /** Whether every reader of the target finds the same origin in it. */
-  #isPlain = true;
+  /** False of a target in which others may read another origin, or for which the connection is not known. */
+  #isCertain = true;
 
   /** @param path Begins with a slash, and so cannot change the origin. */
   constructor(origin: string, path: string) {
@@ -35,20 +35,21 @@ export class Destination implements Target {
    * The target of a request in absolute form (RFC 9112, section 3.2.2). Own members need both: the target is allowed, and
    * the origin that is connected to is allowed or named as a proxy.
    *
+   * @param connection undefined if unknown; then no own members may go there
    * @returns undefined if the target is no URL
    */
-  static absolute(target: string, connection: Destination): Destination | undefined {
+  static absolute(target: string, connection: Destination | undefined): Destination | undefined {
     const url = URL.parse(target);
     if (url === null) return undefined;
     const destination = Destination.of(url);
     const end = target.indexOf("/", target.indexOf("//") + 2);
-    destination.#isPlain = isOrigin(end === -1 ? target : target.slice(0, end), url);
+    destination.#isCertain = connection !== undefined && isOrigin(end === -1 ? target : target.slice(0, end), url);
     destination.#connection = connection;
     return destination;
   }
 
   allowedBy(destinations: Destinations): boolean {
-    if (!this.#isPlain || !destinations.allows(this)) return false;
+    if (!this.#isCertain || !destinations.allows(this)) return false;
     const connection = this.#connection;
     return (
       connection === undefined || destinations.allowsProxy(connection.origin) || connection.allowedBy(destinations)
