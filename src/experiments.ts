@@ -13,6 +13,7 @@ import { describeValue } from "./checks/describe-value.ts";
 import { warnOnce } from "./checks/diagnostics.ts";
 import { ExperimentConfigError } from "./checks/errors.ts";
 import { checkOptions } from "./checks/option-checks.ts";
+import { ownOption } from "./checks/own-option.ts";
 import type { FieldAccess, Fields } from "./fields/field.ts";
 import { fieldOf, setField } from "./instance/field-setting.ts";
 import { watchFirstHour } from "./instance/first-hour.ts";
@@ -150,8 +151,8 @@ function scopeOf(instance: Instance, request: object): RequestScope {
 }
 
 function createMeter(instance: Instance, name: string, options: ExperimentMeterOptions = {}): Meter {
-  checkOptions("a meter", options, ["version", "schemaUrl", "attribution"]);
-  const { version, schemaUrl, attribution = "primary" } = options;
+  const [version, schemaUrl] = [ownOption(options, "version"), ownOption(options, "schemaUrl")];
+  const { attribution = "primary" } = checkOptions("a meter", options, ["version", "schemaUrl", "attribution"]);
   if (attribution !== "primary" && attribution !== "each") {
     throw new ExperimentConfigError(
       "ERR_OPTION_VALUE",

@@ -3,6 +3,10 @@
  * name of a slot ends in a version, which changes with the shape of its value: two versions of the package share every
  * slot whose shape is the same.
  *
+ * The state is a property of `globalThis` itself, which is neither changed nor removed. If something else is there
+ * that cannot be replaced, this copy of the package keeps its own state. Other code of the process can reach and change the state: against such code
+ * nothing is safe.
+ *
  * @param name such as `scopes.v1`
  * @param make makes the value, if no copy of the package has made it yet
  * @returns a function that gives the value
@@ -10,14 +14,21 @@
 export function processWide<T extends object>(name: string, make: () => T): () => T {
   const key = Symbol.for(`otel-experiments.${name}`);
   let value: T | undefined;
-  return () => (value ??= findOrMake(key, make));
+  return () => (value ??= findOrMake(key, make()));
 }
 
-function findOrMake<T extends object>(key: symbol, make: () => T): T {
+function findOrMake<T extends object>(key: symbol, made: T): T {
   const found: unknown = Object.getOwnPropertyDescriptor(globalThis, key)?.value;
-  // why: only this package writes under this symbol, and the name holds the version of the shape
-  if (found !== undefined) return found as T;
-  const made = make();
-  Object.defineProperty(globalThis, key, { value: made });
+  if (hasShapeOf(found, made)) return found;
+  Reflect.defineProperty(globalThis, key, { value: made });
   return made;
+}
+
+/** Whether a value is of the class, and has the properties, of another one. */
+function hasShapeOf<T extends object>(value: unknown, other: T): value is T {
+  if (typeof value !== "object" || value === null) return false;
+  return (
+    Object.getPrototypeOf(value) === Object.getPrototypeOf(other) &&
+    Object.keys(other).every((name) => Object.hasOwn(value, name))
+  );
 }

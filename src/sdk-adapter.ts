@@ -11,6 +11,7 @@ export { attempt, warnOnce } from "./checks/diagnostics.ts";
 export { ExperimentConfigError } from "./checks/errors.ts";
 export { nearestName } from "./checks/nearest-name.ts";
 export { checkOptions, type GivenOptions, listOf } from "./checks/option-checks.ts";
+export { variableIn } from "./checks/own-option.ts";
 export { askPredicate } from "./checks/predicate.ts";
 export { writeForAllClientsByDefault } from "./outbound/all-clients.ts";
 export { awaitClientSpan, forgetClientSpan } from "./outbound/awaited-client-spans.ts";

@@ -1,4 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
+import { ownOption } from "../checks/own-option.ts";
 
 /** The variant of one experiment in one request. */
 export interface Assignment {
@@ -70,9 +71,11 @@ export interface CompilePlan {
 
 /** Computes everything that is written of an assignment. */
 export function compileAssignment(
-  { key, id, variant, forced, subject }: Assignment,
+  assignment: Assignment,
   { prefix, countable, isFallback = false, subjectTravels = false }: CompilePlan,
 ): CompiledAssignment {
+  const { key, id, variant, forced } = assignment;
+  const subject = ownOption(assignment, "subject");
   const flatPair = pairOf(id, variant);
   const keyedAttributes = Object.freeze({
     ...(id === undefined ? {} : { [`experiment.${key}.id`]: id }),

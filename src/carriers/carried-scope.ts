@@ -5,6 +5,7 @@ import { noteServing } from "../checks/development.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
 import { optionsMistake } from "../checks/option-checks.ts";
+import { ownOption } from "../checks/own-option.ts";
 import { isThenable } from "../checks/thenable.ts";
 import type { HeaderGetter } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
@@ -114,7 +115,7 @@ function openCarried(
   options: RunOptions | undefined,
 ): RequestScope {
   instance.isMounted = true;
-  const trust = trustOf(instance, options?.trusted);
+  const trust = trustOf(instance, ownOption(options, "trusted"));
   const given = isCarrier(carrier) ? carrier : undefined;
   if (given === undefined && carrier !== undefined && carrier !== null) {
     instance.report("ERR_CARRIER", `run(${describeValue(carrier)}, …) has no carrier; give it the message's headers`);

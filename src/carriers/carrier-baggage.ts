@@ -1,6 +1,7 @@
 import { writableMembers } from "../baggage/merge.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { attempt, infoOnce } from "../checks/diagnostics.ts";
+import { ownOption } from "../checks/own-option.ts";
 import type { Instance } from "../instance/instance.ts";
 import { Destination, type Target } from "../policy/destination.ts";
 import { queueName } from "../policy/destinations.ts";
@@ -24,7 +25,7 @@ export interface InjectOptions {
  * @throws ExperimentUsageError in strict mode, for a value that is not a carrier or not a destination
  */
 export function injectBaggage<C extends Carrier>(instance: Instance, carrier: C, options: InjectOptions): C {
-  const target = targetOf(instance, options?.to);
+  const target = targetOf(instance, ownOption(options, "to"));
   if (!isCarrier(carrier)) {
     instance.report(
       "ERR_CARRIER",

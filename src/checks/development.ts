@@ -1,4 +1,5 @@
 import { processWide } from "../process-wide.ts";
+import { variableIn } from "./own-option.ts";
 
 /**
  * Who hears of an ordinary mistake, and of what holds: nobody; OpenTelemetry's `diag`; or, without a `diag` logger, the
@@ -17,9 +18,10 @@ const shown = processWide("shown.v1", () => new Set<string>());
  * since a program may set `NODE_ENV` after it has loaded this file. A test's output is not ours, so tests have only `diag`.
  */
 export function readEnvironment(): void {
-  const { NODE_ENV = "", NODE_TEST_CONTEXT, OTEL_LOG_LEVEL = "" } = process.env;
-  const level = OTEL_LOG_LEVEL.trim().toUpperCase();
-  const isDeveloping = (NODE_ENV === "" || NODE_ENV === "development") && NODE_TEST_CONTEXT === undefined;
+  const mode = variableIn(process.env, "NODE_ENV") ?? "";
+  const level = (variableIn(process.env, "OTEL_LOG_LEVEL") ?? "").trim().toUpperCase();
+  const isDeveloping =
+    (mode === "" || mode === "development") && variableIn(process.env, "NODE_TEST_CONTEXT") === undefined;
   if (level === "NONE" || level === "ERROR") audience = "nobody";
   else if (isDeveloping) audience = "terminal";
   else audience = ["WARN", "INFO", "DEBUG", "VERBOSE", "ALL"].includes(level) ? "diag" : "nobody";

@@ -1,6 +1,7 @@
 import { describeValue } from "./describe-value.ts";
 import { ExperimentConfigError } from "./errors.ts";
 import { nearestName } from "./nearest-name.ts";
+import { ownOption } from "./own-option.ts";
 
 /** Options with known names and unchecked values. */
 export type GivenOptions<Name extends string> = { readonly [N in Name]?: unknown };
@@ -12,7 +13,7 @@ export interface OptionsMistake {
 }
 
 /**
- * Checks that options are an object with known names only.
+ * Checks that options are an object with known names only, and copies them. Inherited properties of all objects are none.
  *
  * @param what the owner of the options, as messages name it, such as `cookieStore` or `experiments.checkout`
  * @throws ExperimentConfigError
@@ -24,7 +25,8 @@ export function checkOptions<const Name extends string>(
 ): GivenOptions<Name> {
   const mistake = optionsMistake(what, options, names);
   if (mistake !== undefined) throw new ExperimentConfigError(mistake.code, mistake.message);
-  return options as GivenOptions<Name>; // why: without a mistake they are an object with these names
+  // why: it has no other names than these
+  return Object.fromEntries(names.map((name) => [name, ownOption(options, name)])) as GivenOptions<Name>;
 }
 
 /** The mistake that `checkOptions` throws; undefined if there is none. */

@@ -1,4 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
+import { variableIn } from "../checks/own-option.ts";
 import { propertyOf } from "../checks/property.ts";
 import { isTokenShaped } from "../override/token.ts";
 
@@ -25,7 +26,7 @@ const METHODS_VARIABLE = "OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS";
 let knownMethods: ReadonlySet<string> | undefined;
 
 function isKnown(method: string): boolean {
-  knownMethods ??= readMethods(process.env[METHODS_VARIABLE] ?? "");
+  knownMethods ??= readMethods(variableIn(process.env, METHODS_VARIABLE) ?? "");
   return knownMethods.has(method);
 }
 

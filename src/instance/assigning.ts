@@ -6,6 +6,7 @@ import { visitorOf } from "../assignment/sticky-store.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { notice } from "../checks/notices.ts";
+import { ownOption } from "../checks/own-option.ts";
 import { isThenable } from "../checks/thenable.ts";
 import type { AssignArguments } from "../scope/public-scope.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
@@ -93,7 +94,7 @@ export function assign(
     report("ERR_SUBJECT", `the subject is ${describeValue(subject)}; write a text, such as the user's id`);
     return NOT_ASSIGNED;
   }
-  const attributes = options?.attributes ?? NO_ATTRIBUTES;
+  const attributes = ownOption(options, "attributes") ?? NO_ATTRIBUTES;
   const isOutside = isEmptyScope(instance, scope, `assign(${describeValue(key)}, …)`, "remembers nothing");
   const decideNow = (): Deciding => decideFor(instance, scope, experiment, subject, attributes);
   return Promise.resolve(isOutside ? decideNow() : scope.decideOnce(key, decideNow));

@@ -7,6 +7,7 @@ import { DEFAULT_PREFIX, OwnMemberReader } from "../baggage/own.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
+import { ownOption, variableIn } from "../checks/own-option.ts";
 import { isSecret, MIN_SECRET_LENGTH } from "../checks/secrets.ts";
 import { type CompiledFields, compileFields, NO_FIELDS } from "../fields/compiled-fields.ts";
 import type { Fields } from "../fields/field.ts";
@@ -164,7 +165,7 @@ function compileOverrides(overrides: unknown): OverrideSource | undefined {
 }
 
 function isOverrideSource(source: unknown): source is OverrideSource {
-  return typeof source === "object" && source !== null && "read" in source && typeof source.read === "function";
+  return typeof ownOption(source, "read") === "function";
 }
 
 function compileCallback(name: keyof OutcomeCallbacks, callback: unknown): ((outcome: unknown) => unknown) | undefined {
@@ -184,8 +185,7 @@ function compileStore(store: unknown): StickyStore | undefined {
 }
 
 function isStore(store: unknown): store is StickyStore {
-  if (typeof store !== "object" || store === null || !("get" in store) || !("set" in store)) return false;
-  return typeof store.get === "function" && typeof store.set === "function";
+  return typeof ownOption(store, "get") === "function" && typeof ownOption(store, "set") === "function";
 }
 
 function compileSubjectRecorder(recordSubject: unknown, secret: unknown): SubjectRecorder | undefined {
@@ -252,6 +252,6 @@ function flag(name: string, value: unknown): boolean | undefined {
 }
 
 function isDevelopment(): boolean {
-  const { NODE_ENV } = process.env;
+  const NODE_ENV = variableIn(process.env, "NODE_ENV");
   return NODE_ENV === "test" || NODE_ENV === "development";
 }

@@ -3,6 +3,7 @@ import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
 import { notice } from "../checks/notices.ts";
+import { ownOption } from "../checks/own-option.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { emitConversion } from "../telemetry/conversion-event.ts";
@@ -29,7 +30,8 @@ export function convert(
   name: string,
   options: ConversionOptions | undefined,
 ): void {
-  const { value, experiment } = options ?? {};
+  const value = ownOption(options, "value");
+  const experiment = ownOption(options, "experiment");
   if (!isExperimentName(name)) {
     instance.report("ERR_BAD_NAME", `the conversion ${describeValue(name)} is not ${NAME_RULE}`);
     return;

@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readSettings, type Settings, VARIABLES } from "../../adapters/sdk/register/settings.ts";
+import { readSettings, type Settings, VARIABLES, VARIABLES_OF_OTHERS } from "../../adapters/sdk/register/settings.ts";
+import { whileInherited } from "../support/inherited.ts";
 
 const DEFAULTS: Settings = {
   disabled: false,
@@ -122,4 +123,21 @@ test("REG-07 the documentation lists every variable, in order, and what it shows
   expect([...text.matchAll(/^\| `(OTEL_EXPERIMENTS_\w+)` \|/gm)].map(([, name]) => name)).toEqual(VARIABLES);
   const { problems } = readSettings({ OTEL_EXPERIMENTS_SPAN_KINDS: "servr", OTEL_EXPERIMENTS_SPAN_KIND: "server" });
   expect(text).toContain(problems.map((problem) => `otel-experiments: ${problem}\n`).join(""));
+});
+
+test("REG-84 a variable that the documentation tells to set is not named as unknown", () => {
+  const root = join(import.meta.dirname, "../..");
+  const files = globSync(["README.md", "docs/*.md", "cli/*.ts"], { cwd: root });
+  const texts = files.map((file) => readFileSync(join(root, file), "utf8")).join("\n");
+  const told = new Set(texts.match(/\bOTEL_EXPERIMENTS_[A-Z_]*[A-Z]\b/g));
+  told.delete("OTEL_EXPERIMENTS_SPAN_KIND"); // In an example of the message.
+  expect(told).toContain("OTEL_EXPERIMENTS_OVERRIDE_SECRET");
+  expect(told.size).toBe(VARIABLES.length + VARIABLES_OF_OTHERS.length);
+  const { problems } = readSettings(Object.fromEntries([...told].map((name) => [name, ""])));
+  expect(problems).toEqual([]);
+});
+
+test("REG-85 no variable is taken from what every object inherits", () => {
+  const settings = whileInherited({ OTEL_EXPERIMENTS_DISABLED: { value: "true" } }, () => readSettings({}).settings);
+  expect(settings).toEqual(DEFAULTS);
 });

@@ -1,4 +1,4 @@
-import { isExperimentKey, KEY_RULE, nearestName } from "../../../src/sdk-adapter.ts";
+import { isExperimentKey, KEY_RULE, nearestName, variableIn } from "../../../src/sdk-adapter.ts";
 import { CLIENT_DURATION, isInstrumentName } from "../instruments.ts";
 
 /** The attributes that are written for an assignment. */
@@ -44,6 +44,9 @@ export const VARIABLES = [
 ] as const;
 type Name = (typeof VARIABLES)[number];
 
+/** Variables with the prefix that commands and the documentation use, and this entry does not read. */
+export const VARIABLES_OF_OTHERS = ["OTEL_EXPERIMENTS_OVERRIDE_SECRET"] as const;
+
 const ATTRIBUTES_SETTINGS = ["flat", "keyed", "both", "none"] as const;
 const SPAN_KINDS = ["internal", "server", "client", "producer", "consumer"] as const;
 export type SpanKindName = (typeof SPAN_KINDS)[number];
@@ -56,7 +59,7 @@ export function readSettings(environment: Environment): ReadSettings {
   const read = <T>(name: Name, parse: (text: string) => T | undefined, mend: string, otherwise: T): T => {
     // OpenTelemetry counts an empty variable as not set:
     // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
-    const text = environment[name]?.trim() ?? "";
+    const text = variableIn(environment, name)?.trim() ?? "";
     if (text === "") return otherwise;
     const value = parse(text);
     if (value !== undefined) return value;
@@ -127,7 +130,7 @@ function parseInstruments(text: string): { readonly names: readonly string[] | u
 const ALIKE = /^OTEL_EXPERIMENTS?_(.*)$/s;
 
 function unknownNames(environment: Environment): readonly string[] {
-  const known: ReadonlySet<string> = new Set(VARIABLES);
+  const known: ReadonlySet<string> = new Set([...VARIABLES, ...VARIABLES_OF_OTHERS]);
   const ends = VARIABLES.map((name) => name.slice(PREFIX.length));
   return Object.keys(environment).flatMap((name) => {
     const end = known.has(name) ? undefined : ALIKE.exec(name)?.[1];
