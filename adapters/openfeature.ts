@@ -6,6 +6,7 @@ import {
   type ExperimentsHandle,
   evaluations,
   isEvaluationReason,
+  processWide,
 } from "../src/adapter.ts";
 
 /** The part of an evaluation's details that the assigner and the hook use. */
@@ -32,7 +33,7 @@ export interface OpenFeatureAssignerOptions {
  * True while an own assigner evaluates a flag: its result is not yet the request's assignment, so the own hook ignores
  * it.
  */
-const asking = new AsyncLocalStorage<true>();
+const asking = processWide("openfeature-asking.v1", () => new AsyncLocalStorage<true>());
 
 /**
  * An assigner that asks OpenFeature: the targeting key is the subject, the evaluation context its attributes. The
@@ -57,7 +58,7 @@ export function openFeatureAssigner(client: OpenFeatureClient, { flag }: OpenFea
   return async function askOpenFeature({ key, subject, attributes, variants }) {
     const context = { ...attributes, targetingKey: subject };
     // why: the context has OpenFeature's own type; its provider rejects attributes that it does not take
-    const details = await asking.run(true, () => client.getStringDetails(flag ?? key, "", context as never));
+    const details = await asking().run(true, () => client.getStringDetails(flag ?? key, "", context as never));
     if (details.errorCode !== undefined) throw new Error(`${details.errorCode} ${details.errorMessage ?? ""}`.trim());
     const reason = reasonOf(details.reason);
     const variant = variantOf(details, variants);
@@ -98,7 +99,7 @@ export function openFeatureHook(
     after({ flagKey }, details) {
       const key = keyByFlag.get(flagKey) ?? flagKey;
       const reason = reasonOf(details.reason);
-      if (asking.getStore() === true) return;
+      if (asking().getStore() === true) return;
       if (details.errorCode !== undefined || reason === "disabled") return;
       for (const candidate of [details.variant, details.value]) {
         if (typeof candidate === "string" && record(key, candidate, reason)) return;

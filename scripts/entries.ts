@@ -30,12 +30,9 @@ function withManifestFacts(manifest: Json): Json {
   const required = Object.entries(manifest["peerDependencies"] as Json).filter(([name]) => !optional.includes(name)); // why: as above
   return {
     ...manifest,
-    bin: mapped(commands, (source) => builtOf(source, ".js")),
-    exports: {
-      // TypeScript takes the first condition that matches, so `types` is first.
-      ...mapped(entries, ({ source }) => ({ types: builtOf(source, ".d.ts"), default: builtOf(source, ".js") })),
-      "./package.json": "./package.json",
-    },
+    bin: mapped(commands, (source) => builtOf(source).module.default),
+    ...commonJsFacts(),
+    exports: { ...mapped(entries, ({ source }) => conditionsOf(source)), "./package.json": "./package.json" },
     peerDependencies: { ...Object.fromEntries(required), ...peers },
     peerDependenciesMeta: mapped(peers, () => ({ optional: true })),
   };
@@ -47,9 +44,36 @@ function withPaths(config: Json): Json {
   return { ...config, compilerOptions: { ...options, paths: Object.fromEntries(paths) } };
 }
 
-/** The path of the file that the build makes from a source. */
-function builtOf(source: string, extension: ".js" | ".d.ts"): string {
-  return source.replace("./", "./dist/").replace(/\.ts$/, extension);
+/**
+ * The formats of an entry. Node itself takes the ES module for `import` and for `require`, so a process of Node's has
+ * one copy of the package. CommonJS is for what knows no `require` of ES modules, such as Jest.
+ */
+function conditionsOf(source: string): Json {
+  const { module, commonJs } = builtOf(source);
+  return { "module-sync": module, require: commonJs, default: module };
+}
+
+/** What finds the entries where `exports` is not read: TypeScript with `moduleResolution: node10`. */
+function commonJsFacts(): Json {
+  const subpaths = Object.entries(entries).filter(([subpath]) => subpath !== ".");
+  const types = subpaths.map(([subpath, { source }]) => [subpath.slice("./".length), [builtOf(source).commonJs.types]]);
+  const { types: typesOfMain, default: main } = builtOf("./src/index.ts").commonJs;
+  return { main, types: typesOfMain, typesVersions: { "*": Object.fromEntries(types) } };
+}
+
+interface Built {
+  /** First, since TypeScript takes the first condition that matches. */
+  readonly types: string;
+  readonly default: string;
+}
+
+/** The paths of the files that the build makes from a source. */
+export function builtOf(source: string): { readonly module: Built; readonly commonJs: Built } {
+  const path = source.replace("./", "").replace(/\.ts$/, "");
+  return {
+    module: { types: `./dist/${path}.d.ts`, default: `./dist/${path}.js` },
+    commonJs: { types: `./dist/cjs/${path}.d.cts`, default: `./dist/cjs/${path}.cjs` },
+  };
 }
 
 function mapped<Value>(values: { readonly [key: string]: Value }, map: (value: Value) => unknown): Json {

@@ -53,6 +53,7 @@ export { GivenHeaders } from "./outbound/given-headers.ts";
 export { copyOfGiven } from "./outbound/given-members.ts";
 export type { OutboundRequest, OutboundRequest as Departure } from "./outbound/outbound-request.ts";
 export { TICKET_HEADER } from "./outbound/tickets.ts";
+export { processWide } from "./process-wide.ts";
 export type { Scope } from "./scope/public-scope.ts";
 export { rememberScope } from "./scope/running.ts";
 export { outboundForAllClients as outboundEverywhere, runWithVariants };

@@ -7,6 +7,7 @@ import {
   type InboundRequest,
   inbound,
   type KeyedExperiments,
+  processWide,
   runAssigned,
   type Scope,
   withCookie,
@@ -56,7 +57,7 @@ export function honoExperiments<Key extends string = string>(
       writeCookies(context);
       return;
     }
-    const isOutermost = !webRequests.has(context);
+    const isOutermost = !webRequests().has(context);
     const opened = open({ ...webArrival(context), ...details });
     const { scope, end } = opened;
     context.set("experiments", scope);
@@ -74,7 +75,7 @@ export function honoExperiments<Key extends string = string>(
 }
 
 /** The cookies to set, by context and name. */
-const cookies = new WeakMap<Context, Map<string, string>>();
+const cookies = processWide("hono-cookies.v1", () => new WeakMap<Context, Map<string, string>>());
 
 /**
  * Keeps the cookie until there is a response: cookies that are set on Hono's context before replace those of a
@@ -83,15 +84,15 @@ const cookies = new WeakMap<Context, Map<string, string>>();
 function setCookie(context: Context, name: string, line: string): boolean {
   const bindings: unknown = context.env;
   if (isOnNode(bindings) && bindings.outgoing.headersSent) return false;
-  const noted = cookies.get(context) ?? new Map<string, string>();
-  cookies.set(context, noted.set(name, line));
+  const noted = cookies().get(context) ?? new Map<string, string>();
+  cookies().set(context, noted.set(name, line));
   if (context.finalized) writeCookies(context);
   return true;
 }
 
 /** Idempotent. */
 function writeCookies(context: Context): void {
-  for (const [name, line] of cookies.get(context) ?? []) {
+  for (const [name, line] of cookies().get(context) ?? []) {
     attempt("store", "the response took no cookie, so a subject may not stay in its variant", () => {
       const present = context.res.headers.getSetCookie();
       if (present.includes(line)) return;
@@ -108,13 +109,13 @@ function isOnNode(bindings: unknown): bindings is NodeBindings {
   return typeof bindings === "object" && bindings !== null && "incoming" in bindings && "outgoing" in bindings;
 }
 
-const webRequests = new WeakMap<Context, InboundRequest["request"]>();
+const webRequests = processWide("hono-requests.v1", () => new WeakMap<Context, InboundRequest["request"]>());
 
 /** A request without a connection, the same object for all instances, and a response without events. */
 function webArrival(context: Context): InboundRequest {
   const { req } = context;
-  const request = webRequests.get(context) ?? { method: req.method, headers: req.header(), emit: () => false };
-  webRequests.set(context, request);
+  const request = webRequests().get(context) ?? { method: req.method, headers: req.header(), emit: () => false };
+  webRequests().set(context, request);
   return {
     header: (name) => req.header(name),
     peer: undefined,

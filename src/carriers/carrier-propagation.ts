@@ -73,7 +73,8 @@ function membersIn(active: Context): readonly string[] {
   const baggage = propagation.getBaggage(removeOwn(OWN_KEYS, active) ?? active);
   if (baggage === undefined) return [];
   const extraction = extractionIn(active);
-  return extraction instanceof ExtractedCarrier ? extraction.foreign.textsFor(baggage) : formatEntries(baggage);
+  // Not by `instanceof`: another copy of the package has a class of its own.
+  return extraction === undefined ? formatEntries(baggage) : extraction.foreign.textsFor(baggage);
 }
 
 function put(carrier: unknown, setter: TextMapSetter, entry: CarrierEntry, text: string): void {

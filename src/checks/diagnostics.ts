@@ -1,4 +1,5 @@
 import { diag } from "@opentelemetry/api";
+import { processWide } from "../process-wide.ts";
 import { isServing, showOnce } from "./development.ts";
 import type { ExperimentUsageErrorCode } from "./errors.ts";
 import type { NoticeName } from "./notice-texts.ts";
@@ -46,7 +47,7 @@ export type Cause =
   | "READY"
   | NoticeName;
 
-const lastSpoken = new Map<Cause, number>();
+const lastSpoken = processWide("last-spoken.v1", () => new Map<Cause, number>());
 
 /**
  * Warns through OpenTelemetry's `diag`, once a minute for each cause; in development without a `diag` logger by Node's
@@ -79,9 +80,9 @@ const PREFIX = "otel-experiments: ";
 
 function isDue(cause: Cause): boolean {
   const now = performance.now();
-  const last = lastSpoken.get(cause);
+  const last = lastSpoken().get(cause);
   if (last !== undefined && now - last < QUIET_MS) return false;
-  lastSpoken.set(cause, now);
+  lastSpoken().set(cause, now);
   return true;
 }
 

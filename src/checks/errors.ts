@@ -28,6 +28,11 @@ export type ExperimentConfigErrorCode =
  * `testHeaders`; never while a request is served.
  */
 export class ExperimentConfigError extends Error {
+  /** True also for the error of another copy of the package: ES modules and CommonJS have a class each. */
+  static override [Symbol.hasInstance](value: unknown): value is ExperimentConfigError {
+    return isOfClass(ExperimentConfigError, this, value);
+  }
+
   override readonly name = "ExperimentConfigError";
   readonly code: ExperimentConfigErrorCode;
 
@@ -60,6 +65,11 @@ export type ExperimentUsageErrorCode =
  * Only `run` and `runEach` without a function throw in every mode, since they have no result to return.
  */
 export class ExperimentUsageError extends Error {
+  /** True also for the error of another copy of the package: ES modules and CommonJS have a class each. */
+  static override [Symbol.hasInstance](value: unknown): value is ExperimentUsageError {
+    return isOfClass(ExperimentUsageError, this, value);
+  }
+
   override readonly name = "ExperimentUsageError";
   readonly code: ExperimentUsageErrorCode;
 
@@ -67,4 +77,10 @@ export class ExperimentUsageError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** A subclass, which is the user's, compares by its prototype, as every class does. */
+function isOfClass(ours: { readonly name: string }, asked: object, value: unknown): boolean {
+  if (asked !== ours) return Function.prototype[Symbol.hasInstance].call(asked, value);
+  return value instanceof Error && value.name === ours.name;
 }

@@ -12,6 +12,7 @@ import { namesExperiment } from "../assignment/assignment.ts";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import type { Instance } from "../instance/instance.ts";
 import { convert } from "../instance/outcomes.ts";
+import { processWide } from "../process-wide.ts";
 import type { Attribution } from "../telemetry/meter.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
 import { exceptionOf, type Failure, type FlowStatus } from "./failures.ts";
@@ -156,12 +157,12 @@ function hasVariant(span: Span & { readonly attributes?: Attributes }): boolean 
   return namesExperiment(span.attributes);
 }
 
-const stepNames = new WeakMap<Instance, Map<string, Set<string>>>();
+const stepNames = processWide("step-names.v1", () => new WeakMap<object, Map<string, Set<string>>>());
 
 /** All flows of one name share one bound, so a flow that is made in a handler adds no series. */
 function stepNamesOf(instance: Instance, flow: string): Set<string> {
-  let flows = stepNames.get(instance);
-  if (flows === undefined) stepNames.set(instance, (flows = new Map()));
+  let flows = stepNames().get(instance);
+  if (flows === undefined) stepNames().set(instance, (flows = new Map()));
   let names = flows.get(flow);
   if (names === undefined) flows.set(flow, (names = new Set()));
   return names;

@@ -15,19 +15,27 @@ interface Run {
   process: Span | undefined;
 }
 
-/** The key of OpenTelemetry's context for the part in whose function the code runs. */
-const PART = createContextKey("otel-experiments flow part");
+/** What the parts within a part take from it. Another copy of the package may have made it. */
+interface Surroundings {
+  readonly run: Run;
+  /** The latest scope of the code that began the part, of any instance. */
+  readonly scopes: RequestScope | undefined;
+}
+
+/**
+ * The key of OpenTelemetry's context for the part in whose function the code runs. OpenTelemetry makes one key of each
+ * description, so all copies of the package share this one.
+ */
+const SURROUNDINGS = createContextKey("otel-experiments.flow-part.v1");
 
 /**
  * A running part of a flow: the flow itself, or a step. It has the scope in which it began, and a span, which is active
  * while its function runs. It runs its function once, and then ends.
  */
 export class Part {
-  readonly #run: Run;
+  readonly #within: Surroundings;
   /** The step's name; undefined for the flow itself. */
   readonly #step: string | undefined;
-  /** The latest scope of the code that began it, of any instance. */
-  readonly #scopes: RequestScope | undefined;
   readonly #span: Span | undefined;
   /** The context with the span and this part. */
   readonly #context: Context;
@@ -37,8 +45,8 @@ export class Part {
   /** Begins a run of a flow. */
   static beginFlow(telemetry: FlowTelemetry): Part {
     const active = context.active();
-    const around = partOf(active);
-    const failures = around === undefined ? new Failures() : around.#run.failures;
+    const around = surroundingsIn(active);
+    const failures = around === undefined ? new Failures() : around.run.failures;
     const run: Run = { telemetry, failures, running: [], process: undefined };
     const flow = new Part(run, undefined, around, active);
     run.process = flow.#span;
@@ -51,33 +59,35 @@ export class Part {
    */
   beginStep(name: string): Part {
     const active = context.active();
-    const here = partOf(active);
-    const isOfFlow = here !== undefined && here.#run.failures === this.#run.failures;
-    const step = new Part(this.#run, name, isOfFlow ? here : this, isOfFlow ? active : this.#context);
-    const { telemetry, running, process } = this.#run;
+    const { run } = this.#within;
+    const here = surroundingsIn(active);
+    const isOfFlow = here !== undefined && here.run.failures === run.failures;
+    const step = new Part(run, name, isOfFlow ? here : this.#within, isOfFlow ? active : this.#context);
+    const { telemetry, running, process } = run;
     running.push(name);
     telemetry.showStep(process, name);
     return step;
   }
 
-  private constructor(run: Run, step: string | undefined, around: Part | undefined, parent: Context) {
-    this.#run = run;
+  private constructor(run: Run, step: string | undefined, around: Surroundings | undefined, parent: Context) {
+    const scopes = latestScope(parent) ?? around?.scopes;
+    this.#within = { run, scopes };
     this.#step = step;
     this.#since = run.failures.place;
-    this.#scopes = latestScope(parent) ?? (around === undefined ? undefined : around.#scopes);
-    const found = shownIn(parent, this.#scopes);
+    const found = shownIn(parent, scopes);
     this.#span = run.telemetry.startSpan(step, found);
     const within = this.#span === undefined ? found : trace.setSpan(found, this.#span);
-    this.#context = within.setValue(PART, this);
+    this.#context = within.setValue(SURROUNDINGS, this.#within);
   }
 
   /** Runs the part's function, and ends the part. @returns the function's result; rejects with its error */
   run<Given, T>(fn: (given: Given) => T, given: Given): Promise<Awaited<T>> {
-    const scopes = scopeStorage();
+    const storage = scopeStorage();
+    const { scopes } = this.#within;
     const settle = (): Promise<Awaited<T>> => this.#settle(fn, given);
-    const isCurrent = this.#scopes === undefined || this.#scopes === scopes.getStore();
+    const isCurrent = scopes === undefined || scopes === storage.getStore();
     if (isCurrent) return context.with(this.#context, settle);
-    return scopes.run(this.#scopes, () => context.with(this.#context, settle));
+    return storage.run(scopes, () => context.with(this.#context, settle));
   }
 
   /** An error that the function throws synchronously becomes a rejection. */
@@ -86,7 +96,8 @@ export class Part {
     try {
       result = await fn(given);
     } catch (error) {
-      this.#end(statusOf(error), this.#run.failures.note(error, this.#run, this.#step, this.#since));
+      const { run } = this.#within;
+      this.#end(statusOf(error), run.failures.note(error, run, this.#step, this.#since));
       throw error;
     }
     this.#end("success", undefined);
@@ -94,7 +105,7 @@ export class Part {
   }
 
   #end(status: FlowStatus, failure: Failure | undefined): void {
-    const { telemetry, running, process } = this.#run;
+    const { telemetry, running, process } = this.#within.run;
     const seconds = (performance.now() - this.#startedAt) / 1000;
     if (this.#span !== undefined) telemetry.endSpan(this.#span, this.#step, status, failure);
     telemetry.measure(this.#step, seconds, status);
@@ -106,9 +117,9 @@ export class Part {
   }
 }
 
-function partOf(active: Context): Part | undefined {
-  const part = active.getValue(PART);
-  return part instanceof Part ? part : undefined;
+function surroundingsIn(active: Context): Surroundings | undefined {
+  // why: only this package writes under this key
+  return active.getValue(SURROUNDINGS) as Surroundings | undefined;
 }
 
 /** A context that shows the scope. If OpenTelemetry's context is lost, the parent is the server span of the scope. */

@@ -44,7 +44,7 @@ interface Resending {
 }
 
 /** Set within a request's callbacks, which may repeat the request. */
-const resending = new AsyncLocalStorage<Resending>();
+const resending = processWide("resending.v1", () => new AsyncLocalStorage<Resending>());
 
 /**
  * A call of a client that makes spans. Its scope and context are those in which the client is called, for each hop and
@@ -62,14 +62,14 @@ export class ClientCall implements OutgoingCall {
     this.scope = latestScope(this.#active);
     this.#measured = scopeOwnedBy(owner, this.scope);
     this.#given = membersOf(traceHeaderNames(), header);
-    const outer = resending.getStore();
+    const outer = resending().getStore();
     const isResent = identity !== undefined && outer?.identity === identity;
     this.#resending = isResent ? outer : { identity, sends: 0 };
   }
 
   /** Runs a callback of the call in the call's scope and context. */
   run<T>(fn: () => T): T {
-    return resending.run(this.#resending, () => this.#runInPlace(fn));
+    return resending().run(this.#resending, () => this.#runInPlace(fn));
   }
 
   #runInPlace<T>(fn: () => T): T {

@@ -1,4 +1,4 @@
-import { type Context, createContextKey, type Span } from "@opentelemetry/api";
+import { type Baggage, type Context, createContextKey, type Span } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
 import { processWide } from "../process-wide.ts";
 import type { RequestScope } from "./request-scope.ts";
@@ -11,6 +11,8 @@ export interface Extraction {
   readonly placed: RequestScope | null | undefined;
   /** The span of the context's RPC metadata when the carrier was read. */
   readonly served: Span | undefined;
+  /** The foreign members that were received: the texts to write for a baggage that may have changed. */
+  readonly foreign: { textsFor(baggage: Baggage): readonly string[] };
   /** Opens the scope on the first call. Undefined for an HTTP request, whose adapter opens its scope. */
   scope(): RequestScope | undefined;
 }

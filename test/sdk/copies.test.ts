@@ -19,7 +19,7 @@ import { type PackedPackage, packPackage } from "../support/packed-package.ts";
 import { PointReader, pointsOf } from "../support/points.ts";
 import { countsOf } from "./measuring.ts";
 
-// npm installs a package twice where two versions are asked for, and @opentelemetry/api has an ESM and a CommonJS build:
+// npm installs a package twice where two versions are asked for, and it and @opentelemetry/api have ESM and CommonJS:
 // what decorates the signals may be of one copy, and what serves the requests of another.
 
 type Copy = typeof Sdk & Pick<typeof Core, "createExperiments"> & Pick<typeof NodeAdapter, "nodeExperiments">;
@@ -44,10 +44,8 @@ beforeAll(async () => {
     "node_modules",
   );
   await cp(join(modules, "otel-experiments"), join(modules, "otel-experiments-again"), { recursive: true });
-  [first, second] = await Promise.all([
-    load(join(modules, "otel-experiments")),
-    load(join(modules, "otel-experiments-again")),
-  ]);
+  first = await load(join(modules, "otel-experiments/dist"), ".js");
+  second = await load(join(modules, "otel-experiments-again/dist/cjs"), ".cjs");
   api.context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 });
 
@@ -60,10 +58,10 @@ afterEach(() => {
   api.trace.disable();
 });
 
-async function load(directory: string): Promise<Copy> {
+async function load(directory: string, extension: ".js" | ".cjs"): Promise<Copy> {
   const parts = await Promise.all(
-    ["src/index.js", "adapters/inbound/node.js", "adapters/sdk/index.js"].map(
-      (file) => import(join(directory, "dist", file)) as Promise<object>, // why: a module is an object
+    ["src/index", "adapters/inbound/node", "adapters/sdk/index"].map(
+      (file) => import(join(directory, file) + extension) as Promise<object>, // why: a module is an object
     ),
   );
   return Object.assign({}, ...parts) as Copy; // why: the three modules export these

@@ -14,7 +14,8 @@ import { startWireServer, type WireServer } from "../../testing/wire/server.ts";
 import { startListening } from "../support/listening.ts";
 import { type PackedPackage, packPackage } from "../support/packed-package.ts";
 
-// npm installs a package twice where two versions are asked for, and a test runner or a bundler may load one twice.
+// npm installs a package twice where two versions are asked for, and a test runner or a bundler may load one twice, or
+// its ES modules beside its CommonJS. So the second copy is CommonJS.
 
 /** One copy of the package, as built. */
 interface Copy {
@@ -43,17 +44,15 @@ beforeAll(async () => {
   const peers = ["@opentelemetry/api", "@opentelemetry/core", "fastify-plugin"];
   const modules = join(await packed.consumer("two-copies", peers, {}), "node_modules");
   await cp(join(modules, "otel-experiments"), join(modules, "otel-experiments-again"), { recursive: true });
-  [first, second] = await Promise.all([
-    load(join(modules, "otel-experiments")),
-    load(join(modules, "otel-experiments-again")),
-  ]);
+  first = await load(join(modules, "otel-experiments/dist"), ".js");
+  second = await load(join(modules, "otel-experiments-again/dist/cjs"), ".cjs");
   downstream = await startWireServer();
 });
 
-async function load(directory: string): Promise<Copy> {
+async function load(directory: string, extension: ".js" | ".cjs"): Promise<Copy> {
   const [core, node, fetching, testing] = await Promise.all(
-    ["src/index.js", "adapters/inbound/node.js", "adapters/outbound/fetch.js", "testing/index.js"].map(
-      (file) => import(join(directory, "dist", file)) as Promise<object>, // why: a module is an object
+    ["src/index", "adapters/inbound/node", "adapters/outbound/fetch", "testing/index"].map(
+      (file) => import(join(directory, file) + extension) as Promise<object>, // why: a module is an object
     ),
   );
   return { ...core, ...node, ...fetching, ...testing } as Copy; // why: the four modules export these

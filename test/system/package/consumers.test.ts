@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { inboundContract, outboundContract } from "otel-experiments/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { entries, peers } from "../../../package-entries.ts";
+import { builtOf } from "../../../scripts/entries.ts";
 import { type PackedPackage, packPackage, ROOT, run } from "../../support/packed-package.ts";
 
 const PEERS = ["@opentelemetry/api", "@opentelemetry/core"];
@@ -44,12 +45,12 @@ describe("the tarball", () => {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(packed.content.length + 1));
     for (const { source } of Object.values(entries)) {
-      const built = source.replace("./", "dist/").replace(/\.ts$/, "");
-      expect(files).toContain(`${built}.js`);
-      expect(files).toContain(`${built}.d.ts`);
+      const { module, commonJs } = builtOf(source);
+      for (const file of [module, commonJs].flatMap((format) => Object.values(format)))
+        expect(files).toContain(file.slice("./".length));
     }
     const expected =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[a-z-]+\.md|dist\/(src|adapters|cli|testing)\/.+\.(js|js\.map|d\.ts|d\.ts\.map))$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|docs\/[a-z-]+\.md|dist\/(src|adapters|cli|testing)\/.+\.(js|js\.map|d\.ts)|dist\/cjs\/(src|adapters|testing|_virtual)\/.+\.(cjs|d\.cts))$/;
     expect(files.filter((file) => !expected.test(file))).toEqual([]);
   });
 
@@ -78,11 +79,12 @@ describe("the tarball", () => {
     expect(await run(ROOT, "publint", "run", packed.tarball, "--strict")).toContain("All good!");
   });
 
-  test("PKG-13 satisfies Are The Types Wrong in every resolution of ESM and of bundlers", async () => {
-    const report = await run(ROOT, "attw", packed.tarball, "--profile", "esm-only", "--no-definitely-typed");
-    // Our subpaths, and package.json. What it says of require() is older than Node's require of ESM: see PKG-21.
-    expect(report.match(/^node16 \(from ESM\): 🟢/gm)).toHaveLength(SPECIFIERS.length + 1);
-    expect(report.match(/^bundler: 🟢/gm)).toHaveLength(SPECIFIERS.length + 1);
+  test("PKG-13 satisfies Are The Types Wrong in every resolution, from ESM and from CommonJS", async () => {
+    const report = await run(ROOT, "attw", packed.tarball, "--no-definitely-typed", "--format", "ascii");
+    // Our subpaths, and package.json.
+    for (const how of ["node10", "node16 (from CJS)", "node16 (from ESM)", "bundler"]) {
+      expect(report.split("\n").filter((line) => line.startsWith(`${how}: 🟢`))).toHaveLength(SPECIFIERS.length + 1);
+    }
   });
 });
 
