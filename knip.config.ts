@@ -28,8 +28,13 @@ const config: KnipConfig = {
   ignoreDependencies: [
     "@opentelemetry/auto-instrumentations-node",
     "@arethetypeswrong/cli",
+    "jest-29",
+    "jest-30",
+    "mocha",
     "oxlint",
     "oxlint-tsgolint",
+    "typescript-5",
+    "typescript-6",
   ],
   project: [
     "src/**",
