@@ -10,6 +10,7 @@ import { compileSecrets } from "../checks/secrets.ts";
 import { isSigned, sign } from "../checks/signature.ts";
 import { cookieNames, cookieValues, isCookieName } from "../http/cookies.ts";
 import type { HttpExchange } from "../http/shapes.ts";
+import { processWide } from "../process-wide.ts";
 import { firstContactId, periodOf } from "./first-contact.ts";
 
 /** The secrets and attributes of the cookies. */
@@ -64,9 +65,9 @@ interface Visitor {
 }
 
 /** The visitor of each request, by the cookie's name: all instances that serve a request share them. */
-const visitors = new WeakMap<object, Map<string, Visitor>>();
+const visitors = processWide("cookie-visitors.v1", () => new WeakMap<object, Map<string, Visitor>>());
 /** The period of a request without a cookie, noted when it arrived: it may be assigned much later. */
-const periods = new WeakMap<object, number>();
+const periods = processWide("cookie-periods.v1", () => new WeakMap<object, number>());
 
 /**
  * A store for `createExperiments({ store: cookieStore({ secrets }) })`. One signed cookie says who the visitor is, and
@@ -86,7 +87,7 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
   const prefix = `${name}.`;
 
   const find = (exchange: HttpExchange): Visitor => {
-    const found = visitors.get(exchange.request) ?? new Map<string, Visitor>();
+    const found = visitors().get(exchange.request) ?? new Map<string, Visitor>();
     const standing = found.get(name);
     if (standing !== undefined) return standing;
     const values = cookieValues(exchange.header("cookie"), name);
@@ -95,9 +96,9 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
     const isKnown = known !== undefined && VISITOR_ID.test(known);
     const id = isKnown
       ? known
-      : firstContactId(exchange, periods.get(exchange.request) ?? periodOf(exchange), secrets[0]);
+      : firstContactId(exchange, periods().get(exchange.request) ?? periodOf(exchange), secrets[0]);
     const visitor = { id, isKnown, isSet: false, variants: new Map<string, string>(), names: undefined };
-    visitors.set(exchange.request, found.set(name, visitor));
+    visitors().set(exchange.request, found.set(name, visitor));
     return visitor;
   };
   const lineOf = ({ id }: Visitor): string => `${begin}${signed(id, VISITOR, "", secrets[0])}${maxAge}${attributes}`;
@@ -111,7 +112,7 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
     arrive(exchange: HttpExchange) {
       const { request, header } = exchange;
       if (textOf(header("cookie")).includes(begin)) return undefined;
-      if (!periods.has(request)) periods.set(request, periodOf(exchange));
+      if (!periods().has(request)) periods().set(request, periodOf(exchange));
       // A page: the calls that it makes later bring the cookie.
       if (header("sec-fetch-dest") !== "document") return undefined;
       return { name, line: lineOf(find(exchange)) };

@@ -1,4 +1,5 @@
 import { warnOnce } from "../checks/diagnostics.ts";
+import { processWide } from "../process-wide.ts";
 
 /**
  * Routes that a process measures. An application has fewer routes than this. Adapters give routes as they are declared, so
@@ -6,7 +7,7 @@ import { warnOnce } from "../checks/diagnostics.ts";
  */
 const MAX_ROUTES = 200;
 
-const routes = new Set<string>();
+const measuredRoutes = processWide("routes.v1", () => new Set<string>());
 
 /** The route if it may be measured; undefined for a value that is not a route, and for a new one beyond `MAX_ROUTES`. */
 export function boundedRoute(route: unknown): string | undefined {
@@ -15,6 +16,7 @@ export function boundedRoute(route: unknown): string | undefined {
     warnOnce("route", `a route is ${typeof route} and not a string, so the request has none`);
     return undefined;
   }
+  const routes = measuredRoutes();
   if (routes.has(route)) return route;
   if (routes.size >= MAX_ROUTES) {
     warnOnce(

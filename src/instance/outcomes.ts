@@ -4,6 +4,7 @@ import { describeValue } from "../checks/describe-value.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
 import { notice } from "../checks/notices.ts";
 import { ownOption } from "../checks/own-option.ts";
+import { processWide } from "../process-wide.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { emitConversion } from "../telemetry/conversion-event.ts";
@@ -68,9 +69,10 @@ function concerns(scope: RequestScope, { key }: CompiledAssignment, experiment: 
 
 /** Names beyond this many in a process are counted as `other`, which bounds the metric series. */
 const MAX_NAMES = 64;
-const names = new Set<string>();
+const conversionNames = processWide("conversion-names.v1", () => new Set<string>());
 
 function boundedName(name: string): string {
+  const names = conversionNames();
   if (names.has(name)) return name;
   if (names.size >= MAX_NAMES) return "other";
   names.add(name);

@@ -1,4 +1,5 @@
 import { AsyncResource } from "node:async_hooks";
+import { processWide } from "../../process-wide.ts";
 import type { RequestScope } from "../../scope/request-scope.ts";
 import { callingScope } from "../calling-scope.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
@@ -9,7 +10,7 @@ import { isNodesAgentUnlimited } from "./node-agent.ts";
 const MAX_WRAPS = 8;
 
 /** The scope of a dispatch by its handlers, null for none. A redirect and a retry dispatch again with the same handlers. */
-const dispatched = new WeakMap<object, RequestScope | null>();
+const dispatched = processWide("dispatched.v1", () => new WeakMap<object, RequestScope | null>());
 
 /**
  * The scope of the code that called undici for the request that is being published. undici may make the request much
@@ -24,12 +25,12 @@ export function scopeOfUndiciRequest(request: object): RequestScope | undefined 
   // A WebSocket that failed over HTTP/2 tries again from the callback of a socket.
   if (Reflect.get(request, "upgrade")) return undefined;
   for (const handler of handlers) {
-    const known = dispatched.get(identityOf(handler));
+    const known = dispatched().get(identityOf(handler));
     if (known !== undefined) return known ?? undefined;
   }
   if (!isInCallersContext(build, handlers)) return undefined;
   const scope = callingScope();
-  for (const handler of handlers) dispatched.set(identityOf(handler), scope ?? null);
+  for (const handler of handlers) dispatched().set(identityOf(handler), scope ?? null);
   return scope;
 }
 

@@ -101,6 +101,10 @@ describe("a consumer in JavaScript", () => {
       const modules = ${JSON.stringify(SPECIFIERS)}.map((name) => [name, require(name)]);
       console.log(${list});
     `,
+    "one-copy.cjs": `
+      const apart = async (name) => require(name) !== await import(name);
+      Promise.all(${JSON.stringify(SPECIFIERS)}.map(apart)).then((are) => console.log(JSON.stringify(are)));
+    `,
     "effects.js": `
       import { channel } from "node:diagnostics_channel";
       const channels = ["undici:request:create", "http.client.request.created", "http.client.request.start",
@@ -168,6 +172,15 @@ describe("a consumer in JavaScript", () => {
 
   test("PKG-21 requires every subpath, with the same names", async () => {
     expect(await namesFrom(directory, "cjs.cjs")).toEqual(await namesFrom(directory, "esm.js"));
+  });
+
+  test("PKG-31 is the same module where it is required and where it is imported: no process of Node's has two copies", async () => {
+    expect(await run(directory, "node", "one-copy.cjs")).toBe(`${JSON.stringify(SPECIFIERS.map(() => false))}\n`);
+  });
+
+  test("PKG-32 is CommonJS for a Node that may not require ES modules, with the same names", async () => {
+    const names = JSON.parse(await run(directory, "node", "--no-experimental-require-module", "cjs.cjs")) as Exported; // why: as above
+    expect(names).toEqual(await namesFrom(directory, "esm.js"));
   });
 
   test("PKG-22 changes nothing by importing: no global, no channel, no listener, no timer", async () => {
