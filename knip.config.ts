@@ -17,6 +17,7 @@ const config: KnipConfig = {
     "examples/shop/*.ts",
     "scripts/*",
     "test/system/docs/node-test.ts",
+    "test/system/package/exported/*.ts",
     "test/system/migrating/{by-hand,with-package}.ts",
     "test/system/docs/testing/unit-node.ts",
     "test/system/signals/child/*.ts",
@@ -34,7 +35,6 @@ const config: KnipConfig = {
     "oxlint",
     "oxlint-tsgolint",
     "typescript-5",
-    "typescript-6",
   ],
   project: [
     "src/**",

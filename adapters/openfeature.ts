@@ -9,8 +9,18 @@ import {
   processWide,
 } from "../src/adapter.ts";
 
+export type {
+  Assigner,
+  AssignerAnswer,
+  AssignmentRequest,
+  EvaluationReason,
+  ExperimentsHandle,
+  SubjectAttributes,
+  Verdict,
+} from "../src/adapter.ts";
+
 /** The part of an evaluation's details that the assigner and the hook use. */
-interface EvaluationDetails {
+export interface EvaluationDetails {
   readonly value: unknown;
   readonly variant?: string;
   readonly reason?: string;
@@ -19,7 +29,7 @@ interface EvaluationDetails {
 }
 
 /** The part of a client of `@openfeature/server-sdk` that the assigner uses. */
-interface OpenFeatureClient {
+export interface OpenFeatureClient {
   getStringDetails(flag: string, defaultValue: string, context: never): Promise<EvaluationDetails>;
 }
 
@@ -68,7 +78,7 @@ export function openFeatureAssigner(client: OpenFeatureClient, { flag }: OpenFea
 }
 
 /** The part of a hook's context that the hook uses. */
-interface HookContext {
+export interface HookContext {
   readonly flagKey: string;
 }
 

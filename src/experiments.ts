@@ -83,10 +83,6 @@ export interface Experiments<R extends Registry = Registry, F extends Fields = F
     options: RunEachOptions<M>,
     fn: (message: M) => unknown,
   ): Promise<void>;
-  /** Whether own members may go to a URL through a wrapped client, or into a `queue:NAME`, and why. */
-  explain(url: string | URL): Verdict;
-  /** Takes this instance out of the process-wide stop, once its running outgoing requests are over. Idempotent. */
-  close(): Promise<void>;
 }
 
 /**
@@ -106,7 +102,7 @@ export function createExperiments<const R extends Registry = Registry, const F e
   carrierOpeners().add(opener);
   liveInstances().add(instance);
   const current = (): Scope => faceOf(instance, instance.current());
-  const experiments: Experiments = {
+  const experiments: Experiments & { readonly [INSTANCE]: Instance } = {
     [INSTANCE]: instance,
     variant: (key) => current().variant(key),
     record: (key, variant) => current().record(key, variant),

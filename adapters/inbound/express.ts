@@ -14,7 +14,7 @@ import { expressRoute, type RoutedRequest } from "./express/express-route.ts";
 type ExpressRequest = IncomingMessage & RoutedRequest;
 
 /** The part of Express's response that the middleware uses, in versions 4 and 5. */
-interface ExpressResponse extends ServerResponse {
+export interface ExpressResponse extends ServerResponse {
   locals?: Record<string, unknown>;
 }
 

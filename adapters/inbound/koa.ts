@@ -9,7 +9,7 @@ import {
 } from "../../src/adapter.ts";
 
 /** The part of Koa's context that the middleware uses, in versions 2 and 3. */
-interface KoaContext {
+export interface KoaContext {
   req: IncomingMessage;
   res: ServerResponse;
   state: Record<string, unknown>;

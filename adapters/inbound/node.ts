@@ -12,7 +12,7 @@ import {
  * The result of a listener: the handler's. While an experiment is awaited there is none yet, so that only a promise can
  * stand for it.
  */
-type Listened<Result> = Result extends PromiseLike<unknown> ? Result : Result | void;
+export type Listened<Result> = Result extends PromiseLike<unknown> ? Result : Result | void;
 
 /**
  * Wraps a `node:http` handler, so that it runs in each request's scope. Without a framework the only routes are those

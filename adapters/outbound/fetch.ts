@@ -2,7 +2,7 @@ import { type ClientOptions, ExperimentConfigError, type ExperimentsHandle, outb
 import { FetchCall } from "./fetch/fetch-call.ts";
 
 /** A function of the form of `fetch`, such as undici's or node-fetch's. */
-type Fetch = (input: never, init?: never) => Promise<unknown>;
+export type Fetch = (input: never, init?: never) => Promise<unknown>;
 
 /**
  * A `fetch` that passes the request's variants on, only to the destinations of `propagateTo`, decided again for each

@@ -3,8 +3,9 @@ import { DispatchCall, type DispatchOptions } from "./undici/dispatch-call.ts";
 import { inScopeOfDispatch } from "./undici/dispatch-handler.ts";
 
 export { ignoreExperimentRequests } from "../../src/adapter.ts";
+export type { DispatchOptions } from "./undici/dispatch-call.ts";
 
-type Dispatch<Options, Handler> = (options: Options, handler: Handler) => boolean;
+export type Dispatch<Options, Handler> = (options: Options, handler: Handler) => boolean;
 
 /** An interceptor for undici's `compose`. */
 export type ExperimentInterceptor = <Options extends DispatchOptions, Handler>(

@@ -28,7 +28,7 @@ export interface ExperimentSpanProcessorOptions extends AttributeOptions {
 }
 
 /** The part of the SDK's span that the processor uses, in 2.x and 3.x. */
-interface SdkSpan {
+export interface SdkSpan {
   readonly kind: SpanKind;
   readonly attributes: Attributes;
   spanContext(): SpanContext;

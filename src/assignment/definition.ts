@@ -60,6 +60,6 @@ export type ExperimentKey<R extends Registry> = keyof R & string;
 /** The variants of one experiment; any string without a registry. */
 export type VariantOf<R extends Registry, K extends ExperimentKey<R>> = string extends keyof R
   ? string
-  : NamesIn<R[K]["variants"]>;
-
-type NamesIn<Variants> = Variants extends readonly (infer Name)[] ? Name & string : keyof Variants & string;
+  : R[K]["variants"] extends readonly (infer Name)[]
+    ? Name & string
+    : keyof R[K]["variants"] & string;

@@ -2,9 +2,18 @@
  * The reason for a feature flag's value, OpenTelemetry's `feature_flag.result.reason`. An assignment given to `record`
  * is `unknown`: it has a reason, but this service does not know it.
  */
-export type EvaluationReason = (typeof REASONS)[number];
+export type EvaluationReason =
+  | "static"
+  | "default"
+  | "targeting_match"
+  | "split"
+  | "cached"
+  | "disabled"
+  | "unknown"
+  | "stale"
+  | "error";
 
-const REASONS = [
+const REASONS: readonly EvaluationReason[] = [
   "static",
   "default",
   "targeting_match",
@@ -14,7 +23,7 @@ const REASONS = [
   "unknown",
   "stale",
   "error",
-] as const;
+];
 
 export function isEvaluationReason(value: unknown): value is EvaluationReason {
   return REASONS.some((reason) => reason === value);

@@ -1,5 +1,6 @@
 import { type Attributes, type Context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { attempt } from "../checks/diagnostics.ts";
+import { processWide } from "../process-wide.ts";
 import { scopesOf } from "../scope/chain.ts";
 import { claimServerSpan } from "../scope/claiming.ts";
 import { extractionIn, extractions } from "../scope/extraction.ts";
@@ -38,17 +39,17 @@ export function claimExtracted(span: ReadableSpan, parent: Context): boolean {
   for (const scope of scopes.toReversed()) {
     if (scope.serverSpan === undefined) claimServerSpan(scope, span as Span); // why: a span that an SDK starts is a span of the API
   }
-  if (scopes.length > 0) endedBySpans.set(span, scopes);
+  if (scopes.length > 0) endedBySpans().set(span, scopes);
   return scopes.length > 0;
 }
 
 /** The scopes that end with a span. */
-const endedBySpans = new WeakMap<object, readonly RequestScope[]>();
+const endedBySpans = processWide("ended-by-spans.v1", () => new WeakMap<object, readonly RequestScope[]>());
 
 /** Ends the scopes of the carrier whose span has ended, since nothing else shows the end of the call or the message. */
 export function endExtracted(span: object): void {
   if (!extractions().areMade) return;
-  for (const scope of endedBySpans.get(span) ?? []) scope.end();
+  for (const scope of endedBySpans().get(span) ?? []) scope.end();
 }
 
 function isOf({ kind, attributes = {} }: ReadableSpan, wanted: SpanKind): boolean {

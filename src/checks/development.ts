@@ -7,8 +7,11 @@ import { variableIn } from "./own-option.ts";
  */
 type Audience = "nobody" | "diag" | "terminal";
 
-let audience: Audience = "nobody";
-let serves = false;
+/** What the process is known for, whichever copy of the package learned it. */
+const development = processWide("development.v1", (): { audience: Audience; serves: boolean } => ({
+  audience: "nobody",
+  serves: false,
+}));
 
 /** The codes that the process has shown, whichever copy of the package showed them. */
 const shown = processWide("shown.v1", () => new Set<string>());
@@ -22,24 +25,25 @@ export function readEnvironment(): void {
   const level = (variableIn(process.env, "OTEL_LOG_LEVEL") ?? "").trim().toUpperCase();
   const isDeveloping =
     (mode === "" || mode === "development") && variableIn(process.env, "NODE_TEST_CONTEXT") === undefined;
-  if (level === "NONE" || level === "ERROR") audience = "nobody";
-  else if (isDeveloping) audience = "terminal";
-  else audience = ["WARN", "INFO", "DEBUG", "VERBOSE", "ALL"].includes(level) ? "diag" : "nobody";
+  const known = development();
+  if (level === "NONE" || level === "ERROR") known.audience = "nobody";
+  else if (isDeveloping) known.audience = "terminal";
+  else known.audience = ["WARN", "INFO", "DEBUG", "VERBOSE", "ALL"].includes(level) ? "diag" : "nobody";
 }
 
 /** Whether mistakes are looked for. False in production, where nothing of it costs a request. */
 export function isAttentive(): boolean {
-  return audience !== "nobody";
+  return development().audience !== "nobody";
 }
 
 /** Notes that the process serves: a script that serves nobody stays quiet. */
 export function noteServing(): void {
-  serves = true;
+  development().serves = true;
 }
 
 /** Whether a request or a message has been served. */
 export function isServing(): boolean {
-  return serves;
+  return development().serves;
 }
 
 /**
@@ -47,7 +51,7 @@ export function isServing(): boolean {
  * Node writes process warnings to standard error, and `--no-warnings` silences them. Never throws.
  */
 export function showOnce(type: "OtelExperimentsWarning" | "OtelExperimentsInfo", code: string, message: string): void {
-  if (audience !== "terminal" || shown().has(code) || hasDiagLogger()) return;
+  if (development().audience !== "terminal" || shown().has(code) || hasDiagLogger()) return;
   shown().add(code);
   process.emitWarning(message, { type, code });
 }

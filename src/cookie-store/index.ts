@@ -13,6 +13,10 @@ import type { HttpExchange } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
 import { firstContactId, periodOf } from "./first-contact.ts";
 
+export type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
+export type { Duration } from "../checks/duration.ts";
+export type { HeaderGetter, HttpExchange } from "../http/shapes.ts";
+
 /** The secrets and attributes of the cookies. */
 export interface CookieStoreOptions {
   /** One secret of at least 16 characters, or several: the first signs, all of them verify. */

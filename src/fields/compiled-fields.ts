@@ -1,6 +1,6 @@
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
-import { FIELD, type FieldPlan, type Fields, isField } from "./field.ts";
+import { type FieldPlan, type Fields, isField, planOf } from "./field.ts";
 import { sensitivePartOf } from "./sensitive-names.ts";
 import { looksSensitive } from "./sensitive-values.ts";
 
@@ -53,13 +53,13 @@ export function compileFields(fields: unknown, prefix: string): CompiledFields {
   }
   const compiled = new Map<string, CompiledField>();
   for (const [name, field] of Object.entries(fields)) {
-    if (!isField(field)) {
+    const plan = planOf(field);
+    if (plan === undefined) {
       throw new ExperimentConfigError(
         "ERR_FIELD",
         `fields.${name} is ${describeValue(field)}; write oneOf(…), boolean(), integer(), text() or list() of otel-experiments/fields`,
       );
     }
-    const plan = field[FIELD];
     checkName(name, prefix, plan);
     compiled.set(name, Object.freeze({ ...plan, name }));
   }

@@ -34,7 +34,8 @@ export const FIELD: unique symbol = Symbol.for("otel-experiments.field.v1");
 
 /** One declared field. Immutable: each method returns a new field. */
 export interface Field<T extends FieldValue = FieldValue> {
-  readonly [FIELD]: FieldPlan<T>;
+  /** The type of the values, for the compiler alone: no field has this property. */
+  readonly valueType?: T;
   /** Adds signals. @throws ExperimentConfigError */
   on(...signals: readonly ("span" | "log")[]): Field<T>;
   /** Lets services change the field on the way. */
@@ -77,5 +78,11 @@ export interface FieldAccess<F extends Fields = Fields> {
 }
 
 export function isField(value: unknown): value is Field {
-  return typeof value === "object" && value !== null && FIELD in value;
+  return planOf(value) !== undefined;
+}
+
+/** The declaration of a field, also of another copy of the package; undefined for any other value. */
+export function planOf(value: unknown): FieldPlan | undefined {
+  if (typeof value !== "object" || value === null || !(FIELD in value)) return undefined;
+  return value[FIELD] as FieldPlan; // why: only this package writes under this symbol
 }

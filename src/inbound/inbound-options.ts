@@ -12,12 +12,16 @@ export interface InboundOptions<Native = never, Key extends string = never> {
    * for each request and mount, when an assignment needs it. If it throws, rejects, takes more than 250 ms or gives
    * anything else, nothing is assigned.
    */
-  readonly subject?: ((request: Native) => MaybePromise<string | null | undefined>) | undefined;
+  readonly subject?:
+    | ((request: Native) => string | null | undefined | PromiseLike<string | null | undefined>)
+    | undefined;
   /**
    * Gives the attributes for `targeting` and assigners. Called at most once for each request and mount, when an
    * assignment needs them. If it fails, experiments with `targeting` or an assigner are not assigned.
    */
-  readonly attributes?: ((request: Native) => MaybePromise<SubjectAttributes | null | undefined>) | undefined;
+  readonly attributes?:
+    | ((request: Native) => SubjectAttributes | null | undefined | PromiseLike<SubjectAttributes | null | undefined>)
+    | undefined;
   /**
    * The experiments that are assigned to the subject before the handlers run. Those with an assigner, and all if there is
    * a store, are awaited, within their time limits.
@@ -34,8 +38,6 @@ export interface InboundOptions<Native = never, Key extends string = never> {
    */
   readonly route?: ((request: Native) => string | undefined) | undefined;
 }
-
-type MaybePromise<T> = T | PromiseLike<T>;
 
 /** The checked options. */
 export interface CompiledInboundOptions {

@@ -5,7 +5,7 @@ import { warnOnce } from "../checks/diagnostics.ts";
 import type { Caller, RequestOutcome } from "../http/shapes.ts";
 import { missServerSpan, requireSdk } from "../http-spans/missing-server-span.ts";
 import { sayWhatHolds } from "../instance/first-hour.ts";
-import { Instance } from "../instance/instance.ts";
+import { type Instance, isInstance } from "../instance/instance.ts";
 import { faceOf } from "../instance/scope-face.ts";
 import { readReceived, receive } from "../propagation/received.ts";
 import { scopeOwnedBy } from "../scope/chain.ts";
@@ -142,7 +142,7 @@ function brokenOff({ headersSent, statusCode, errored }: AnsweringResponse): Req
 function sayOnce(latest: RequestScope): void {
   for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
     const { owner, selfMeasured, serverSpan } = scope;
-    if (owner instanceof Instance) {
+    if (isInstance(owner)) {
       sayWhatHolds(owner, () => {
         if (!requireSdk()) return "nobody, without an OpenTelemetry SDK";
         if (selfMeasured !== undefined) return "the adapter";

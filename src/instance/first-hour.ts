@@ -3,6 +3,7 @@ import { describeValue } from "../checks/describe-value.ts";
 import { isAttentive, isServing, readEnvironment } from "../checks/development.ts";
 import { announce, hasSaid, notice } from "../checks/notices.ts";
 import { policiesInForce } from "../policy/in-force.ts";
+import { processWide } from "../process-wide.ts";
 import { getScope } from "../scope/holder.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
@@ -96,7 +97,7 @@ function mayHaveVariants({ assigns, options: { holds, overrides } }: Watched): b
   return assigns || holds.trusts !== "nobody" || overrides !== undefined || hasSaid("UNTRUSTED");
 }
 
-const told = new WeakSet<Watched>();
+const told = processWide("told.v1", () => new WeakSet<Watched>());
 
 /**
  * The first request of an instance has ended: says what holds.
@@ -104,8 +105,8 @@ const told = new WeakSet<Watched>();
  * @param spans who makes the server spans
  */
 export function sayWhatHolds(instance: Watched, spans: () => string): void {
-  if (!isAttentive() || told.has(instance)) return;
-  told.add(instance);
+  if (!isAttentive() || told().has(instance)) return;
+  told().add(instance);
   const { trusts, passesOnTo } = instance.options.holds;
   const keys = [...instance.catalog.declared.keys()];
   const experiments = keys.length === 0 ? "all that trusted callers send" : keys.join(", ");

@@ -99,6 +99,11 @@ export class Instance implements ScopeOwner {
   }
 }
 
+/** Not by `instanceof`: the scope may be another copy's of the package, which has a class of its own. */
+export function isInstance(owner: ScopeOwner): owner is Instance {
+  return "options" in owner;
+}
+
 /** Whether a call runs outside a request, where it has no effect. Warns, at most once a minute. */
 export function isEmptyScope(instance: Instance, scope: RequestScope, call: string, consequence: string): boolean {
   if (scope !== instance.emptyScope) return false;

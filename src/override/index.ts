@@ -13,6 +13,7 @@ import type { OverrideArrival, OverrideSource } from "./source.ts";
 import { MAX_TOKEN_LENGTH, signToken, verifyToken } from "./token.ts";
 
 export type { Duration } from "../checks/duration.ts";
+export type { HeaderGetter } from "../http/shapes.ts";
 export type { OverrideArrival, OverrideSource } from "./source.ts";
 export type { OverrideRefusal } from "./token.ts";
 

@@ -1,7 +1,7 @@
 import { createExperiments, ExperimentConfigError, type ExperimentsOptions } from "otel-experiments";
 import { boolean, defineFields, type Fields, integer, list, oneOf, text } from "otel-experiments/fields";
 import { describe, expect, test } from "vitest";
-import { FIELD } from "../../../src/fields/field.ts";
+import { planOf } from "../../../src/fields/field.ts";
 
 function errorOf(act: () => unknown): ExperimentConfigError {
   try {
@@ -203,10 +203,12 @@ describe("a declaration", () => {
   test("FLD-14 is not changed by its options: each gives another field", () => {
     const plain = oneOf("a", "b");
     const shown = plain.on("metric", "span").mutable().notSensitive().on("log");
-    expect(plain[FIELD]).toMatchObject({ signals: [], mutable: false, notSensitive: false });
-    expect(shown[FIELD]).toMatchObject({ signals: ["span", "log", "metric"], mutable: true, notSensitive: true });
-    expect(shown.on("span")[FIELD].signals).toEqual(["span", "log", "metric"]);
-    expect(Object.isFrozen(plain) && Object.isFrozen(plain[FIELD]) && Object.isFrozen(shown[FIELD].signals)).toBe(true);
+    expect(planOf(plain)).toMatchObject({ signals: [], mutable: false, notSensitive: false });
+    expect(planOf(shown)).toMatchObject({ signals: ["span", "log", "metric"], mutable: true, notSensitive: true });
+    expect(planOf(shown.on("span"))?.signals).toEqual(["span", "log", "metric"]);
+    expect(Object.isFrozen(plain) && Object.isFrozen(planOf(plain)) && Object.isFrozen(planOf(shown)?.signals)).toBe(
+      true,
+    );
   });
 
   test("FLD-15 is enough for a service: it needs neither experiments nor trust", async () => {

@@ -1,0 +1,189 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import ts from "typescript-6";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { entries, peers } from "../../../package-entries.ts";
+import { builtOf } from "../../../scripts/entries.ts";
+import { type PackedPackage, packPackage, ROOT, run } from "../../support/packed-package.ts";
+
+// A project with `declaration` writes the types that it infers into declarations of its own. So every type that an
+// inferred type names has to have a name for users too.
+
+const FOLDER = join(ROOT, "test/system/package/exported");
+const SOURCES = globSync("*.ts", { cwd: FOLDER });
+
+const DEPENDENCIES = [
+  "@opentelemetry/api",
+  "@opentelemetry/core",
+  "fastify-plugin",
+  "@types/node",
+  "@types/express",
+  "@types/koa",
+  // npm puts what these need beside them.
+  "@types/express-serve-static-core",
+  "@types/koa-compose",
+  "@types/qs",
+  ...Object.keys(peers),
+];
+
+const SHARED = {
+  target: "es2022",
+  lib: ["es2023", "esnext.disposable"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  esModuleInterop: true,
+  skipLibCheck: true,
+  declaration: true,
+  composite: true,
+  // The second is named by Express's types. TypeScript knows the links of what it was asked for alone.
+  types: ["node", "qs"],
+};
+
+/** What each project adds to the shared options, and the type of its folder. */
+const PROJECTS = {
+  "nodenext, ES modules": { type: "module", options: { module: "nodenext" } },
+  "nodenext, CommonJS": { type: "commonjs", options: { module: "nodenext" } },
+  bundler: { type: "module", options: { module: "esnext", moduleResolution: "bundler" } },
+  "commonjs, node10": {
+    type: "commonjs",
+    options: { module: "commonjs", moduleResolution: "node10", ignoreDeprecations: "5.0" },
+  },
+  "commonjs, node10, deprecated": {
+    type: "commonjs",
+    options: { module: "commonjs", moduleResolution: "node10", ignoreDeprecations: "6.0" },
+  },
+} as const;
+
+/** TypeScript 7 has no node10 any more. */
+const CASES: readonly { readonly typescript: string; readonly project: keyof typeof PROJECTS }[] = [
+  { typescript: "typescript-5", project: "nodenext, ES modules" },
+  { typescript: "typescript-5", project: "commonjs, node10" },
+  { typescript: "typescript-6", project: "nodenext, CommonJS" },
+  { typescript: "typescript-6", project: "commonjs, node10, deprecated" },
+  { typescript: "typescript", project: "nodenext, ES modules" },
+  { typescript: "typescript", project: "nodenext, CommonJS" },
+  { typescript: "typescript", project: "bundler" },
+];
+
+let packed: PackedPackage;
+
+beforeAll(async () => {
+  packed = await packPackage();
+});
+
+afterAll(() => packed[Symbol.asyncDispose]());
+
+test("DTS-01 a file exports the results of every entry", () => {
+  const texts = SOURCES.map((file) => readFileSync(join(FOLDER, file), "utf8")).join("\n");
+  const missing = Object.keys(entries).filter((name) => !texts.includes(`"${name.replace(".", "otel-experiments")}"`));
+  expect(missing).toEqual([]);
+});
+
+test.each(CASES)(
+  "DTS-02 a composite project compiles that exports our results without a type: $typescript, $project",
+  async ({ typescript, project }) => {
+    const { type, options } = PROJECTS[project];
+    const directory = await packed.consumer(`${typescript} ${project}`.replaceAll(/\W+/g, "-"), DEPENDENCIES, {
+      "package.json": JSON.stringify({ type }),
+      "tsconfig.json": JSON.stringify({
+        compilerOptions: { ...SHARED, outDir: "out", rootDir: ".", ...options },
+        files: SOURCES,
+      }),
+      ...Object.fromEntries(SOURCES.map((file) => [file, readFileSync(join(FOLDER, file), "utf8")])),
+    });
+    expect(await run(directory, "node", join(ROOT, "node_modules", typescript, "bin/tsc"), "-p", ".")).toBe("");
+    for (const file of SOURCES) {
+      const declarations = readFileSync(join(directory, "out", file.replace(".ts", ".d.ts")), "utf8");
+      // They name us as a user does, and nothing has become `any`.
+      expect(declarations).not.toMatch(/otel-experiments\/dist|node_modules|\bany\b/);
+    }
+  },
+);
+
+/** The entries that are used without experiments, so that a program may know nothing else of the package. */
+const ALONE: ReadonlySet<string> = new Set([
+  ".",
+  "./baggage",
+  "./cookie-store",
+  "./fields",
+  "./openfeature",
+  "./override",
+  "./sdk",
+]);
+
+test("DTS-03 every type that an entry's exports name is exported there, or where experiments are created", () => {
+  const files = Object.fromEntries(
+    Object.entries(entries).map(([name, { source }]) => [name, join(packed.content, builtOf(source).module.types)]),
+  );
+  const program = ts.createProgram(Object.values(files), { module: ts.ModuleKind.NodeNext, types: [] });
+  const checker = program.getTypeChecker();
+  const exported = (name: string): ReadonlySet<ts.Symbol> => {
+    const file = program.getSourceFile(files[name] ?? "");
+    const module = file === undefined ? undefined : checker.getSymbolAtLocation(file);
+    return new Set(module === undefined ? [] : checker.getExportsOfModule(module).map(resolved));
+  };
+  const resolved = (symbol: ts.Symbol): ts.Symbol =>
+    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  const isOurs = ({ declarations = [], flags }: ts.Symbol): boolean =>
+    (flags & (ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias | ts.SymbolFlags.Class)) !== 0 &&
+    declarations.every((each) => each.getSourceFile().fileName.startsWith(packed.content));
+
+  const main = exported(".");
+  expect(main.size).toBeGreaterThan(30);
+  const unnamed: string[] = [];
+  for (const name of Object.keys(entries)) {
+    const named = new Set([...exported(name), ...(ALONE.has(name) ? [] : main)]);
+    const visited = new Set<ts.Symbol>();
+    const visit = (symbol: ts.Symbol): void => {
+      if (visited.has(symbol)) return;
+      visited.add(symbol);
+      const look = (node: ts.Node): void => {
+        const found = ts.isIdentifier(node) ? checker.getSymbolAtLocation(node) : undefined;
+        if (found !== undefined && isOurs(resolved(found))) {
+          if (!named.has(resolved(found))) unnamed.push(`${name}: ${found.name} of ${symbol.name}`);
+          visit(resolved(found));
+        }
+        ts.forEachChild(node, look);
+      };
+      symbol.declarations?.forEach(look);
+    };
+    exported(name).forEach(visit);
+  }
+  expect(unnamed).toEqual([]);
+});
+
+test("DTS-04 experiments and fields of a CommonJS package fit a service of ES modules", async () => {
+  const library = `
+    import { createExperiments } from "otel-experiments";
+    import { defineFields, oneOf } from "otel-experiments/fields";
+    export const fields = defineFields({ user_tier: oneOf("free", "premium").on("metric") });
+    export const experiments = createExperiments({ experiments: { a: { id: "a_1", variants: ["x", "y"] } }, fields });
+  `;
+  const service = `
+    import { createExperiments, type Experiments } from "otel-experiments";
+    import { nodeExperiments } from "otel-experiments/node";
+    import { experimentFetch } from "otel-experiments/fetch";
+    import { experiments, fields } from "./library.cjs";
+    export const listener = nodeExperiments(experiments, (_request, response) => response.end(), { assign: ["a"] });
+    export const send = experimentFetch(experiments);
+    export const own = createExperiments({ trustInbound: true, fields });
+    export const tier: "free" | "premium" | undefined = own.fields.get("user_tier");
+    export const handle: Pick<Experiments, "close"> = experiments;
+    // @ts-expect-error -- no such experiment
+    nodeExperiments(experiments, (_request, response) => response.end(), { assign: ["b"] });
+    // @ts-expect-error -- not made by createExperiments
+    nodeExperiments({}, (_request, response) => response.end());
+  `;
+  const directory = await packed.consumer("both-formats", DEPENDENCIES, {
+    "package.json": "{}",
+    // The one setting where TypeScript reads the types of CommonJS and of ES modules in one program.
+    "tsconfig.json": JSON.stringify({
+      compilerOptions: { ...SHARED, outDir: "out", module: "node18" },
+      files: ["library.cts", "service.mts"],
+    }),
+    "library.cts": library,
+    "service.mts": service,
+  });
+  expect(await run(directory, "tsc", "-p", ".")).toBe("");
+});
