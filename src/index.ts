@@ -36,7 +36,7 @@ export type {
   FieldValue,
   FieldValueOf,
 } from "./fields/field.ts";
-export type { Caller, HeaderGetter, HttpExchange } from "./http/shapes.ts";
+export type { Caller, HeaderGetter, HttpExchange, ResponseCookie } from "./http/shapes.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
 export type { ExperimentsHandle, KeyedExperiments } from "./instance/handle.ts";
 export type { ExperimentsOptions } from "./instance/options.ts";

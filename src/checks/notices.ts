@@ -28,5 +28,5 @@ export function announce(message: string): void {
 
 /** Whether a message has been said, of which another one would be a consequence. */
 export function hasSaid(name: NoticeName): boolean {
-  return said.has(name);
+  return said().has(name);
 }

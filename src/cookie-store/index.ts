@@ -15,7 +15,7 @@ import { firstContactId, periodOf } from "./first-contact.ts";
 
 export type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
 export type { Duration } from "../checks/duration.ts";
-export type { HeaderGetter, HttpExchange } from "../http/shapes.ts";
+export type { HeaderGetter, HttpExchange, ResponseCookie } from "../http/shapes.ts";
 
 /** The secrets and attributes of the cookies. */
 export interface CookieStoreOptions {

@@ -1,6 +1,7 @@
 import { attempt } from "../checks/diagnostics.ts";
 import { isName, linesOf } from "../http/header-parts.ts";
 import type { ResponseCookie } from "../http/shapes.ts";
+import { processWide } from "../process-wide.ts";
 
 /** The part of node:http's response that has the headers; HTTP/2's is the same. */
 interface HeaderedResponse {
@@ -12,7 +13,7 @@ interface HeaderedResponse {
 }
 
 /** The cookies that each response is to have when its headers are written, by name. */
-const kept = new WeakMap<object, Map<string, string>>();
+const kept = processWide("response-cookies.v1", () => new WeakMap<object, Map<string, string>>());
 
 /** Adds a `Set-Cookie` line to node:http's response. False if the headers are already sent. */
 export function setCookie(response: HeaderedResponse, name: string, line: string): boolean {
@@ -33,7 +34,7 @@ export function withCookie(lines: unknown, name: string, line: string): string[]
  */
 export function keepCookie(response: object, { name, line }: ResponseCookie): void {
   attempt("store", "the cookies of a response could not be kept", () => {
-    const cookies = kept.get(response);
+    const cookies = kept().get(response);
     if (cookies !== undefined) cookies.set(name, line);
     else if (isHeadered(response)) guardHead(response, new Map([[name, line]]));
   });
@@ -47,7 +48,7 @@ function guardHead(response: HeaderedResponse, cookies: Map<string, string>): vo
     );
     return Reflect.apply(writeHead, this, completed ?? given);
   };
-  kept.set(response, cookies);
+  kept().set(response, cookies);
 }
 
 /** The arguments of `writeHead`, `(status, headers?)` or `(status, message, headers?)`, with the cookies added or removed. */

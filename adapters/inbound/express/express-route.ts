@@ -1,3 +1,4 @@
+import { processWide } from "../../../src/adapter.ts";
 import { mountIn } from "./mount-path.ts";
 
 /** The fields that Express sets on a request, in versions 4 and 5. */
@@ -17,7 +18,7 @@ const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i;
 /** Mount paths that are taken as they were called, in a process. Callers choose them, so there are few. */
 const MAX_CALLED = 20;
 
-const calledMounts = new Set<string>();
+const calledMounts = processWide("called-mounts.v1", () => new Set<string>());
 
 /**
  * The route that answered, after the path that its routers are mounted at, as it was declared. If the router of the route
@@ -33,9 +34,9 @@ export function expressRoute({ app, baseUrl = "", originalUrl = "", route }: Rou
   const declared = mountIn(app, route, called);
   if (declared !== undefined) return declared + end || "/";
   const mount = ((isPattern ? undefined : mountBefore(end, called)) ?? baseUrl).toLowerCase();
-  if (mount !== "" && !calledMounts.has(mount)) {
-    if (calledMounts.size >= MAX_CALLED) return undefined;
-    calledMounts.add(mount);
+  if (mount !== "" && !calledMounts().has(mount)) {
+    if (calledMounts().size >= MAX_CALLED) return undefined;
+    calledMounts().add(mount);
   }
   return mount + end || "/";
 }
