@@ -20,7 +20,7 @@ import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { AnsweringResponse, InboundRequest, OpenRequest } from "./inbound-request.ts";
 import { keepCookie } from "./response-cookies.ts";
 import { serveRequest } from "./serve-request.ts";
-import { testMembersOf } from "./test-request.ts";
+import { isOfTest, testMembersOf } from "./test-request.ts";
 import { identifyVisitor } from "./visitor.ts";
 
 /**
@@ -58,9 +58,9 @@ function newScope(instance: Instance, inboundRequest: InboundRequest, outer: Req
     const cookie = store === undefined ? undefined : announce(store, inboundRequest);
     if (cookie !== undefined) keepCookie(inboundRequest.response, cookie);
     const baggage = baggageOf(instance, inboundRequest);
-    if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(inboundRequest)));
+    if (baggage !== undefined) receive(scope, readReceived(instance, baggage, callerOf(instance, inboundRequest)));
     if (instance.options.overrides !== undefined) {
-      scope.add(forcedAssignments(instance, callerOf(inboundRequest), urlOf(inboundRequest)));
+      scope.add(forcedAssignments(instance, callerOf(instance, inboundRequest), urlOf(inboundRequest)));
     }
   } catch (error) {
     warnOnce("inbound", "a request could not be read, so it has no variant from its caller", error);
@@ -85,12 +85,15 @@ function urlOf({ request, url }: InboundRequest): string | undefined {
 
 /**
  * The sender of the request. An injected request (`app.inject`) has no connection: its address is set by the injecting
- * code, so it has no peer. An adapter may know the peer of a request that shows no socket, but not within another one.
+ * code, so it has no peer. An adapter may know the peer of a request that shows no socket. A test of this process, known
+ * by its token, sets the peer of a request that it injects. Within another request neither counts.
  */
-function callerOf(inboundRequest: InboundRequest): Caller {
+function callerOf({ options }: Instance, inboundRequest: InboundRequest): Caller {
   const { header, request } = inboundRequest;
   const isInjected =
-    request.socket === undefined ? scopeStorage().getStore() !== undefined : !hasConnection(inboundRequest);
+    !hasConnection(inboundRequest) &&
+    (scopeStorage().getStore() !== undefined ||
+      (request.socket !== undefined && !(options.strict && isOfTest(header))));
   return isInjected ? { header, peer: undefined } : inboundRequest;
 }
 

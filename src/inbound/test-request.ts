@@ -47,6 +47,11 @@ export function testToken(instance: Instance, variants: unknown, fields: unknown
   return token;
 }
 
+/** Whether a request brings a token of this process. */
+export function isOfTest(header: HeaderGetter): boolean {
+  return membersByToken().has(String(header(TEST_HEADER)));
+}
+
 /** The own members for a request's `TEST_HEADER`; undefined if there are none. */
 export function testMembersOf(header: HeaderGetter): string | undefined {
   const received = header(TEST_HEADER);
