@@ -32,7 +32,13 @@ export class Processes {
     const { signal } = this.#job;
     const child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), {
       execArgv: ["--import", new URL("./telemetry.ts", import.meta.url).href],
-      env: { ...environment(), ...peers, OTEL_SERVICE_NAME: name, OTEL_EXPORTER_OTLP_ENDPOINT: this.#receiverUrl },
+      env: {
+        ...environment(),
+        NODE_ENV: "production",
+        ...peers,
+        OTEL_SERVICE_NAME: name,
+        OTEL_EXPORTER_OTLP_ENDPOINT: this.#receiverUrl,
+      },
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       // Not in the terminal's process group: Ctrl-C then reaches only the starting process, which stops all services.
       detached: true,

@@ -28,7 +28,7 @@ export function readEnvironment(): void {
   const known = development();
   if (level === "NONE" || level === "ERROR") known.audience = "nobody";
   else if (isDeveloping) known.audience = "terminal";
-  else known.audience = ["WARN", "INFO", "DEBUG", "VERBOSE", "ALL"].includes(level) ? "diag" : "nobody";
+  else known.audience = ["INFO", "DEBUG", "VERBOSE", "ALL"].includes(level) ? "diag" : "nobody";
 }
 
 /** Whether mistakes are looked for. False in production, where nothing of it costs a request. */

@@ -92,11 +92,10 @@ export class ShopProcess {
   }
 }
 
-/** That of the tests, without settings of OpenTelemetry or of Node that are meant for something else. */
+/** Of production, where the terminal has what `register` says alone; without what is meant for the tests themselves. */
 export function plainEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(OTEL_|NODE_OPTIONS$|NODE_ENV$|VITEST)/.test(name)),
-  );
+  const given = Object.entries(process.env).filter(([name]) => !/^(OTEL_|NODE_OPTIONS$|NODE_ENV$|VITEST)/.test(name));
+  return { ...Object.fromEntries(given), NODE_ENV: "production" };
 }
 
 /** For OpenTelemetry's auto-instrumentation: everything to the receiver, and nothing asked of the machine. */
