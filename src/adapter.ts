@@ -16,6 +16,7 @@ import type { Instance } from "./instance/instance.ts";
 import { writeForAllClients } from "./outbound/all-clients.ts";
 import type { CalledRequest } from "./outbound/client-call.ts";
 import { type ClientOptions, compileClientOptions } from "./outbound/client-options.ts";
+import { type LayersAbove, layersAboveOf } from "./outbound/layers-above.ts";
 import { type OutboundRequest, startOutbound } from "./outbound/outbound-request.ts";
 import type { Scope } from "./scope/public-scope.ts";
 
@@ -52,13 +53,15 @@ export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-
 export type { ClientOptions } from "./outbound/client-options.ts";
 export { type ArrayForm, GivenHeaders } from "./outbound/given-headers.ts";
 export { copyOfGiven } from "./outbound/given-members.ts";
-export type { OutboundRequest, OutboundRequest as Departure } from "./outbound/outbound-request.ts";
+export type { OutboundRequest, OutboundRequest as Departure, SetHeader } from "./outbound/outbound-request.ts";
 export { TICKET_HEADER } from "./outbound/tickets.ts";
 export type { HeaderLines } from "./outbound/trace-headers.ts";
+export { CALL_OF_HANDLER } from "./outbound/unmarked-call.ts";
 export type { Verdict } from "./policy/destinations.ts";
 export { processWide } from "./process-wide.ts";
 export type { Scope } from "./scope/public-scope.ts";
 export { rememberScope } from "./scope/running.ts";
+export type { LayersAbove };
 export { outboundForAllClients as outboundEverywhere, runWithVariants };
 
 /**
@@ -135,6 +138,15 @@ export function outboundForAllClients(experiments: ExperimentsHandle): () => voi
   const instance = instanceOf(experiments);
   warnOfNoDestination(instance, "every client is to pass variants on");
   return instance.beforeClose(writeForAllClients(instance.policy));
+}
+
+/**
+ * Gives the function that looks at the interceptors of undici outside of an adapter's own. Called once, at set-up.
+ *
+ * @throws ExperimentConfigError if `experiments` is not from `createExperiments`
+ */
+export function layersAbove(experiments: ExperimentsHandle): ReturnType<typeof layersAboveOf> {
+  return layersAboveOf(instanceOf(experiments));
 }
 
 function warnOfNoDestination({ policy }: Instance, what: string): void {

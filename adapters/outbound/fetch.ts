@@ -49,7 +49,11 @@ export function experimentFetch(
       if (outboundRequest === undefined) return Reflect.apply(fetchOnce, self, call.args);
       const release = outboundRequest.retain();
       try {
-        return untilSettled(Reflect.apply(fetchOnce, self, call.with(outboundRequest)), release);
+        const args = call.with(outboundRequest);
+        return untilSettled(
+          outboundRequest.enter(() => Reflect.apply(fetchOnce, self, args)),
+          release,
+        );
       } catch (error) {
         release();
         throw error;

@@ -1,4 +1,4 @@
-import { type ClientOptions, type ExperimentsHandle, outbound, rememberScope } from "../../src/adapter.ts";
+import { type ClientOptions, type ExperimentsHandle, layersAbove, outbound, rememberScope } from "../../src/adapter.ts";
 import { DispatchCall, type DispatchOptions } from "./undici/dispatch-call.ts";
 import { inScopeOfDispatch } from "./undici/dispatch-handler.ts";
 
@@ -10,6 +10,7 @@ export type Dispatch<Options, Handler> = (options: Options, handler: Handler) =>
 /** An interceptor for undici's `compose`. */
 export type ExperimentInterceptor = <Options extends DispatchOptions, Handler>(
   dispatch: Dispatch<Options, Handler>,
+  ownOrigin?: string | null,
 ) => Dispatch<Options, Handler>;
 
 /**
@@ -25,19 +26,24 @@ export function experimentInterceptor(
   clientOptions?: ClientOptions,
 ): ExperimentInterceptor {
   const startOutbound = outbound(experiments, clientOptions);
-  return function experimentsInterceptor(dispatch) {
+  const lookAbove = layersAbove(experiments);
+  return function experimentsInterceptor(dispatch, ownOrigin) {
     return function dispatchWithExperiments(options, handler) {
       // undici refuses them, and is to say so itself.
       if (!isObject(options) || !isObject(handler)) return dispatch(options, handler);
-      const call = new DispatchCall(options, handler);
+      const above = lookAbove(handler);
+      const call = new DispatchCall(options, handler, ownOrigin, above?.isShared === true);
       const outboundRequest = isConnect(options) ? undefined : startOutbound(call);
+      const guard = above && ((headers: unknown) => above.guard(headers, () => call.url, outboundRequest));
       if (outboundRequest === undefined) {
-        return dispatch(call.options, inScopeOfDispatch(handler, { run: rememberScope() }));
+        return dispatch(call.options, inScopeOfDispatch(handler, { run: rememberScope(), guard }));
       }
       const release = outboundRequest.retain();
       const { run, scope } = outboundRequest;
       try {
-        return dispatch(call.with(outboundRequest), inScopeOfDispatch(handler, { run, release, scope }));
+        const added = call.with(outboundRequest);
+        const { unmarked } = outboundRequest;
+        return dispatch(added, inScopeOfDispatch(handler, { run, release, scope, call: unmarked, guard }));
       } catch (error) {
         release();
         throw error;

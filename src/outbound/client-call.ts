@@ -30,6 +30,8 @@ export interface CalledRequest {
   readonly header: HeaderLines;
   /** For a client that repeats requests: an object that is the same for all requests of one call, and unique to it. */
   readonly identity?: object;
+  /** Whether others who have other members share the answer; then no own members are written. Default: false. */
+  readonly isShared?: boolean;
 }
 
 /** Whether an instrumentation makes spans of outgoing requests; then the package makes none. */
@@ -53,11 +55,13 @@ const resending = processWide("resending.v1", () => new AsyncLocalStorage<Resend
 export class ClientCall implements OutgoingCall {
   readonly #active: Context;
   readonly scope: RequestScope | undefined;
+  readonly isShared: boolean;
   readonly #measured: RequestScope | undefined;
   readonly #given: readonly string[];
   readonly #resending: Resending;
 
-  constructor(owner: ScopeOwner, { header, identity }: CalledRequest) {
+  constructor(owner: ScopeOwner, { header, identity, isShared = false }: CalledRequest) {
+    this.isShared = isShared;
     this.#active = context.active();
     this.scope = latestScope(this.#active);
     this.#measured = scopeOwnedBy(owner, this.scope);

@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { isName } from "../http/header-parts.ts";
-import type { OutboundRequest } from "./outbound-request.ts";
+import type { OutboundRequest, SetHeader } from "./outbound-request.ts";
 import { TICKET_HEADER } from "./tickets.ts";
 
 /** How a client reads an array of headers: as names and values in turn, or as pairs. */
@@ -40,7 +40,7 @@ export class GivenHeaders {
   };
 
   /**
-   * The headers with the request's ticket and its `baggage` for the first destination. The form is kept, and so is the
+   * The headers with those that the request adds. The form is kept, and so is the
    * order: a fetch implementation sorts the `Headers` of another one.
    *
    * @throws what reading the caller's object throws
@@ -70,34 +70,33 @@ class Added {
   }
 
   /**
-   * The process-wide stop writes the line again at each hop. This one is for whoever stands between, such as a cache or
-   * a test's substitute. If nothing may go to the first destination, the caller's lines stay.
+   * The added headers, by the caller's lines of the same names. The process-wide stop writes the line again at each hop.
+   * This one is for whoever stands between, such as a cache or a test's substitute.
    */
-  #baggage(present: readonly string[]): string {
+  #headers(lines: readonly string[], tickets: readonly string[]): readonly SetHeader[] {
     // fetch trims and joins lines in this way; undici's dispatch sends them as they are.
-    const existing = this.#form === "pairs" ? present.map((line) => line.trim()).join(", ") : present.join(",");
-    const line = this.#url === null ? "" : this.#request.baggageFor(this.#url, existing === "" ? null : existing);
-    return line === "" ? existing : line;
+    const existing = this.#form === "pairs" ? lines.map((line) => line.trim()).join(", ") : lines.join(",");
+    const present = existing === "" ? [] : [existing];
+    const added = this.#request.headersFor(this.#url, (name) => (name === TICKET_HEADER ? tickets : present));
+    // Without an own member for the first destination, the caller's lines stay.
+    return existing === "" || added.some(([name]) => name === "baggage") ? added : [["baggage", existing], ...added];
   }
 
   toRecord(given: object): unknown {
     const record: Record<string, unknown> = { ...given };
     const lines: string[] = [];
-    const tickets = [this.#request.ticket];
+    const tickets: string[] = [];
     let isMerged = true;
     for (const name of Object.keys(record)) {
       const isBaggage = isName(name, "baggage");
-      if (!isBaggage && name !== TICKET_HEADER) continue;
+      if (!isBaggage && !isName(name, TICKET_HEADER)) continue;
       const texts = textsOf(record[name], this.#form);
-      if (!isBaggage) tickets.push(...texts);
-      else if (texts.length > 0) {
-        lines.push(...texts);
+      if (texts.length > 0) {
+        (isBaggage ? lines : tickets).push(...texts);
         delete record[name];
-      } else isMerged &&= name !== "baggage";
+      } else if (isBaggage) isMerged &&= name !== "baggage";
     }
-    const baggage = isMerged ? this.#baggage(lines) : "";
-    if (baggage !== "") record["baggage"] = baggage;
-    record[TICKET_HEADER] = tickets.join(",");
+    for (const [name, value] of this.#headers(lines, tickets)) if (isMerged || name !== "baggage") record[name] = value;
     return withHidden(record, given);
   }
 
@@ -105,14 +104,11 @@ class Added {
     if (given.length % 2 !== 0) return given;
     const flat: unknown[] = [];
     const lines: string[] = [];
+    const tickets: string[] = [];
     for (let i = 0; i < given.length; i += 2) {
-      const texts = isNamed(given[i], "baggage") ? textsOf(given[i + 1], this.#form) : [];
-      if (texts.length > 0) lines.push(...texts);
-      else flat.push(given[i], given[i + 1]);
+      if (!this.#take(given[i], given[i + 1], lines, tickets)) flat.push(given[i], given[i + 1]);
     }
-    const baggage = this.#baggage(lines);
-    if (baggage !== "") flat.push("baggage", baggage);
-    flat.push(TICKET_HEADER, this.#request.ticket);
+    for (const header of this.#headers(lines, tickets)) flat.push(...header);
     return flat;
   }
 
@@ -123,23 +119,24 @@ class Added {
 
   *toPairs(given: Iterable<unknown>): Generator<unknown, void> {
     const lines: string[] = [];
-    for (const pair of given) {
-      const texts = isPair(pair) && isNamed(pair[0], "baggage") ? textsOf(pair[1], this.#form) : [];
-      if (texts.length > 0) lines.push(...texts);
-      else yield pair;
-    }
-    const baggage = this.#baggage(lines);
-    if (baggage !== "") yield ["baggage", baggage];
-    yield [TICKET_HEADER, this.#request.ticket];
+    const tickets: string[] = [];
+    for (const pair of given) if (!(isPair(pair) && this.#take(pair[0], pair[1], lines, tickets))) yield pair;
+    yield* this.#headers(lines, tickets);
   }
 
   toHeaders(given: Headers): Headers {
     const copy = copyOfHeaders(given);
-    const existing = copy.get("baggage");
-    const baggage = this.#baggage(existing === null ? [] : [existing]);
-    if (baggage !== "") copy.set("baggage", baggage);
-    copy.append(TICKET_HEADER, this.#request.ticket);
+    const linesOf = (name: string): string[] => [copy.get(name) ?? []].flat();
+    for (const [name, value] of this.#headers(linesOf("baggage"), linesOf(TICKET_HEADER))) copy.set(name, value);
     return copy;
+  }
+
+  /** Takes over a header that the added ones replace. False if it stays as it is. */
+  #take(name: unknown, value: unknown, lines: string[], tickets: string[]): boolean {
+    const taken = isNamed(name, "baggage") ? lines : isNamed(name, TICKET_HEADER) ? tickets : undefined;
+    const texts = taken === undefined ? [] : textsOf(value, this.#form);
+    taken?.push(...texts);
+    return texts.length > 0;
   }
 }
 

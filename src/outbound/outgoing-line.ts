@@ -20,6 +20,7 @@ export function outgoingLine(
   const { writers } = owner;
   const baggage = new OutgoingBaggage(policies, writers, destination, owner.isWrapped ? undefined : policies);
   for (const line of lines) baggage.add(line);
+  if (baggage.isWritten) owner.noteWritten();
   if (writers.length === 0 && baggage.removed.length > 0) reportTakenOff(baggage.removed, destination);
   return baggage;
 }

@@ -1,71 +1,100 @@
 import { attempt } from "../checks/diagnostics.ts";
-import type { EgressPolicy } from "../policy/egress-policy.ts";
+import type { LineWriter } from "../propagation/outgoing-baggage.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { writingPolicies } from "./all-clients.ts";
+import { rebuildScope } from "./rebuilt-scope.ts";
 import { redeemTickets } from "./tickets.ts";
+import { NO_CALLS, type UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
+
+/** How the code that made a request is found. */
+export interface Finders {
+  /** The latest scope of that code; undefined if unknown. */
+  readonly scope: () => RequestScope | undefined;
+  /** The unmarked calls of wrapped clients that made the request and may write to its destination. */
+  readonly calls: () => readonly UnmarkedCall[];
+  /** Whether others who have other members share the answer: then only a wrapped client writes, which knows more. */
+  readonly isShared?: boolean;
+}
 
 /** The scopes of an outgoing request. They are looked for once, on first use. */
 export class RequestOwner {
-  readonly #ticketed: readonly RequestScope[];
+  readonly #ticketed: readonly LineWriter[];
+  readonly #calls: readonly UnmarkedCall[];
+  /** What wrapped clients write. */
+  readonly #wrapped: readonly LineWriter[];
   readonly #find: () => RequestScope | undefined;
+  readonly #isShared: boolean;
   #isFound = false;
   #found: RequestScope | undefined;
-  #writers: readonly RequestScope[] | undefined;
+  #writers: readonly LineWriter[] | undefined;
 
-  /**
-   * @param tickets the request's `TICKET_HEADER` lines
-   * @param find gives the latest scope of the code that made the request; undefined if unknown
-   */
-  constructor(tickets: readonly string[], find: () => RequestScope | undefined) {
+  /** @param tickets the request's `TICKET_HEADER` lines */
+  constructor(tickets: readonly string[], { scope, calls, isShared = false }: Finders) {
+    this.#isShared = isShared;
     this.#ticketed = redeemTickets(tickets);
-    this.#find = find;
+    this.#find = scope;
+    const found = unmarkedCalls().live === 0 ? undefined : attempt("egress", NOT_FOUND, calls);
+    this.#calls = (found ?? NO_CALLS).filter((call) => !this.#ticketed.some(({ owner }) => owner === call.scope.owner));
+    this.#wrapped =
+      this.#calls.length === 0 ? this.#ticketed : [...this.#calls.map((call) => call.scope), ...this.#ticketed];
   }
 
-  /** The scope of the request: of the last ticket, else the latest of the calling code; undefined if there is none. */
+  /** The scope of the request: that of the wrapped client, else the latest of the calling code; undefined if unknown. */
   get scope(): RequestScope | undefined {
-    return this.#ticketed.at(-1) ?? this.#latest;
+    const latest = this.#latest;
+    if (this.#wrapped.length === 0 || this.#countWrapped(latest) === this.#wrapped.length) return latest;
+    return this.#calls.at(-1)?.scope ?? this.#ticketed.reduce<RequestScope | undefined>(rebuildScope, undefined);
   }
 
-  /** The scopes that write: first those of instances that write for all clients, then those of the tickets. */
-  get writers(): readonly RequestScope[] {
+  /** The scopes that write: first those of instances that write for all clients, then those of wrapped clients. */
+  get writers(): readonly LineWriter[] {
     this.#writers ??= this.#chooseWriters();
     return this.#writers;
   }
 
-  #chooseWriters(): readonly RequestScope[] {
+  #chooseWriters(): readonly LineWriter[] {
     const writing = writingPolicies();
-    const ticketed = this.#ticketed;
-    if (writing.size === 0 || this.#holdsTicketsOf(writing.keys())) return ticketed;
+    // A wrapped client has written the members of all instances that write for all clients.
+    if (writing.size === 0 || this.#isShared || this.#ticketed.length > 0) return this.#wrapped;
+    const calls = this.#calls.map((call) => call.scope);
     const others: RequestScope[] = [];
     let found = 0;
     for (let scope = this.#latest; scope !== undefined; scope = scope.outer) {
-      if (ticketed.includes(scope)) found++;
+      if (calls.includes(scope)) found++;
       else if (scope.own.text !== "" && writing.has(scope.owner.policy)) others.push(scope);
     }
-    // Tickets win. If the async scope's chain lacks a ticketed scope, that context is another request's: ignore it.
-    return others.length === 0 || found < ticketed.length ? ticketed : [...others.toReversed(), ...ticketed];
+    // If the async scope's chain lacks the scope of a call, that context is another request's: ignore it.
+    return others.length === 0 || found < calls.length ? calls : [...others.toReversed(), ...calls];
   }
 
-  /** Whether the request has a scope's ticket. Then only the writers' policies are consulted about foreign members. */
-  get isWrapped(): boolean {
-    return this.#ticketed.length > 0;
-  }
-
-  #holdsTicketsOf(policies: Iterable<EgressPolicy>): boolean {
-    if (this.#ticketed.length === 0) return false;
-    for (const policy of policies) {
-      if (!this.#ticketed.some(({ owner }) => owner.policy === policy)) return false;
+  /** How many of the lines of wrapped clients are those of a chain's scopes. */
+  #countWrapped(latest: RequestScope | undefined): number {
+    let count = 0;
+    for (let scope = latest; scope !== undefined; scope = scope.outer) {
+      for (const { owner, own } of this.#wrapped) if (owner === scope.owner && own.text === scope.own.text) count++;
     }
-    return true;
+    return count;
+  }
+
+  /** Whether a wrapped client made the request. Then only the writers' policies are consulted about foreign members. */
+  get isWrapped(): boolean {
+    return this.#wrapped.length > 0;
+  }
+
+  /** To be called once own members have been written. */
+  noteWritten(): void {
+    for (const call of this.#calls) call.writes();
   }
 
   get #latest(): RequestScope | undefined {
     if (!this.#isFound) {
       this.#isFound = true;
-      const found = attempt("egress", "the scope of an outgoing request could not be found", this.#find);
+      const found = attempt("egress", NOT_FOUND, this.#find);
       // A queue or a retry may have kept it for long.
       this.#found = found?.isOver === true ? undefined : found;
     }
     return this.#found;
   }
 }
+
+const NOT_FOUND = "the scope of an outgoing request could not be found";

@@ -7,8 +7,9 @@ import { policiesInForce } from "../policy/in-force.ts";
 import { callingScope } from "./calling-scope.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
-import { RequestOwner } from "./request-owner.ts";
+import { type Finders, RequestOwner } from "./request-owner.ts";
 import { TICKET_HEADER } from "./tickets.ts";
+import { NO_CALLS, unmarkedCalls } from "./unmarked-call.ts";
 import { noticeUnwrapped } from "./unwrapped.ts";
 
 /** node:http and node:https publish each request on this channel, in the caller's context, before anything is written. */
@@ -93,7 +94,7 @@ class StoppedBlock {
   }
 
   #own(tickets: readonly string[]): RequestOwner {
-    const owner = new RequestOwner(tickets, callingScope);
+    const owner = new RequestOwner(tickets, CONTEXT);
     // Found now: Node may make the block in another context.
     if (owner.writers.length > 0) this.#owner = owner;
     return owner;
@@ -149,7 +150,10 @@ class StoppedBlock {
   }
 }
 
-const NOBODY = new RequestOwner([], () => undefined);
+/** For node:http, the async context is always that of the caller. */
+const CONTEXT: Finders = { scope: callingScope, calls: () => unmarkedCalls().storage.getStore()?.chain ?? NO_CALLS };
+
+const NOBODY = new RequestOwner([], { scope: () => undefined, calls: () => NO_CALLS });
 const NO_SCOPE = "the scope of an outgoing request could not be found, so it carries no variant";
 const FAILED = "an outgoing request could not be checked, so it carries no baggage";
 const NO_DESTINATION = "the destination of an outgoing request could not be found, so it carries no variant";

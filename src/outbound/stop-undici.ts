@@ -1,12 +1,14 @@
 import { attempt } from "../checks/diagnostics.ts";
 import { type HeaderPart, isName, linesOf } from "../http/header-parts.ts";
 import { Destination } from "../policy/destination.ts";
+import { policiesInForce } from "../policy/in-force.ts";
 import { isClientSpanAwaited, tagClientSpan } from "./awaited-client-spans.ts";
+import { guardFromCaches } from "./cached-responses.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
 import { RequestOwner } from "./request-owner.ts";
 import { callOf, TICKET_HEADER } from "./tickets.ts";
-import { scopeOfUndiciRequest } from "./undici/caller-scope.ts";
+import { callsOfUndiciRequest, scopeOfUndiciRequest } from "./undici/caller-scope.ts";
 import { noticeUnwrapped } from "./unwrapped.ts";
 
 /** undici and the built-in fetch publish each request on this channel before it is written, also each hop and retry. */
@@ -35,9 +37,18 @@ export function stopUndiciRequest(message: unknown): void {
   takeOff(request, lines, tickets);
   const destination = attempt("egress", NO_DESTINATION, () => destinationOf(request));
   const call = callOf(tickets);
-  const owner = new RequestOwner(tickets, () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope));
+  const owner = new RequestOwner(tickets, {
+    scope: () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope),
+    calls: () =>
+      callsOfUndiciRequest(
+        request,
+        (calls) => calls.some((each) => each.mayWriteTo(destination)) || restrictsForeign(),
+      ),
+    isShared: call?.isShared === true,
+  });
   const baggage = outgoingLine(lines, owner, destination);
   put(request, baggage.text);
+  guardFromCaches(request, baggage, destination);
 
   const { addHeader } = request;
   request.addHeader = function addHeaderOnce(name, value) {
@@ -56,6 +67,12 @@ export function stopUndiciRequest(message: unknown): void {
   noticeUnwrapped(owner, destination);
   call?.begin(request, destination);
   tagSpansOf(request, owner);
+}
+
+/** Whether it depends on the wrapper of a call where foreign members may go. */
+function restrictsForeign(): boolean {
+  for (const { foreignBaggage } of policiesInForce()) if (foreignBaggage !== "everywhere") return true;
+  return false;
 }
 
 /** For an instrumentation that wrote its `traceparent` before this subscriber ran; a later one calls `addHeader`. */

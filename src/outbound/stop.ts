@@ -3,8 +3,11 @@ import { attempt } from "../checks/diagnostics.ts";
 import type { EgressPolicy, StopHold } from "../policy/egress-policy.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { processWide } from "../process-wide.ts";
+import { endGuard } from "./cached-responses.ts";
+import { noteShared, UNDICI_PENDING } from "./layers-above.ts";
 import { HTTP_CREATED, stopHttpRequest } from "./stop-http.ts";
 import { stopUndiciRequest, UNDICI_CREATE } from "./stop-undici.ts";
+import { voidTickets } from "./tickets.ts";
 
 /** `end` ends the subscriptions to the diagnostics channels; undefined while there are none. */
 const subscription = processWide("stop.v1", (): { end: (() => void) | undefined } => ({ end: undefined }));
@@ -35,6 +38,7 @@ function addPolicy(policy: EgressPolicy): void {
 function removePolicy(policy: EgressPolicy): void {
   const policies = policiesInForce();
   policies.delete(policy);
+  voidTickets(policy);
   if (policies.size > 0) return;
   const state = subscription();
   state.end?.();
@@ -45,10 +49,12 @@ function subscribe(): () => void {
   const stops = [
     [UNDICI_CREATE, withoutThrowing(stopUndiciRequest)],
     [HTTP_CREATED, withoutThrowing(stopHttpRequest)],
+    [UNDICI_PENDING, withoutThrowing(noteShared)],
   ] as const;
   for (const [channel, stop] of stops) diagnosticsChannel.subscribe(channel, stop);
   return () => {
     for (const [channel, stop] of stops) diagnosticsChannel.unsubscribe(channel, stop);
+    endGuard();
   };
 }
 

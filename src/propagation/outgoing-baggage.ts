@@ -7,6 +7,9 @@ import { countMembers } from "../scope/own-budget.ts";
 import { EMPTY_LINE, type OwnLine } from "../scope/own-line.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
+/** A source of own members: a scope, or the line that a scope had. */
+export type LineWriter = Pick<RequestScope, "owner" | "own">;
+
 /**
  * The one `baggage` line of one outgoing request. Lines are added by the user's code and by OpenTelemetry, once or twice.
  * The result holds their foreign members as they were, each once, and own members from the scopes alone.
@@ -14,7 +17,7 @@ import type { RequestScope } from "../scope/request-scope.ts";
 export class OutgoingBaggage {
   readonly #policies: Iterable<EgressPolicy>;
   readonly #keepsForeign: boolean;
-  #writer: RequestScope | undefined;
+  #writer: LineWriter | undefined;
   #own: OwnLine = EMPTY_LINE;
   #foreign = "";
   /** The members of `#foreign`, once there is a second line. */
@@ -23,21 +26,21 @@ export class OutgoingBaggage {
   readonly removed: string[] = [];
 
   /**
-   * @param scopes the scopes that write their own members
+   * @param writers write their own members
    * @param destination undefined if unknown; then no own members are written
-   * @param consulted decide about foreign members. Default: the policies of `scopes`; all `policies` if there are none
+   * @param consulted decide about foreign members. Default: the policies of `writers`; all `policies` if there are none
    */
   constructor(
     policies: Iterable<EgressPolicy>,
-    scopes: readonly RequestScope[],
+    writers: readonly LineWriter[],
     destination: Target | undefined,
-    consulted: Iterable<EgressPolicy> = scopes.length === 0 ? policies : scopes.map(({ owner }) => owner.policy),
+    consulted: Iterable<EgressPolicy> = writers.length === 0 ? policies : writers.map(({ owner }) => owner.policy),
   ) {
     this.#policies = policies;
-    for (const scope of scopes) {
-      if (destination?.allowedBy(scope.owner.policy.destinations) !== true) continue;
-      this.#own = this.#writer === undefined ? scope.own : joinOwn(this.#own, scope.own);
-      this.#writer ??= scope;
+    for (const writer of writers) {
+      if (destination?.allowedBy(writer.owner.policy.destinations) !== true) continue;
+      this.#own = this.#writer === undefined ? writer.own : joinOwn(this.#own, writer.own);
+      this.#writer ??= writer;
     }
     this.#keepsForeign = allowsForeign(consulted, destination);
   }
@@ -73,6 +76,18 @@ export class OutgoingBaggage {
     if (this.#foreign === "") return this.#own.text;
     const line = `${this.#foreign},${this.#own.text}`;
     return line.length <= MAX_HEADER_BYTES ? line : this.#own.parts.reduce(appendMember, this.#foreign);
+  }
+
+  /** Whether own members may go to the destination. */
+  get isWritten(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  /** Whether the own members in the line are those of the added lines: then whoever saw these saw what leaves. */
+  get wasSeen(): boolean {
+    const seen = this.removed.join(",");
+    const line = this.text;
+    return seen === (this.#foreign === "" ? line : line.slice(this.#foreign.length + 1));
   }
 
   /** Measures the own members in the line, and counts those that had no room. To be called once per request. */

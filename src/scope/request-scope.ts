@@ -66,7 +66,6 @@ export class RequestScope {
   #exchange: HttpExchange | undefined;
   #visitor: Visitor | undefined;
   #face: Scope | undefined;
-  #ticket: string | undefined;
   #assignments: ScopeAssignments | undefined;
   #undecided: Map<string, Promise<string | undefined>> | undefined;
   #outcomes: ScopeOutcomes | undefined;
@@ -144,12 +143,6 @@ export class RequestScope {
   face(make: (scope: RequestScope) => Scope): Scope {
     this.#face ??= make(this);
     return this.#face;
-  }
-
-  /** The header value that stands for the scope on outgoing requests until they are written. */
-  ticket(make: () => string): string {
-    this.#ticket ??= make();
-    return this.#ticket;
   }
 
   get assignments(): readonly Assignment[] {

@@ -19,7 +19,7 @@ afterAll(async () => {
   await denied.close();
 });
 
-describe.each(undiciMajors)('foreignBaggage: "allowed-only" with the interceptor of $name', ({ undici }) => {
+describe.each(undiciMajors)('foreignBaggage: "allowed-only" with the interceptor of $name', ({ undici, major }) => {
   test.each([
     ["outside", true],
     ["inside", false],
@@ -36,7 +36,9 @@ describe.each(undiciMajors)('foreignBaggage: "allowed-only" with the interceptor
       }
       await agent.close();
       expect(arrivals(denied)).toEqual([[], []]);
-      expect(arrivals(allowed)).toEqual([[`user=1,${own("express")}`], [`user=1,${own("express")}`]]);
+      // undici 7 hides whose the second hop is, and nothing of ours was on the first.
+      const line = major === 7 && outside ? "user=1" : `user=1,${own("express")}`;
+      expect(arrivals(allowed)).toEqual([[line], [line]]);
     },
   );
 });

@@ -290,7 +290,7 @@ describe("two instances in one process", () => {
     },
   );
 
-  test("OG-25 a ticket outweighs the context that an interceptor dispatches in", async () => {
+  test("OG-25 what a wrapped client wrote for both outweighs the context that an interceptor dispatches in", async () => {
     await withTwo(async ({ first, second, serve }) => {
       instrumentOutgoing(first);
       instrumentOutgoing(second);
@@ -305,7 +305,7 @@ describe("two instances in one process", () => {
       );
       const init: object = { dispatcher };
       await serve(async () => (await undiciFetch(allowed.origin, init)).text());
-      expect(arrivals(allowed)).toEqual([[ONE]]);
+      expect(arrivals(allowed)).toEqual([[`${TWO},${ONE}`]]);
       await agent.close();
     });
   });

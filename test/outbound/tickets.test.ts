@@ -5,16 +5,21 @@ import { TICKET_HEADER } from "otel-experiments/adapter";
 import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { ticketedScopes } from "../../src/outbound/tickets.ts";
 import { startWireServer } from "../../testing/wire/server.ts";
 import { undiciMajors } from "../support/clients/undici-majors.ts";
 import { arrivals, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
 const allowed = await startRedirectingServer();
-const { experiments, service, serve, close } = await openStage({ propagateTo: [allowed.origin] });
+let alsoAllowed: string | undefined;
+const { experiments, service, serve, close } = await openStage({
+  propagateTo: [allowed.origin, (url) => url.origin === alsoAllowed],
+});
 const fetchWithExperiments = experimentFetch(experiments);
 
-afterEach(() => allowed.clear());
+afterEach(() => {
+  alsoAllowed = undefined;
+  allowed.clear();
+});
 
 afterAll(async () => {
   await close();
@@ -96,7 +101,7 @@ describe("a ticket that somebody forged", () => {
       const seen = await service.serve([`${TICKET_HEADER}: ${noted.join()}`], async () => experiments.current());
       expect(seen.assignments).toEqual([]);
     });
-    expect(noted).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
+    expect(noted).toEqual([expect.stringMatching(/^\d+\.[\w-]{43}\.experiment\.checkout\.variant=express;/)]);
   });
 });
 
@@ -112,6 +117,7 @@ describe("a ticket", () => {
       await gate.promise;
       return { status: 307, lines: [`location: ${allowed.origin}/`] };
     });
+    alsoAllowed = slow.origin;
     const agent = new undici.Agent();
     const redirect = undici.interceptors.redirect({ maxRedirections: 2 });
     const dispatcher = agent.compose(redirect, experimentInterceptor(experiments));
@@ -145,6 +151,7 @@ describe("a ticket", () => {
         if (start.includes("/slow")) await gate.promise;
         return start.includes("/slow") ? { status: 307, lines: [`location: ${allowed.origin}/`] } : {};
       });
+      alsoAllowed = slow.origin;
       const agent = new undici.Agent();
       const redirect = undici.interceptors.redirect({ maxRedirections: 2 });
       const dispatcher = agent.compose(redirect, experimentInterceptor(experiments));
@@ -176,32 +183,73 @@ describe("a ticket", () => {
     },
   );
 
-  test("OUT-K5 is forgotten with its request", async () => {
-    const before = ticketedScopes().size;
-    for (let i = 0; i < 50; i++) await serve(own("express"), () => fetchWithExperiments(allowed.origin));
-    expect(ticketedScopes().size).toBeGreaterThan(before);
-    for (let turn = 0; turn < 50 && ticketedScopes().size > before + 5; turn++) {
-      collect();
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-    // The last ones are held by connections that are kept alive.
-    expect(ticketedScopes().size).toBeLessThanOrEqual(before + 5);
-  });
-
-  test("OUT-K6 is one for a request that is served, however many calls it makes, and another for each", async () => {
+  test("OUT-K8 is the same for the same members, and another for others", async () => {
     const tickets: string[] = [];
     const noting: typeof fetch = async (_input, init) => {
       tickets.push(new Headers(init?.headers).get(TICKET_HEADER) ?? "none");
       return new Response();
     };
     const noted = experimentFetch(experiments, noting);
-    await serve(own("express"), async () => {
-      await noted(allowed.origin);
-      await noted(allowed.origin);
-    });
-    await serve(own("express"), () => noted(allowed.origin));
-    expect(tickets).toHaveLength(3);
+    for (const variant of ["express", "express", "control"]) {
+      await serve(own(variant), async () => {
+        await noted(allowed.origin);
+        await noted(`${allowed.origin}/other`);
+      });
+    }
+    expect(tickets).toHaveLength(6);
+    expect(new Set(tickets.slice(0, 4)).size).toBe(1);
     expect(new Set(tickets).size).toBe(2);
-    expect(tickets.every((ticket) => /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(ticket))).toBe(true);
+  });
+
+  test("OUT-K9 is good also if the process has made more than a thousand others since", async () => {
+    const gate = Promise.withResolvers<void>();
+    const slow = await startWireServer(async () => {
+      await gate.promise;
+      return { status: 307, lines: [`location: ${allowed.origin}/`] };
+    });
+    const stage = await openStage({ propagateTo: [allowed.origin, slow.origin] });
+    const wrapped = experimentFetch(stage.experiments);
+    const answered = stage.serve(own("first"), () => wrapped(slow.origin));
+    while (slow.requests.length === 0) await new Promise(setImmediate);
+    const nowhere = experimentFetch(stage.experiments, async () => new Response());
+    for (let i = 0; i < 1100; i++) await stage.serve(own(`v${i}`), () => nowhere(slow.origin));
+    gate.resolve();
+    await answered;
+    await stage.close();
+    await slow.close();
+    expect(arrivals(allowed)).toEqual([[own("first")]]);
+  });
+
+  test("OUT-K10 means nothing with other members, another number, or once its instance is closed", async () => {
+    const tickets: string[] = [];
+    const stage = await openStage({ propagateTo: [allowed.origin] });
+    const noting = experimentFetch(stage.experiments, async (_input, init) => {
+      tickets.push(new Headers(init?.headers).get(TICKET_HEADER) ?? "none");
+      return new Response();
+    });
+    await stage.serve(own("express"), () => noting(allowed.origin));
+    const [ticket = ""] = tickets;
+    const [number = "", ...rest] = ticket.split(".");
+    for (const other of [
+      ticket.replace("express", "control"),
+      `${ticket};experiment.search.variant=semantic`,
+      [Number(number) + 1, ...rest].join("."),
+      ticket.slice(0, -1),
+    ]) {
+      await fetch(allowed.origin, { headers: { [TICKET_HEADER]: other } });
+    }
+    await stage.close();
+    await fetch(allowed.origin, { headers: { [TICKET_HEADER]: ticket } });
+    expect(arrivals(allowed)).toEqual([[], [], [], [], []]);
+  });
+
+  test("OUT-K11 of an instance is replaced, where the client is wrapped twice", async () => {
+    const seen: string[] = [];
+    const noting = experimentFetch(experiments, async (_input, init) => {
+      seen.push(...(new Headers(init?.headers).get(TICKET_HEADER) ?? "").split(","));
+      return new Response();
+    });
+    await serve(own("express"), () => experimentFetch(experiments, noting)(allowed.origin));
+    expect(seen).toHaveLength(1);
   });
 });

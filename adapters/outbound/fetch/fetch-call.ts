@@ -30,7 +30,7 @@ export class FetchCall implements CalledRequest {
     return [this.#given[0], this.#init, ...this.#given.slice(2)];
   }
 
-  /** The arguments with the request's ticket and its `baggage`; if they cannot be read, the caller's own. */
+  /** The arguments with the headers that the request adds; if it adds none, or they cannot be read, the caller's own. */
   with(outboundRequest: OutboundRequest): readonly unknown[] {
     return attempt("egress", UNREADABLE, () => this.#with(outboundRequest)) ?? this.args;
   }
@@ -42,7 +42,10 @@ export class FetchCall implements CalledRequest {
     const init = this.#init ?? {};
     // Its `toString` is called once.
     const target = isConverted(input) ? String(input) : input;
-    init["headers"] = headers.with(outboundRequest, urlOf(target));
+    const url = urlOf(target);
+    if (outboundRequest.adds(url)) init["headers"] = headers.with(outboundRequest, url);
+    else if (target === input) return undefined;
+    else if (headers.value !== undefined) init["headers"] = headers.value;
     return [target, init, ...rest];
   }
 

@@ -16,15 +16,28 @@ export class DispatchCall<Options extends DispatchOptions> implements CalledRequ
    * again.
    */
   readonly identity: object;
+  readonly isShared: boolean;
+  readonly #ownOrigin: unknown;
   #copy: Record<PropertyKey, unknown> | undefined;
   #headers: GivenHeaders | undefined;
 
-  constructor(given: Options, handler: object) {
+  /**
+   * @param ownOrigin that of the dispatcher, if undici gives it
+   * @param isShared whether others may be waiting for the same answer
+   */
+  constructor(given: Options, handler: object, ownOrigin: unknown, isShared: boolean) {
     this.#given = given;
     this.identity = handler;
+    this.#ownOrigin = ownOrigin;
+    this.isShared = isShared;
   }
 
   readonly header = (name: string): readonly string[] => this.#read().lines(name);
+
+  /** The first destination; null if it is not known. */
+  get url(): URL | null {
+    return urlOf(this.#copyOnce(), this.#ownOrigin);
+  }
 
   /** The options without an addition. */
   get options(): Options {
@@ -35,15 +48,17 @@ export class DispatchCall<Options extends DispatchOptions> implements CalledRequ
     return this.#copy as Options;
   }
 
-  /** The options with the request's ticket and its `baggage`; if they cannot be read, the caller's own. */
+  /** The options with the headers that the request adds; if it adds none, or they cannot be read, the caller's own. */
   with(outboundRequest: OutboundRequest): Options {
     return attempt("egress", UNREADABLE, () => this.#with(outboundRequest)) ?? this.options;
   }
 
-  #with(outboundRequest: OutboundRequest): Options {
+  #with(outboundRequest: OutboundRequest): Options | undefined {
+    const { url } = this;
+    if (!outboundRequest.adds(url)) return undefined;
     const headers = this.#read();
     const copy = this.#copyOnce();
-    copy["headers"] = headers.with(outboundRequest, urlOf(copy));
+    copy["headers"] = headers.with(outboundRequest, url);
     // why: a copy of the given ones
     return copy as Options;
   }
@@ -62,12 +77,13 @@ export class DispatchCall<Options extends DispatchOptions> implements CalledRequ
 const UNREADABLE = "the options of a dispatch could not be read, so the request passes nothing on";
 
 /**
- * The path is an absolute URL if the request goes to a proxy. Without an origin, a Client sends to its own, which it
- * does not show.
+ * The path is an absolute URL if the request goes to a proxy. Without an origin, a Client sends to its own, which
+ * undici 8 gives to interceptors and older ones do not show.
  */
-function urlOf({ origin, path = "/" }: DispatchOptions): URL | null {
+function urlOf({ origin: given, path = "/" }: DispatchOptions, ownOrigin: unknown): URL | null {
   if (typeof path !== "string") return null;
   if (!path.startsWith("/")) return URL.parse(path);
+  const origin = given ?? ownOrigin;
   const base = origin instanceof URL ? origin.href : origin;
   return typeof base === "string" ? URL.parse(`${base.replace(/\/$/, "")}${path}`) : null;
 }

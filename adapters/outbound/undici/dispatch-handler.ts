@@ -1,3 +1,5 @@
+import { CALL_OF_HANDLER } from "../../../src/adapter.ts";
+
 /** The methods of a handler that undici calls last, by the names of undici 6 and of 7 and 8. */
 const LAST_CALLS: ReadonlySet<string | symbol> = new Set([
   "onComplete",
@@ -8,6 +10,12 @@ const LAST_CALLS: ReadonlySet<string | symbol> = new Set([
   "onRequestUpgrade",
 ]);
 
+/** The methods that undici gives the headers of a response, and the place of these among the arguments. */
+const HEADERS_AT: ReadonlyMap<string | symbol, number> = new Map([
+  ["onHeaders", 1],
+  ["onResponseStart", 2],
+]);
+
 /** The scope that a request was dispatched in. */
 interface DispatchScope {
   readonly run: <T>(fn: () => T) => T;
@@ -15,6 +23,10 @@ interface DispatchScope {
   readonly release?: () => void;
   /** Held as long as the handler is: redirects and retries dispatch again with the scope's ticket. */
   readonly scope?: object;
+  /** The call of a request whose headers do not show it. */
+  readonly call?: object | undefined;
+  /** Called with the headers of the response. */
+  readonly guard?: ((headers: unknown) => void) | undefined;
 }
 
 /**
@@ -39,11 +51,14 @@ class HandlerTraps implements ProxyHandler<object> {
 
   get(_target: object, name: string | symbol): unknown {
     const handler = this.#handler;
-    const { run, release } = this.#scope;
+    const { run, release, call, guard } = this.#scope;
+    if (name === CALL_OF_HANDLER) return call;
     const member: unknown = Reflect.get(handler, name);
     if (typeof member !== "function" || name === "constructor") return member;
+    const at = guard === undefined ? undefined : HEADERS_AT.get(name);
     return (...args: unknown[]): unknown => {
       try {
+        if (at !== undefined) guard?.(args[at]);
         return run((): unknown => Reflect.apply(member, handler, args));
       } finally {
         if (LAST_CALLS.has(name)) release?.();

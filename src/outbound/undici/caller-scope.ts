@@ -2,12 +2,11 @@ import { AsyncResource } from "node:async_hooks";
 import { processWide } from "../../process-wide.ts";
 import type { RequestScope } from "../../scope/request-scope.ts";
 import { callingScope } from "../calling-scope.ts";
+import { CALL_OF_HANDLER, NO_CALLS, type UnmarkedCall, unmarkedCalls } from "../unmarked-call.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
 import { isDirectDispatch } from "./direct-dispatch.ts";
+import { handlersWithin, isBehindLayers, isFresh, isOfFetch } from "./handlers.ts";
 import { isNodesAgentUnlimited } from "./node-agent.ts";
-
-/** The number of nested handlers that are searched: interceptors wrap handlers. */
-const MAX_WRAPS = 8;
 
 /** The scope of a dispatch by its handlers, null for none. A redirect and a retry dispatch again with the same handlers. */
 const dispatched = processWide("dispatched.v1", () => new WeakMap<object, RequestScope | null>());
@@ -34,6 +33,36 @@ export function scopeOfUndiciRequest(request: object): RequestScope | undefined 
   return scope;
 }
 
+/**
+ * The unmarked calls that made the request that is being published.
+ *
+ * @param matter whether it matters if they did: to know it can cost a look at the stack
+ */
+export function callsOfUndiciRequest(
+  request: object,
+  matter: (calls: readonly UnmarkedCall[]) => boolean,
+): readonly UnmarkedCall[] {
+  const build = buildOf(request);
+  const handlers = handlersOf(request, build);
+  for (const handler of handlers) {
+    // why: only the package sets this property, in any of its copies
+    const call = Reflect.get(handler, CALL_OF_HANDLER) as UnmarkedCall | undefined;
+    if (call !== undefined) return call.chain;
+  }
+  const innermost = handlers.at(-1);
+  const { storage } = unmarkedCalls();
+  const isResource = innermost instanceof AsyncResource;
+  const call = isResource ? innermost.runInAsyncScope(() => storage.getStore()) : storage.getStore();
+  const calls = call?.chain ?? NO_CALLS;
+  return isResource || (matter(calls) && isInCallersContext(build, handlers)) ? calls : NO_CALLS;
+}
+
+/** Whether a layer that answers or shares requests, such as a cache, may stand above a request. */
+export function isRequestBehindLayers(request: object): boolean {
+  const { handlerKey } = buildOf(request);
+  return handlerKey === undefined || isBehindLayers(Reflect.get(request, handlerKey));
+}
+
 /** Whether a request whose handlers were not seen before is made in the context of the code that asked for it. */
 function isInCallersContext(build: UndiciBuild, handlers: readonly object[]): boolean {
   const innermost = handlers.at(-1);
@@ -44,16 +73,9 @@ function isInCallersContext(build: UndiciBuild, handlers: readonly object[]): bo
   return build.kind !== "unknown" && isDirectDispatch();
 }
 
-/** The handler of a request and the handlers within it, the outermost first, up to an async resource. */
+/** The handlers of a request, the outermost first. */
 function handlersOf(request: object, { handlerKey }: UndiciBuild): readonly object[] {
-  const handlers: object[] = [];
-  let handler: unknown = handlerKey === undefined ? undefined : Reflect.get(request, handlerKey);
-  while (typeof handler === "object" && handler !== null && handlers.length < MAX_WRAPS) {
-    handlers.push(handler);
-    if (handler instanceof AsyncResource) break;
-    handler = Reflect.get(handler, "handler");
-  }
-  return handlers;
+  return handlerKey === undefined ? [] : handlersWithin(Reflect.get(request, handlerKey));
 }
 
 /** Whether fetch's requests are made in fetch's context: the pool lets none wait, or binds those that wait. */
@@ -61,21 +83,8 @@ function keepsContext({ kind, bindsQueue }: UndiciBuild): boolean {
   return kind === "built-in" ? isNodesAgentUnlimited() : bindsQueue;
 }
 
-/** Whether a handler of undici's retry or redirect has not dispatched again yet. */
-function isFresh(handler: object): boolean {
-  const history: unknown = Reflect.get(handler, "history");
-  return Reflect.get(handler, "retryCount") === 0 || (Array.isArray(history) && history.length === 0);
-}
-
 /** The key of a handler. An interceptor may copy fetch's handler for each try; the copies share `onResponseStarted`. */
 function identityOf(handler: object): object {
   const shared: unknown = isOfFetch(handler) ? Reflect.get(handler, "onResponseStarted") : undefined;
   return typeof shared === "function" ? shared : handler;
-}
-
-/** fetch makes a plain object for each dispatch, with properties that other handlers do not have. */
-function isOfFetch(handler: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(handler);
-  if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) !== null) return false;
-  return Object.hasOwn(handler, "abort") && Object.hasOwn(handler, "body");
 }

@@ -14,6 +14,9 @@ const ENTRIES: ReadonlySet<string> = new Set([
   "lib/api/api-pipeline.js pipeline",
 ]);
 
+/** The interceptor that answers several calls by one request. */
+export const SHARING = "lib/interceptor/deduplicate.js";
+
 /** The functions of Node's own undici, which is one file, between its fetch and a request that waits for nothing. */
 const BUILT_IN_WAY: ReadonlySet<string> = new Set([
   "",
@@ -45,10 +48,17 @@ export function isDirectDispatch(): boolean {
     }
     const file = packageOf(scriptName)?.file;
     if (file === undefined || file.startsWith("lib/handler/")) return false;
+    // Whoever waits for the same answer has other members, which this layer has not seen.
+    if (file === SHARING) return false;
     // A request that was made before fails within this dispatch, and its handler tries again.
     if (file.startsWith("lib/core/") && i > 0) return false;
-    if (ENTRIES.has(`${file} ${functionName}`)) return true;
+    if (isEntry(file, functionName)) return true;
     if (file === "lib/dispatcher/pool-base.js" && functionName !== "[dispatch]") return false;
   }
   return false;
+}
+
+/** Whether a frame is of undici's API, which runs in the async context of its caller. */
+export function isEntry(file: string, functionName: string): boolean {
+  return ENTRIES.has(`${file} ${functionName}`);
 }

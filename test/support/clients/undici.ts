@@ -11,6 +11,8 @@ export type Interceptor = Dispatcher.DispatcherComposeInterceptor;
 interface UndiciSetUp {
   readonly name: string;
   readonly lacks?: Readonly<Record<string, string>>;
+  /** Whether redirects are followed inside of ours. */
+  readonly redirectsInside?: true;
   /** One dispatcher for all origins, or only for the given one. */
   dispatcher(undici: Undici, origin: string): Dispatcher;
   /** The interceptors, the innermost first. */
@@ -26,6 +28,10 @@ const NO_REDIRECTS: Readonly<Record<string, string>> = Object.fromEntries(
 
 const NO_RETRIES: Readonly<Record<string, string>> = {
   "OUT-22": "undici's request tries again only through an interceptor",
+};
+
+const HIDES_HOPS: Readonly<Record<string, string>> = {
+  "OUT-16": "undici 7 hides whose a hop inside of the interceptor is, and the first hop's headers do not say it",
 };
 
 const redirecting = (undici: Undici) => undici.interceptors.redirect({ maxRedirections: 5 });
@@ -52,6 +58,7 @@ const setUps: readonly UndiciSetUp[] = [
   },
   {
     name: "outside of redirect and retry",
+    redirectsInside: true,
     dispatcher: (undici) => new undici.Agent({ connections: 2 }),
     compose: (undici, ours) => [redirecting(undici), retrying(undici), ours],
   },
@@ -67,6 +74,7 @@ const setUps: readonly UndiciSetUp[] = [
   },
   {
     name: "between redirect and retry",
+    redirectsInside: true,
     dispatcher: (undici) => new undici.Agent(),
     compose: (undici, ours) => [redirecting(undici), ours, retrying(undici)],
   },
@@ -78,10 +86,15 @@ export function harnesses(options?: ClientOptions): readonly OutboundHarness[] {
 }
 
 /** `request` of one major of undici, over a dispatcher with the package's interceptor. */
-function undiciHarness({ name, undici }: UndiciMajor, setUp: UndiciSetUp, options?: ClientOptions): OutboundHarness {
+function undiciHarness(
+  { name, major, undici }: UndiciMajor,
+  setUp: UndiciSetUp,
+  options?: ClientOptions,
+): OutboundHarness {
+  const hidesHops = major === 7 && setUp.redirectsInside === true && options?.spans !== true;
   return {
     name: `${name}, ${setUp.name}`,
-    ...(setUp.lacks === undefined ? {} : { lacks: setUp.lacks }),
+    lacks: { ...setUp.lacks, ...(hidesHops ? HIDES_HOPS : {}) },
     create(experiments) {
       const dispatchers = new Map<string, { readonly plain: Dispatcher; readonly composed: Dispatcher }>();
       const dispatcherFor = (origin: string): Dispatcher => {

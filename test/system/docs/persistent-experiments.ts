@@ -1,4 +1,4 @@
-import { type ExperimentsHandle, outbound, TICKET_HEADER } from "otel-experiments/adapter";
+import { type ExperimentsHandle, outbound } from "otel-experiments/adapter";
 import { persistent } from "./persistent.ts";
 
 export function persistentExperiments(experiments: ExperimentsHandle): typeof persistent {
@@ -9,10 +9,9 @@ export function persistentExperiments(experiments: ExperimentsHandle): typeof pe
     const release = outgoing.retain();
     try {
       const headers = new Headers(init?.headers); // the caller's own stay as they are
-      const baggage = outgoing.baggageFor(new URL(url), headers.get("baggage"));
-      if (baggage !== "") headers.set("baggage", baggage);
-      headers.append(TICKET_HEADER, outgoing.ticket);
-      return await persistent(url, { ...init, headers });
+      const linesOf = (name: string): string[] => [headers.get(name) ?? []].flat();
+      for (const [name, value] of outgoing.headersFor(new URL(url), linesOf)) headers.set(name, value);
+      return await outgoing.enter(() => persistent(url, { ...init, headers }));
     } finally {
       release();
     }

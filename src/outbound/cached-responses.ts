@@ -1,0 +1,96 @@
+import diagnosticsChannel from "node:diagnostics_channel";
+import { attempt } from "../checks/diagnostics.ts";
+import { isName, linesOf } from "../http/header-parts.ts";
+import type { Destination } from "../policy/destination.ts";
+import { processWide } from "../process-wide.ts";
+import type { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
+import { writingPolicies } from "./all-clients.ts";
+import { isRequestBehindLayers } from "./undici/caller-scope.ts";
+
+/** undici publishes the headers of each response on this channel before any handler gets them. */
+const UNDICI_HEADERS = "undici:request:headers";
+
+/** The property of a request of undici that says whether the layers above may keep its response. */
+const GUARD = Symbol.for("otel-experiments.cache-guard.v1");
+
+/** The value for a request whose members no layer above has seen. Else it is the request's destination. */
+const UNSEEN = "unseen";
+
+interface Guarded {
+  [GUARD]?: Destination | typeof UNSEEN;
+}
+
+/** `end` ends the subscription; undefined while there is none. */
+const watching = processWide("cached-responses.v1", (): { end: (() => void) | undefined } => ({ end: undefined }));
+
+/**
+ * Keeps a cache above undici from storing the response for requests with other members. A cache knows the headers that it
+ * was given, so a response that depends on members which the stop has written belongs to nobody else; and a response to a
+ * request without members must not be given to one that is to get some.
+ */
+export function guardFromCaches(request: object, baggage: OutgoingBaggage, destination: Destination | undefined): void {
+  const isChanged = baggage.isWritten || baggage.removed.length > 0;
+  const guard = !isChanged ? destination : baggage.wasSeen ? undefined : UNSEEN;
+  if (guard === undefined || (guard !== UNSEEN && writingPolicies().size === 0)) return;
+  const guarded: Guarded = request;
+  guarded[GUARD] = guard;
+  watching().end ??= watchResponses();
+}
+
+/** Ends what the guard does to responses. */
+export function endGuard(): void {
+  const state = watching();
+  state.end?.();
+  state.end = undefined;
+}
+
+function watchResponses(): () => void {
+  const watch = (message: unknown): void => {
+    attempt("egress", "a response could not be kept from caches", () => guardResponse(message));
+  };
+  diagnosticsChannel.subscribe(UNDICI_HEADERS, watch);
+  return () => void diagnosticsChannel.unsubscribe(UNDICI_HEADERS, watch);
+}
+
+function guardResponse(message: unknown): void {
+  // why: the channel's contract; tests against undici 6, 7 and 8 check its shape
+  const { request, response } = message as { readonly request: Guarded; readonly response: { headers: unknown } };
+  const guard = request[GUARD];
+  if (guard === undefined || !variesByBaggage(response.headers)) return;
+  if (guard !== UNSEEN && !isWrittenTo(guard)) return;
+  if (isRequestBehindLayers(request)) forbidReuse(response.headers);
+}
+
+/** Whether other requests to the destination may get own members that no cache sees. */
+function isWrittenTo(destination: Destination): boolean {
+  for (const { destinations } of writingPolicies().keys()) if (destination.allowedBy(destinations)) return true;
+  return false;
+}
+
+/** The value of `Vary` that matches no other request: RFC 9111, section 4.1. */
+const ANYTHING = "*";
+
+/**
+ * Whether the origin says that the response depends on the request's `baggage`.
+ *
+ * @param headers alternating names and values as undici reads them from the wire, or an object by lower-case names
+ */
+export function variesByBaggage(headers: unknown): boolean {
+  if (Array.isArray(headers))
+    return headers.some((name, i) => i % 2 === 0 && isName(name, "vary") && namesBaggage(headers[i + 1]));
+  return typeof headers === "object" && headers !== null && namesBaggage(Reflect.get(headers, "vary"));
+}
+
+function namesBaggage(vary: unknown): boolean {
+  return linesOf(vary).some((line) => line.split(",").some((name) => isName(name.trim(), "baggage")));
+}
+
+/** Changes headers of these forms so that no cache answers another request with the response. */
+export function forbidReuse(headers: unknown): void {
+  if (Array.isArray(headers)) {
+    for (let i = 0; i < headers.length; i += 2) {
+      if (isName(headers[i], "vary"))
+        headers[i + 1] = headers[i + 1] instanceof Uint8Array ? Buffer.from(ANYTHING) : ANYTHING;
+    }
+  } else if (typeof headers === "object" && headers !== null) Reflect.set(headers, "vary", ANYTHING);
+}

@@ -1,0 +1,48 @@
+import { AsyncResource } from "node:async_hooks";
+
+/** The number of nested handlers that are searched: interceptors wrap handlers. */
+const MAX_WRAPS = 8;
+
+/** A handler and the handlers within it, the outermost first, up to an async resource. */
+export function handlersWithin(outermost: unknown): readonly object[] {
+  const handlers: object[] = [];
+  let handler: unknown = outermost;
+  while (typeof handler === "object" && handler !== null && handlers.length < MAX_WRAPS) {
+    handlers.push(handler);
+    if (handler instanceof AsyncResource) break;
+    handler = Reflect.get(handler, "handler");
+  }
+  return handlers;
+}
+
+/** fetch makes a plain object for each dispatch, with properties that other handlers do not have. */
+export function isOfFetch(handler: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(handler);
+  if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) !== null) return false;
+  return Object.hasOwn(handler, "abort") && Object.hasOwn(handler, "body");
+}
+
+/** Whether a handler of undici's retry or redirect has not dispatched again yet. */
+export function isFresh(handler: object): boolean {
+  const history: unknown = Reflect.get(handler, "history");
+  return Reflect.get(handler, "retryCount") === 0 || (Array.isArray(history) && history.length === 0);
+}
+
+/** Whether it is a handler of undici's retry or redirect. */
+function isRepeating(handler: object): boolean {
+  return typeof Reflect.get(handler, "retryCount") === "number" || Array.isArray(Reflect.get(handler, "history"));
+}
+
+/**
+ * Whether a layer that answers or shares requests, such as a cache, may have passed this handler on. False if it is the
+ * handler of undici's `request`, `stream`, `pipeline` or `fetch`, or undici's redirect and retry around it. undici 7 puts
+ * the former into a `WrapHandler` before the first interceptor.
+ */
+export function isBehindLayers(handler: unknown): boolean {
+  const handlers = handlersWithin(handler);
+  const innermost = handlers.at(-1);
+  if (innermost === undefined) return true;
+  const isApi =
+    innermost instanceof AsyncResource || isOfFetch(innermost) || innermost.constructor.name === "WrapHandler";
+  return !isApi || !handlers.every((each) => each === innermost || isRepeating(each));
+}
