@@ -1,4 +1,5 @@
 import diagnosticsChannel from "node:diagnostics_channel";
+import type { IncomingMessage } from "node:http";
 import { attempt } from "../checks/diagnostics.ts";
 import { isName, linesOf } from "../http/header-parts.ts";
 import type { Destination } from "../policy/destination.ts";
@@ -10,7 +11,10 @@ import { isRequestBehindLayers } from "./undici/caller-scope.ts";
 /** undici publishes the headers of each response on this channel before any handler gets them. */
 const UNDICI_HEADERS = "undici:request:headers";
 
-/** The property of a request of undici that says whether the layers above may keep its response. */
+/** node:http publishes each response on this channel before the client gets it. */
+const HTTP_RESPONSE = "http.client.response.finish";
+
+/** The property of a request that says whether the layers above may keep its response. */
 const GUARD = Symbol.for("otel-experiments.cache-guard.v1");
 
 /** The value for a request whose members no layer above has seen. Else it is the request's destination. */
@@ -24,12 +28,18 @@ interface Guarded {
 const watching = processWide("cached-responses.v1", (): { end: (() => void) | undefined } => ({ end: undefined }));
 
 /**
- * Keeps a cache above undici from storing the response for requests with other members. A cache knows the headers that it
- * was given, so a response that depends on members which the stop has written belongs to nobody else; and a response to a
- * request without members must not be given to one that is to get some.
+ * Keeps a cache above undici or node:http from storing the response for requests with other members. A cache knows the
+ * headers that it was given, so a response that depends on members which the stop has written belongs to nobody else; and
+ * a response to a request without members must not be given to one that is to get some.
+ *
+ * @param baggage undefined if the request has none
  */
-export function guardFromCaches(request: object, baggage: OutgoingBaggage, destination: Destination | undefined): void {
-  const isChanged = baggage.isWritten || baggage.removed.length > 0;
+export function guardFromCaches(
+  request: object,
+  baggage: OutgoingBaggage | undefined,
+  destination: Destination | undefined,
+): void {
+  const isChanged = baggage !== undefined && (baggage.isWritten || baggage.removed.length > 0);
   const guard = !isChanged ? destination : baggage.wasSeen ? undefined : UNSEEN;
   if (guard === undefined || (guard !== UNSEEN && writingPolicies().size === 0)) return;
   const guarded: Guarded = request;
@@ -45,20 +55,40 @@ export function endGuard(): void {
 }
 
 function watchResponses(): () => void {
-  const watch = (message: unknown): void => {
-    attempt("egress", "a response could not be kept from caches", () => guardResponse(message));
+  const watches = [
+    [UNDICI_HEADERS, withoutThrowing(guardUndici)],
+    [HTTP_RESPONSE, withoutThrowing(guardHttp)],
+  ] as const;
+  for (const [channel, watch] of watches) diagnosticsChannel.subscribe(channel, watch);
+  return () => {
+    for (const [channel, watch] of watches) diagnosticsChannel.unsubscribe(channel, watch);
   };
-  diagnosticsChannel.subscribe(UNDICI_HEADERS, watch);
-  return () => void diagnosticsChannel.unsubscribe(UNDICI_HEADERS, watch);
 }
 
-function guardResponse(message: unknown): void {
+function withoutThrowing(guard: (message: unknown) => void): (message: unknown) => void {
+  return (message) => {
+    attempt("egress", "a response could not be kept from caches", () => guard(message));
+  };
+}
+
+function guardUndici(message: unknown): void {
   // why: the channel's contract; tests against undici 6, 7 and 8 check its shape
   const { request, response } = message as { readonly request: Guarded; readonly response: { headers: unknown } };
+  if (isGuarded(request, response.headers) && isRequestBehindLayers(request)) forbidReuse(response.headers);
+}
+
+/** Nothing shows whether a cache stands above a request of node:http. */
+function guardHttp(message: unknown): void {
+  // why: the channel's contract, documented by Node under "http.client.response.finish"
+  const { request, response } = message as { readonly request: Guarded; readonly response: IncomingMessage };
+  if (!isGuarded(request, response.rawHeaders)) return;
+  forbidReuse(response.rawHeaders);
+  forbidReuse(response.headers);
+}
+
+function isGuarded(request: Guarded, headers: unknown): boolean {
   const guard = request[GUARD];
-  if (guard === undefined || !variesByBaggage(response.headers)) return;
-  if (guard !== UNSEEN && !isWrittenTo(guard)) return;
-  if (isRequestBehindLayers(request)) forbidReuse(response.headers);
+  return guard !== undefined && variesByBaggage(headers) && (guard === UNSEEN || isWrittenTo(guard));
 }
 
 /** Whether other requests to the destination may get own members that no cache sees. */

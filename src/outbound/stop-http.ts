@@ -4,6 +4,8 @@ import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import { Destination, isOrigin } from "../policy/destination.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
 import { policiesInForce } from "../policy/in-force.ts";
+import { writingPolicies } from "./all-clients.ts";
+import { guardFromCaches } from "./cached-responses.ts";
 import { callingScope } from "./calling-scope.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
@@ -90,6 +92,8 @@ class StoppedBlock {
     if (ticket !== undefined) request.removeHeader(TICKET_HEADER);
     if (request.hasHeader("baggage")) this.#policies = [...policiesInForce()];
     const owner = this.#own(typeof ticket === "string" ? [ticket] : []);
+    if (writingPolicies().size > 0)
+      guardFromCaches(request, undefined, destinationOf(request, request.method, request.path));
     if (isAttentive()) noticeUnwrapped(owner, destinationOf(request, request.method, request.path));
   }
 
@@ -138,6 +142,7 @@ class StoppedBlock {
     const destination = attempt("egress", NO_DESTINATION, () => destinationOf(this.#request, method, target));
     const line = outgoingLine(lines, this.#owner, destination, this.#policies);
     const { foreign, text } = line;
+    guardFromCaches(this.#request, line, destination);
     if (!this.#isWriter) {
       if (text !== foreign) infoOnce("header-block", NOT_WRITTEN);
       return foreign;

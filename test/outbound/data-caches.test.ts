@@ -1,6 +1,10 @@
+import got from "got";
 import { experimentFetch } from "otel-experiments/fetch";
+import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { startCachingOrigin } from "../support/caching-origin.ts";
+import { SHOWS_DESTINATION } from "../support/clients/node-http.ts";
 import { undiciMajors } from "../support/clients/undici-majors.ts";
 import { arrivals, go, openStage, own, startRedirectingServer } from "../support/service-stage.ts";
 
@@ -177,6 +181,27 @@ describe.each(undiciMajors)("between a wrapped call and $name", ({ undici, major
       allowed.clear();
       await agent.close();
     }
+  });
+});
+
+describe.runIf(SHOWS_DESTINATION)("a cache over node:http that obeys Vary, as got's", () => {
+  test("CCH-28 keeps no page of one variant for another, with instrumentOutgoing alone", async () => {
+    const origin = await startCachingOrigin();
+    const stage = await openStage({ propagateTo: [origin.origin] });
+    const outgoing = instrumentOutgoing(stage.experiments);
+    const cached = got.extend({ cache: new Map(), retry: { limit: 0 } });
+    const pages: string[] = [];
+    for (const kind of ["fresh", "stale"] as const) {
+      const url = origin.path(kind);
+      for (const variant of ["none", "express", "control", "express", "none"]) {
+        const page = await stage.serve(variant === "none" ? "" : own(variant), () => cached(url).text());
+        pages.push(`${variant}: ${page}`);
+      }
+    }
+    expect(pages.filter((page) => !/^(\w+): page of \1$/.test(page))).toEqual([]);
+    outgoing[Symbol.dispose]();
+    await stage.close();
+    await origin.close();
   });
 });
 

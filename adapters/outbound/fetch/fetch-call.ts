@@ -36,16 +36,15 @@ export class FetchCall implements CalledRequest {
   }
 
   #with(outboundRequest: OutboundRequest): readonly unknown[] | undefined {
-    const headers = this.#read();
-    if (headers === undefined || this.#given.length === 0) return undefined;
+    if (this.#given.length === 0) return undefined;
     const [input, , ...rest] = this.#given;
-    const init = this.#init ?? {};
     // Its `toString` is called once.
     const target = isConverted(input) ? String(input) : input;
     const url = urlOf(target);
-    if (outboundRequest.adds(url)) init["headers"] = headers.with(outboundRequest, url);
-    else if (target === input) return undefined;
-    else if (headers.value !== undefined) init["headers"] = headers.value;
+    const headers = outboundRequest.adds(url) ? this.#read() : undefined;
+    if (headers === undefined) return target === input ? undefined : [target, ...this.args.slice(1)];
+    const init = this.#init ?? {};
+    init["headers"] = headers.with(outboundRequest, url);
     return [target, init, ...rest];
   }
 

@@ -8,9 +8,11 @@ export function persistentExperiments(experiments: ExperimentsHandle): typeof pe
     if (outgoing === undefined) return persistent(url, init);
     const release = outgoing.retain();
     try {
+      const first = new URL(url);
       const headers = new Headers(init?.headers); // the caller's own stay as they are
       const linesOf = (name: string): string[] => [headers.get(name) ?? []].flat();
-      for (const [name, value] of outgoing.headersFor(new URL(url), linesOf)) headers.set(name, value);
+      if (outgoing.adds(first))
+        for (const [name, value] of outgoing.headersFor(first, linesOf)) headers.set(name, value);
       return await outgoing.enter(() => persistent(url, { ...init, headers }));
     } finally {
       release();
