@@ -63,7 +63,7 @@ test("PKG-05 it is without side effects but register's, for the supported Node v
     type: "module",
     sideEffects: ["./dist/adapters/sdk/register.js", "./dist/cjs/adapters/sdk/register.cjs"],
     engines: { node: ">=22.15" },
-    files: ["dist", "docs"],
+    files: ["dist", "docs", "CHANGELOG.md"],
   });
 });
 
