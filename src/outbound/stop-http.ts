@@ -68,7 +68,7 @@ class StoppedBlock {
   readonly #made: MadeRequest;
   /** The block as it was left. */
   #stopped: string | null = null;
-  #owner = new RequestOwner([], NO_FINDERS);
+  #owner = nobody();
   /** False if Node has made the block before it published the request. */
   #isWriter = true;
   #isRecorded = false;
@@ -158,7 +158,14 @@ class StoppedBlock {
 /** For node:http, the async context is always that of the caller. */
 const CONTEXT: Finders = { scope: callingScope, calls: () => unmarkedCalls().storage.getStore()?.chain ?? NO_CALLS };
 
-const NO_FINDERS: Finders = { scope: () => undefined, calls: () => NO_CALLS };
+let nobodyMade: RequestOwner | undefined;
+
+/** The owner of a request that belongs to none. Made on first use: an import of the package makes no state. */
+function nobody(): RequestOwner {
+  nobodyMade ??= new RequestOwner([], { scope: () => undefined, calls: () => NO_CALLS });
+  return nobodyMade;
+}
+
 const NO_SCOPE = "the scope of an outgoing request could not be found, so it carries no variant";
 const FAILED = "an outgoing request could not be checked, so it carries no baggage";
 const NO_DESTINATION = "the destination of an outgoing request could not be found, so it carries no variant";
@@ -169,10 +176,7 @@ function withoutOwnTrailers(data: unknown): unknown {
   if (typeof data !== "string") return data;
   const { rest, baggage, tickets } = takeFromBlock(data);
   if (baggage.length + tickets.length === 0) return data;
-  return putIntoBlock(
-    rest,
-    attempt("egress", FAILED, () => outgoingLine(baggage, new RequestOwner([], NO_FINDERS), undefined).foreign) ?? "",
-  );
+  return putIntoBlock(rest, attempt("egress", FAILED, () => outgoingLine(baggage, nobody(), undefined).foreign) ?? "");
 }
 
 /**
