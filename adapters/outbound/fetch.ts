@@ -7,8 +7,8 @@ export type Fetch = (input: never, init?: never) => Promise<unknown>;
 /**
  * A `fetch` that passes the request's variants on, only to the destinations of `propagateTo`, decided again for each
  * hop of a redirect. Outside of a request, or with nothing to pass on, it only calls the wrapped fetch. Its name and
- * properties are those of the wrapped fetch, and so are the result and the error for arguments of every kind. With `spans:
- * true` it also records OpenTelemetry's CLIENT spans and durations, for a fetch over undici.
+ * properties are those of the wrapped fetch, and so are the result and the error for arguments of every kind. With
+ * `spans: true` it also records OpenTelemetry's CLIENT spans and durations, for a fetch over undici.
  *
  * @param inner undici's fetch, or another one over undici or node:http. Default: the built-in one, looked up at each
  * call, so that a later replacement is used

@@ -16,8 +16,8 @@ export type ExperimentInterceptor = <Options extends DispatchOptions, Handler>(
 /**
  * An interceptor that passes the request's variants on, only to the destinations of `propagateTo`. The request that a
  * call belongs to is decided at dispatch. The destination is decided for each hop and retry, in whichever order the
- * interceptor is composed with undici's own. Options that undici refuses get undici's own error, in undici's own way. With `spans: true` it also records OpenTelemetry's CLIENT spans and
- * durations.
+ * interceptor is composed with undici's own. Options that undici refuses get undici's own error, in undici's own way.
+ * With `spans: true` it also records OpenTelemetry's CLIENT spans and durations.
  *
  * @example new Agent().compose(experimentInterceptor(experiments))
  */

@@ -40,8 +40,8 @@ export class GivenHeaders {
   };
 
   /**
-   * The headers with those that the request adds. The form is kept, and so is the
-   * order: a fetch implementation sorts the `Headers` of another one.
+   * The headers with those that the request adds. The form is kept, and so is the order: a fetch implementation sorts
+   * the `Headers` of another one.
    *
    * @throws what reading the caller's object throws
    */
