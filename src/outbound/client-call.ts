@@ -23,6 +23,7 @@ import {
   traceHeaderNames,
   type UnwrittenRequest,
 } from "./trace-headers.ts";
+import type { UnmarkedCall } from "./unmarked-call.ts";
 
 /** A call of a client, as the client describes it. */
 export interface CalledRequest {
@@ -56,6 +57,7 @@ export class ClientCall implements OutgoingCall {
   readonly #active: Context;
   readonly scope: RequestScope | undefined;
   readonly isShared: boolean;
+  unmarked: UnmarkedCall | undefined;
   readonly #measured: RequestScope | undefined;
   readonly #given: readonly string[];
   readonly #resending: Resending;

@@ -101,6 +101,7 @@ class StartedRequest implements OutboundRequest {
     if (writer === undefined || url === null || mayWrite(writer, Destination.of(url))) return true;
     if (writer.owner.policy.destinations.namesNobody) notice("NO_DESTINATION");
     this.#unmarked ??= new UnmarkedCall(writer);
+    if (this.#call !== undefined) this.#call.unmarked = this.#unmarked;
     return this.#callTicket !== undefined;
   }
 

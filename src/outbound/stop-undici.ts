@@ -40,6 +40,7 @@ export function stopUndiciRequest(message: unknown): void {
   const owner = new RequestOwner(tickets, {
     scope: () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope),
     calls: () =>
+      call?.unmarked?.chain ??
       callsOfUndiciRequest(
         request,
         (calls) => calls.some((each) => each.mayWriteTo(destination)) || restrictsForeign(),

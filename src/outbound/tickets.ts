@@ -6,6 +6,7 @@ import { processWide } from "../process-wide.ts";
 import type { LineWriter } from "../propagation/outgoing-baggage.ts";
 import type { OwnLine } from "../scope/own-line.ts";
 import type { RequestScope, ScopeOwner } from "../scope/request-scope.ts";
+import type { UnmarkedCall } from "./unmarked-call.ts";
 
 /**
  * The header by which the stop recognizes own members that a wrapped client wrote. It is set when the request is
@@ -125,6 +126,8 @@ export interface OutgoingCall {
   readonly scope: RequestScope | undefined;
   /** Whether others who have other members share the answer. */
   readonly isShared: boolean;
+  /** The call as it is found without a line; undefined if the headers have one. */
+  readonly unmarked: UnmarkedCall | undefined;
   begin(request: object, destination: Destination | undefined): void;
 }
 

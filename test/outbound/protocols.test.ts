@@ -196,24 +196,30 @@ describe("undici's other interceptors and dispatchers", () => {
     expect(arrivals(denied)).toEqual([[], []]);
   });
 
-  test("OUT-H8 dns shows an address in the place of the name, so that nothing goes where the name alone is allowed", async () => {
-    for (const { undici } of undiciMajors) {
+  test("OUT-H8 dns shows an address in the place of the name, so that both have to be allowed", async () => {
+    const dispatchers = undiciMajors.map(({ undici }) => {
       const dns = undici.interceptors.dns({
         dualStack: false,
         affinity: 4,
         lookup: (_origin, _options, callback) => callback(null, [{ address: "127.0.0.1", family: 4, ttl: 1000 }]),
       });
-      const agent = new undici.Agent();
-      const dispatcher = agent.compose(dns, ours);
-      await serve(own("express"), async () => {
+      return { undici, agent: new undici.Agent(), dns };
+    });
+    const named = await openStage({
+      propagateTo: [`http://named.test:${denied.port}`, `http://both.test:${allowed.port}`, allowed.origin],
+    });
+    for (const { undici, agent, dns } of dispatchers) {
+      const dispatcher = agent.compose(dns, experimentInterceptor(named.experiments));
+      await named.serve(own("express"), async () => {
         await (await undici.request(`http://named.test:${denied.port}/`, { dispatcher })).body.dump();
         await (await undici.request(`http://other.test:${allowed.port}/`, { dispatcher })).body.dump();
+        await (await undici.request(`http://both.test:${allowed.port}/`, { dispatcher })).body.dump();
       });
       await agent.close();
     }
+    await named.close();
     expect(arrivals(denied)).toEqual([[], [], []]);
-    // The address itself is named here, and that is where they go.
-    expect(arrivals(allowed)).toEqual([[own("express")], [own("express")], [own("express")]]);
+    expect(arrivals(allowed)).toEqual(undiciMajors.flatMap(() => [[], [own("express")]]));
   });
 
   test("OUT-H9 a request that deduplicate sees behind us is not shared between scopes", async () => {

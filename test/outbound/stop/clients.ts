@@ -37,7 +37,7 @@ export interface Client {
   readonly blockMade: boolean;
   /** It writes the whole URL, user and password too, and a URL with these is the origin of nobody. */
   readonly wholeUrl: boolean;
-  /** Without a wrapped client, whose request it is cannot be known where the way hides it behind the first hop. */
+  /** Behind the first hop it cannot be known whose request it is, unless the headers of the first hop show it. */
   readonly hidesHops: boolean;
   /** It sets its headers when the request is made already, and so in the place of what OpenTelemetry set. */
   readonly late: boolean;
@@ -240,6 +240,7 @@ function undiciClients(
     {
       ...following,
       name: `${name} request, intercepted outside of redirect`,
+      hidesHops: major === 7,
       send: request(agent.compose(redirect, retry, ours)),
     },
     {
@@ -438,6 +439,8 @@ function httpClients(
     {
       ...fetching,
       name: "node-fetch, wrapped",
+      // It joins pairs of one name in its own way, where nothing of ours is added.
+      shapes: [shapes.object, shapes.headers, shapes.onePair],
       library: "node-fetch",
       follows: true,
       credentials: false,

@@ -60,6 +60,7 @@ export const shapes = {
   pairs: shape("an array of pairs", true, (lines) => [["x-one", "1"], ...lines.map((line) => ["baggage", line])]),
   iterable: shape("an iterable of pairs", false, (lines) => new Set(lines.map((line) => ["baggage", line]))),
   map: shape("a Map", false, ([line]) => new Map(line === undefined ? [] : [["baggage", line]])),
+  onePair: shape("one pair", false, (lines) => lines.map((line) => ["Baggage", line])),
   headers: { ...shape("Headers", true, (lines) => headersOf(lines)), joiner: ", " },
   fetchPairs: { ...shape("pairs", true, (lines) => lines.map((line) => ["Baggage", line])), joiner: ", " },
 } as const satisfies Readonly<Record<string, Shape>>;

@@ -143,7 +143,8 @@ async function faultsOfForm(
     const replaces = instrumented && client.over === "http";
     const callers = replaces && !client.late ? "" : form.kept;
     const added = instrumented && !(replaces && client.late && form.writes) ? FOREIGN : "";
-    const writes = side === world.trusting && passesOn(setUp, client, i) && isAllowed(client, destination, i);
+    const writes =
+      side === world.trusting && passesOn(setUp, client, destination, i) && isAllowed(client, destination, i);
     // What the caller and OpenTelemetry both have stands there once.
     const parts = new Set([callers, added, writes ? OWN : ""]);
     faults.push(...faultsOf(hop, [...parts].filter((part) => part !== "").join(",")));
@@ -152,8 +153,11 @@ async function faultsOfForm(
 }
 
 /** Whether a client passes variants on with its n-th hop, where they may go. */
-function passesOn({ outgoing }: SetUp, client: Client, hop: number): boolean {
-  return !client.blind && !client.blockMade && (client.wrapped || (outgoing && !(client.hidesHops && hop > 0)));
+function passesOn({ outgoing }: SetUp, client: Client, { hops }: Destination, hop: number): boolean {
+  if (client.blind || client.blockMade) return false;
+  const isHidden = client.hidesHops && hop > 0;
+  // The headers of a wrapped client show whose its hops are, if the first one may have own members.
+  return client.wrapped ? !isHidden || hops[0] === true : outgoing && !isHidden;
 }
 
 /** Whether the n-th hop may have own members, as the client shows where it goes. */
