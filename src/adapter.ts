@@ -59,7 +59,7 @@ export type { HeaderLines } from "./outbound/trace-headers.ts";
 export { CALL_OF_HANDLER } from "./outbound/unmarked-call.ts";
 export type { Verdict } from "./policy/destinations.ts";
 export { processWide } from "./process-wide.ts";
-export type { Scope } from "./scope/public-scope.ts";
+export type { RegisteredScope, Scope } from "./scope/public-scope.ts";
 export { rememberScope } from "./scope/running.ts";
 export type { LayersAbove };
 export { outboundForAllClients as outboundEverywhere, runWithVariants };

@@ -1,5 +1,5 @@
 import type { Meter } from "@opentelemetry/api";
-import type { Registry } from "./assignment/definition.ts";
+import type { CheckedRegistry, Registry } from "./assignment/definition.ts";
 import {
   type RunEachOptions,
   type RunOptions,
@@ -33,8 +33,9 @@ import type { Attribution } from "./telemetry/meter.ts";
 
 /** The options of a meter. */
 export interface ExperimentMeterOptions {
-  /** The version of the instrumentation scope. */
+  /** The version of the instrumentation scope. Default: none. */
   readonly version?: string;
+  /** The schema URL of the instrumentation scope. Default: none. */
   readonly schemaUrl?: string;
   /** `"primary"` (default) measures once, with the flat pair; `"each"` once per unforced assignment. */
   readonly attribution?: Attribution;
@@ -92,7 +93,7 @@ export interface Experiments<R extends Registry = Registry, F extends Fields = F
  * @throws ExperimentConfigError for wrong options; after that, mistakes throw only if `strict`
  */
 export function createExperiments<const R extends Registry = Registry, const F extends Fields = Fields>(
-  options: ExperimentsOptions<R, F>,
+  options: ExperimentsOptions<R, F> & { readonly experiments?: CheckedRegistry<R> },
 ): Experiments<R, F> {
   const compiled = compileOptions(options);
   const instance = new Instance(compiled, installStop(compiled.policy));

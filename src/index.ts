@@ -1,12 +1,19 @@
 export type { Assignment } from "./assignment/assignment.ts";
 export type {
+  AnsweredVariant,
+  AnyVariant,
   Assigner,
   AssignerAnswer,
   AssignmentRequest,
+  CheckedDefinition,
+  CheckedRegistry,
+  DeclaredVariant,
   ExperimentDefinition,
   ExperimentKey,
+  OneOf,
   Registry,
   SubjectAttributes,
+  UnknownVariant,
   VariantOf,
 } from "./assignment/definition.ts";
 export type { EvaluationReason } from "./assignment/reason.ts";
@@ -47,5 +54,12 @@ export type { OverrideRefusal } from "./override/token.ts";
 export type { ForwardProxy, PropagateTo, Verdict } from "./policy/destinations.ts";
 export type { TrustInbound } from "./policy/trust.ts";
 export type { ConversionOptions } from "./scope/conversion-options.ts";
-export type { AssignArguments, AssignOptions, Scope, ScopeCalls } from "./scope/public-scope.ts";
+export type {
+  AssignArguments,
+  AssignOptions,
+  Register,
+  RegisteredScope,
+  Scope,
+  ScopeCalls,
+} from "./scope/public-scope.ts";
 export type { Attribution } from "./telemetry/meter.ts";

@@ -7,6 +7,7 @@ import {
   inbound,
   type KeyedExperiments,
   placeScope,
+  type RegisteredScope,
 } from "../../src/adapter.ts";
 import { expressRoute, type RoutedRequest } from "./express/express-route.ts";
 
@@ -23,6 +24,12 @@ export interface ExpressAppRequest extends IncomingMessage {
   get(name: string): string | undefined;
   readonly query: Readonly<Record<string, unknown>>;
   readonly ip?: string | undefined;
+}
+
+/** The locals that the middleware sets: `declare global { namespace Express { interface Locals extends ExperimentsLocals {} } }`. */
+export interface ExperimentsLocals {
+  /** The request's experiments. */
+  experiments: RegisteredScope;
 }
 
 /** Express middleware. */

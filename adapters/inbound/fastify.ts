@@ -8,19 +8,20 @@ import {
   type InboundOptions,
   type InboundRequest,
   inbound,
-  type Scope,
+  type RegisteredScope,
   withCookie,
 } from "../../src/adapter.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** The request's experiments. The plugin of otel-experiments sets them in its `onRequest` hook. */
-    experiments: Scope;
+    experiments: RegisteredScope;
   }
 }
 
 /** The plugin's options. */
 export interface FastifyExperimentsOptions extends InboundOptions<FastifyRequest, string> {
+  /** The result of `createExperiments`. */
   readonly experiments: ExperimentsHandle;
 }
 

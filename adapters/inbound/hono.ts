@@ -8,8 +8,8 @@ import {
   inbound,
   type KeyedExperiments,
   processWide,
+  type RegisteredScope,
   runAssigned,
-  type Scope,
   withCookie,
 } from "../../src/adapter.ts";
 
@@ -20,7 +20,7 @@ import {
 export interface ExperimentsEnv {
   Variables: {
     /** The request's experiments. */
-    experiments: Scope;
+    experiments: RegisteredScope;
   };
 }
 

@@ -5,6 +5,7 @@ import {
   inbound,
   type KeyedExperiments,
   placeScope,
+  type RegisteredScope,
   runAssigned,
 } from "../../src/adapter.ts";
 
@@ -23,6 +24,12 @@ export interface KoaAppContext extends KoaContext {
   readonly cookies: { get(name: string): string | undefined };
   readonly query: Readonly<Record<string, string | string[] | undefined>>;
   readonly ip: string;
+}
+
+/** The state that the middleware sets: `new Koa<ExperimentsState>()`. */
+export interface ExperimentsState {
+  /** The request's experiments. */
+  experiments: RegisteredScope;
 }
 
 /** Koa middleware. */

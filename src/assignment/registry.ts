@@ -4,7 +4,7 @@ import { ExperimentConfigError } from "../checks/errors.ts";
 import { checkOptions } from "../checks/option-checks.ts";
 import { type CompiledAssignment, compileAssignment } from "./assignment.ts";
 import { type Bucketing, compileBucketing, type NamespaceShare } from "./bucketing.ts";
-import type { Assigner, ExperimentDefinition, Registry } from "./definition.ts";
+import type { Assigner, CheckedRegistry, ExperimentDefinition, Registry } from "./definition.ts";
 import { isExperimentKey, isExperimentName, KEY_RULE, NAME_RULE, RESERVED_KEYS } from "./names.ts";
 import { compileWeights } from "./weights.ts";
 
@@ -34,7 +34,7 @@ export type CompiledRegistry = ReadonlyMap<string, CompiledExperiment>;
  *
  * @throws ExperimentConfigError
  */
-export function defineExperiments<const R extends Registry>(registry: R): R {
+export function defineExperiments<const R extends Registry>(registry: R & CheckedRegistry<R>): R {
   compileRegistry(registry, DEFAULT_PREFIX);
   return registry;
 }

@@ -49,7 +49,9 @@ function declareChoices<T extends string | boolean>(type: string, choices: reado
 
 /** The range, both ends included. Default: all whole numbers that a double holds exactly. */
 export interface IntegerOptions {
+  /** A whole number, at most `max`. */
   readonly min?: number;
+  /** A whole number, at least `min`. */
   readonly max?: number;
 }
 

@@ -58,3 +58,12 @@ export interface AssignOptions {
   /** Given to `targeting` and assigners only. */
   readonly attributes?: SubjectAttributes;
 }
+
+/**
+ * For `declare module "otel-experiments" { interface Register { experiments: typeof experiments } }`: then
+ * `request.experiments` and the like have the keys, variants and fields of these experiments.
+ */
+export interface Register {}
+
+/** The scope that frameworks' objects hold: of the experiments in `Register`; without them, keys are any strings. */
+export type RegisteredScope = Register extends { readonly experiments: { current(): infer S } } ? S : Scope;

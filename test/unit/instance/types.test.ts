@@ -9,6 +9,7 @@ import Koa from "koa";
 import Koa2 from "koa-2";
 import nodeFetch from "node-fetch";
 import {
+  type CheckedRegistry,
   createExperiments,
   defineExperiments,
   type ExperimentKey,
@@ -25,6 +26,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { honoExperiments } from "otel-experiments/hono";
 import { koaExperiments } from "otel-experiments/koa";
 import { nodeExperiments } from "otel-experiments/node";
+import { openFeatureAssigner } from "otel-experiments/openfeature";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { Agent, fetch as fetch8, interceptors, MockAgent, Pool } from "undici";
 import { Agent as Agent6, fetch as fetch6, Pool as Pool6 } from "undici-6";
@@ -150,6 +152,87 @@ describe("with a registry", () => {
     const asynchronous = createExperiments({ trustInbound: async () => true });
     expect(asynchronous.current().assignments).toEqual([]);
     return asynchronous.close();
+  });
+});
+
+describe("the options of an experiment", () => {
+  const flags: { ask(key: string): string; askLater(key: string): Promise<string> } = {
+    ask: () => "control",
+    askLater: async () => "control",
+  };
+  const base = { id: "a_1", variants: ["control", "express"] } as const;
+
+  test("TYP-51 are checked beside the inference of keys and variants, whatever form they have", async () => {
+    const experiments = createExperiments({
+      experiments: {
+        listed: {
+          ...base,
+          fallback: "control",
+          assigner: async ({ subject, signal }) => (signal.aborted || subject === "" ? undefined : "express"),
+          namespace: { name: "page", range: [0, 0.5] },
+          targeting: ({ country }) => country === "SE",
+        },
+        weighted: {
+          id: "b_1",
+          variants: { control: 2, express: 1 },
+          assigner: () => ({ variant: "express", reason: "split" }),
+          fallback: "express",
+        },
+        asked: { ...base, id: "c_1", assigner: ({ key }) => flags.ask(key) },
+        later: { ...base, id: "d_1", assigner: ({ key }) => flags.askLater(key), timeLimitMs: 100 },
+        given: { ...base, id: "e_1", assigner: openFeatureAssigner({ getStringDetails: async () => ({ value: "" }) }) },
+      },
+      primary: "listed",
+    });
+    for (const key of ["listed", "weighted", "asked", "later", "given"] as const) {
+      expectTypeOf(experiments.use(key)).toEqualTypeOf<"control" | "express" | undefined>();
+    }
+    const parts = defineExperiments({ a: { ...base, fallback: "express" } });
+    const joined = createExperiments({ experiments: { ...parts, b: { id: "b_1", variants: ["x", "y"] } } });
+    expectTypeOf(joined.use("a")).toEqualTypeOf<"control" | "express" | undefined>();
+    expectTypeOf(joined.use("b")).toEqualTypeOf<"x" | "y" | undefined>();
+    for (const each of [experiments, joined]) await each.close();
+  });
+
+  test("TYP-52 that are misspelt, or name no variant, are errors", () => {
+    // @ts-expect-error -- misspelt
+    expect(() => createExperiments({ experiments: { a: { ...base, wieghts: { control: 1 } } } })).toThrow("wieghts");
+    // @ts-expect-error -- misspelt
+    expect(() => defineExperiments({ a: { ...base, covarage: 1 } })).toThrow("coverage");
+    // @ts-expect-error -- no variant
+    expect(() => createExperiments({ experiments: { a: { ...base, fallback: "nope" } } })).toThrow("fallback");
+    // @ts-expect-error -- no variant
+    expect(() => defineExperiments({ a: { id: "a_1", variants: { x: 1 }, fallback: "y" } })).toThrow("fallback");
+    // @ts-expect-error -- a share
+    expect(() => defineExperiments({ a: { ...base, coverage: "1" } })).toThrow("coverage");
+    // @ts-expect-error -- no such status
+    expect(() => defineExperiments({ a: { ...base, status: "paused" } })).toThrow("status");
+    // @ts-expect-error -- part of no namespace
+    defineExperiments({ a: { ...base, namespace: { name: "page", range: [0, 1], ragne: 1 } } });
+  });
+
+  test("TYP-53 an assigner that can answer an unknown variant is an error, in every form of the answer", () => {
+    // @ts-expect-error -- no variant
+    defineExperiments({ a: { ...base, assigner: () => "nope" } });
+    // @ts-expect-error -- no variant
+    defineExperiments({ a: { ...base, assigner: ({ subject }) => (subject === "" ? "control" : "nope") } });
+    // @ts-expect-error -- no variant
+    defineExperiments({ a: { ...base, assigner: async ({ subject }) => (subject === "" ? undefined : "nope") } });
+    // @ts-expect-error -- no variant
+    defineExperiments({ a: { ...base, assigner: () => ({ variant: "nope" }) } });
+    // @ts-expect-error -- no variant
+    defineExperiments({ a: { ...base, assigner: async () => ({ variant: "nope", reason: "split" }) } });
+    // @ts-expect-error -- no answer
+    expect(defineExperiments({ a: { ...base, assigner: () => 1 } })).toBeDefined();
+  });
+
+  test("TYP-54 a function that is generic over a registry hands it on", async () => {
+    function create<const R extends Registry>(registry: R & CheckedRegistry<R>): Experiments<R> {
+      return createExperiments<R>({ experiments: registry });
+    }
+    const experiments = create({ a: { ...base, fallback: "control" } });
+    expectTypeOf(experiments.use("a")).toEqualTypeOf<"control" | "express" | undefined>();
+    await experiments.close();
   });
 });
 

@@ -12,7 +12,7 @@ const reader = startPoints();
 const experiments = createExperiments({
   experiments: {
     checkout: { id: "checkout_1", variants: ["express"] },
-    search: { id: "search_1", variants: ["a", "b"], fallback: "a", assigner: () => "c" },
+    search: { id: "search_1", variants: ["a", "b"], fallback: "a", assigner: (): string => "c" },
   },
   strict: false,
 });
@@ -73,7 +73,7 @@ describe("a conversion", () => {
 describe("the callbacks of a warehouse", () => {
   const REGISTRY = {
     checkout: { id: "checkout_1", variants: ["express"] },
-    search: { id: "search_1", variants: ["a", "b"], fallback: "a", assigner: () => "c" },
+    search: { id: "search_1", variants: ["a", "b"], fallback: "a", assigner: (): string => "c" },
   } as const;
 
   test("CVN-04 get each exposure once, and each conversion for each assignment that it counts for", async () => {
