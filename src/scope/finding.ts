@@ -71,14 +71,21 @@ function isMoreSpecific(here: RequestScope, there: RequestScope): boolean {
 
 /**
  * Whether a context without a scope is known to belong to something else than the request of a scope. A context without
- * a span may have lost it, as in `res.on("finish")`. If the request has no server span, no span can be compared with it.
+ * a span may have lost it, as in `res.on("finish")`; so may the context in which a root span was started, as the CLIENT
+ * span of an instrumentation. If the request has no server span, no span can be compared with it.
  */
 function isOfAnother(active: Context, { serverSpan }: RequestScope): boolean {
   if (serverSpan === undefined) return false;
   const span = servedSpan(active);
   if (span !== undefined) return span !== serverSpan;
   const parent = trace.getSpan(active);
-  return parent !== undefined && parent.spanContext().traceId !== serverSpan.spanContext().traceId;
+  if (parent === undefined || parent.spanContext().traceId === serverSpan.spanContext().traceId) return false;
+  return !isRoot(parent);
+}
+
+/** Whether a span of an SDK has no parent: that of SDK 2 and later has `parentSpanContext`. */
+function isRoot(span: Span & { readonly kind?: SpanKind; readonly parentSpanContext?: unknown }): boolean {
+  return span.kind !== undefined && span.parentSpanContext === undefined;
 }
 
 export function placedIn(active: Context): RequestScope | null | undefined {

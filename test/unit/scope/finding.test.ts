@@ -191,9 +191,18 @@ describe.each(managersByName)("whose request the running code belongs to, with %
 
   test("BND-19 nobody's in the trace of something else, if the request's own trace is known", () => {
     const experiments = start();
-    const alone = trace.setSpan(ROOT_CONTEXT, tracer.startSpan("tick"));
+    const request = trace.setSpan(ROOT_CONTEXT, tracer.startSpan("request of a service without the package"));
+    const within = trace.setSpan(ROOT_CONTEXT, tracer.startSpan("its work", {}, request));
+    const ask = (showing: Showing): unknown =>
+      serve(experiments, "control", showing).run(() => context.with(within, () => experiments.variant("checkout")));
+    expect([ask("SERVER span"), ask("no span")]).toEqual([undefined, "control"]);
+  });
+
+  test("BND-22 the request's own in a root span, which only shows that the context was lost before it started", () => {
+    const experiments = start();
+    const alone = trace.setSpan(ROOT_CONTEXT, tracer.startSpan("GET", { kind: SpanKind.CLIENT }));
     const ask = (showing: Showing): unknown =>
       serve(experiments, "control", showing).run(() => context.with(alone, () => experiments.variant("checkout")));
-    expect([ask("SERVER span"), ask("no span")]).toEqual([undefined, "control"]);
+    expect([ask("SERVER span"), ask("no span")]).toEqual(["control", "control"]);
   });
 });
