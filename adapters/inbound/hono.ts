@@ -58,7 +58,7 @@ export function honoExperiments<Key extends string = string>(
       return;
     }
     const isOutermost = !webRequests().has(context);
-    const opened = open({ ...webArrival(context), ...details });
+    const opened = open({ ...webArrival(context), ...details, setCookie: setAtOnce(context) });
     const { scope, end } = opened;
     context.set("experiments", scope);
     try {
@@ -88,6 +88,15 @@ function setCookie(context: Context, name: string, line: string): boolean {
   cookies().set(context, noted.set(name, line));
   if (context.finalized) writeCookies(context);
   return true;
+}
+
+/** Without a connection, nothing tells when the headers are sent. */
+function setAtOnce(context: Context): NonNullable<InboundRequest["setCookie"]> {
+  return (name, line, sent) => {
+    const isSet = setCookie(context, name, line);
+    if (isSet) sent?.();
+    return isSet;
+  };
 }
 
 /** Idempotent. */

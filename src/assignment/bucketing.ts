@@ -66,7 +66,7 @@ function namespaceTest({ name, from, to }: NamespaceShare): (subject: string) =>
 }
 
 /** FNV-1a with 32 bits over UTF-16 code units, as in GrowthBook; RFC 9923. */
-export function fnv1a(text: string): number {
+function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;

@@ -1,71 +1,181 @@
-import { fnv1a } from "../assignment/bucketing.ts";
+import { hash, randomBytes } from "node:crypto";
 import { keyedHash } from "../checks/signature.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
 
-/** The time in which first contacts of one address and browser count as one visitor. */
-const PERIOD_MS = 10_000;
-/** Two calls at once may arrive on both sides of a period's end, this far from it. */
-const EDGE_MS = 2_000;
-/** Beyond this, a contact around the end of a period is not noted. It then only lacks the bridge to the next period. */
-const MAX_NOTED = 4096;
+/** A call that a browser sends before it has the cookie of an earlier answer arrives this long after that answer. */
+const LATE_MS = 250;
+/** No group takes a call after this, also if none of its answers has set the cookie. */
+const MAX_AGE_MS = 5000;
+/** Browsers open 6 connections of HTTP/1.1 to a host. */
+const CONNECTIONS = 6;
+/** The calls of a group that is still being answered, or whose connections say nothing. */
+const MAX_CALLS = 16;
+/** Processes give one id to the calls of one address and browser within this time. */
+const PERIOD_MS = 2000;
+/** The oldest group goes first. Its later calls are then another visitor. */
+const MAX_GROUPS = 4096;
 /** Hashed with the contact, so that the id is valid for no other purpose. */
-const PURPOSE = "otel-experiments first contact v1";
+const PURPOSE = "otel-experiments first contact v2";
 /**
  * The headers in which proxies write a client's address, the more stable first: a content delivery network's own header
  * is the same for two calls that arrive through two of its machines.
  */
 const ADDRESS_HEADERS = ["cf-connecting-ip", "true-client-ip", "x-forwarded-for", "forwarded", "x-real-ip"];
 
-/** The latest contacts around the end of a period, by hash, so that no request decides how much is kept. */
-const aroundTheEnd = processWide("first-contacts.v1", () => ({
-  ending: 0,
-  contacts: new Map<number, { readonly period: number; readonly at: number }>(),
+/** Calls that count as one visitor. */
+interface Group {
+  /** 128 bits in base64url. */
+  readonly id: string;
+  /** When its first call arrived, as `performance.now()`. */
+  readonly begin: number;
+  readonly period: number;
+  /** The number of calls. Of those on one connection up to the answer that sets the cookie, one counts. */
+  calls: number;
+  connections: number;
+  /** The number of answers that set the cookie. */
+  answers: number;
+  /** When the first of them was sent. */
+  answered: number;
+}
+
+/** A request without a visitor's cookie. */
+export interface FirstContact {
+  readonly group: Group;
+  /** Whether the answer set the cookie. */
+  isAnswered: boolean;
+}
+
+const state = processWide("first-contacts.v2", () => ({
+  /** The latest group of each address and browser, by hash. The oldest comes first. */
+  groups: new Map<string, Group>(),
+  ofRequest: new WeakMap<object, FirstContact>(),
+  latestOfConnection: new WeakMap<object, FirstContact>(),
 }));
 
 /**
- * The period of a request that has no cookie, by the time of its arrival. The end of a period is bridged: a contact
- * that follows shortly after another one of the same address and browser is in the same period. That holds within a
- * process; two processes know only their clocks.
+ * Groups a request that has no cookie with the calls that the same browser made at once: those of one address and
+ * `user-agent`, until the browser has an answer. Not by `accept` and its like, which code in a page can set for some of
+ * its calls only; nor by the peer behind a proxy, since two calls may arrive through two proxies. A second call for the
+ * request gives the same contact.
  */
-export function periodOf(exchange: HttpExchange): number {
-  const now = Date.now();
-  const period = Math.floor(now / PERIOD_MS);
-  const since = now - period * PERIOD_MS;
-  if (since >= EDGE_MS && since < PERIOD_MS - EDGE_MS) return period;
-  const noted = aroundTheEnd();
-  const ending = since < EDGE_MS ? period - 1 : period;
-  if (noted.ending !== ending) {
-    noted.ending = ending;
-    noted.contacts.clear();
+export function firstContact(exchange: HttpExchange, secret: string): FirstContact {
+  const { ofRequest, latestOfConnection } = state();
+  const known = ofRequest.get(exchange.request);
+  if (known !== undefined) return known;
+  const forwarded = forwardedAddress(exchange);
+  const connection = forwarded === undefined ? connectionOf(exchange.request) : undefined;
+  const contact = { group: groupOf(exchange, forwarded, connection, secret), isAnswered: false };
+  ofRequest.set(exchange.request, contact);
+  if (connection !== undefined) latestOfConnection.set(connection, contact);
+  return contact;
+}
+
+/** Notes that the answer to a request set the cookie. Idempotent. */
+export function noteAnswer(contact: FirstContact): void {
+  if (contact.isAnswered) return;
+  contact.isAnswered = true;
+  if (contact.group.answers++ === 0) contact.group.answered = performance.now();
+}
+
+/** Whether a request is for a page, as its browser says. */
+export function isPage({ header }: HttpExchange): boolean {
+  return header("sec-fetch-dest") === "document";
+}
+
+function groupOf(
+  exchange: HttpExchange,
+  forwarded: string | undefined,
+  connection: object | undefined,
+  secret: string,
+): Group {
+  const { peer } = exchange;
+  const address = forwarded ?? (peer === undefined ? undefined : `peer\n${peer}`);
+  // A browser makes no call beside the request for a page. Without an address, nothing tells whose call it is.
+  if (address === undefined || isPage(exchange)) return newGroup(randomId());
+  const { groups, latestOfConnection } = state();
+  // Hashed, so that no request decides how much is kept.
+  const key = hash("sha256", `${address}\n${textOf(exchange.header("user-agent"))}`, "base64url");
+  const latest = groups.get(key);
+  const before = connection === undefined ? undefined : latestOfConnection.get(connection);
+  if (latest !== undefined && takes(latest, exchange, connection, before)) {
+    const isSameConnection = before?.group === latest;
+    if (!isSameConnection) latest.connections++;
+    if (!isSameConnection || before.isAnswered) latest.calls++;
+    return latest;
   }
-  const contact = fnv1a(contactOf(exchange));
-  const before = noted.contacts.get(contact);
-  const found = before !== undefined && now - before.at < EDGE_MS ? before.period : period;
-  if (before !== undefined || noted.contacts.size < MAX_NOTED) noted.contacts.set(contact, { period: found, at: now });
-  return found;
+  const period = Math.floor(Date.now() / PERIOD_MS);
+  // Once per period: visitors who share an address and a browser differ from then on.
+  const isDerived = forwarded !== undefined && latest?.period !== period;
+  const group = newGroup(isDerived ? derivedId(key, period, secret) : randomId(), period);
+  groups.delete(key);
+  groups.set(key, group);
+  if (groups.size > MAX_GROUPS) {
+    for (const oldest of groups.keys()) {
+      groups.delete(oldest);
+      break;
+    }
+  }
+  return group;
 }
 
 /**
- * The id of a visitor who has no cookie yet, 128 bits in base64url. Calls that a browser makes at once share nothing but
- * address, browser and time, so these make the id: each process with the secret finds the same one. It cannot be
- * computed without the secret.
+ * Whether the next call can be of the same browser.
+ *
+ * @param before the latest contact on the connection of the call
  */
-export function firstContactId(exchange: HttpExchange, period: number, secret: string): string {
-  return keyedHash(PURPOSE, `${period}\n${contactOf(exchange)}`, secret).toString("base64url", 0, 16);
+function takes(
+  group: Group,
+  { header }: HttpExchange,
+  connection: object | undefined,
+  before: FirstContact | undefined,
+): boolean {
+  const now = performance.now();
+  if (now - group.begin > MAX_AGE_MS || now - group.answered > LATE_MS) return false;
+  const isSameConnection = before?.group === group;
+  if (isSameConnection && !before.isAnswered) return true;
+  if (group.calls >= MAX_CALLS) return false;
+  // A program that sends on this connection again has the answer, so without the cookie it acts for another visitor.
+  // A browser has one visitor, and adds no cookie to a call that waited for the connection.
+  if (isSameConnection) return header("sec-fetch-site") !== undefined;
+  return connection === undefined || group.answers < group.calls || group.connections < CONNECTIONS;
 }
 
-/**
- * The address and the browser. Not `accept` and its like, which code in a page can set for some of its calls only; nor
- * the peer behind a proxy, since two calls may arrive through two proxies.
- */
-function contactOf({ header, peer }: HttpExchange): string {
-  const agent = textOf(header("user-agent"));
+function newGroup(id: string, period = 0): Group {
+  return {
+    id,
+    begin: performance.now(),
+    period,
+    calls: 1,
+    connections: 1,
+    answers: 0,
+    answered: Number.POSITIVE_INFINITY,
+  };
+}
+
+function randomId(): string {
+  return randomBytes(16).toString("base64url");
+}
+
+/** The same in each process with the secret. It cannot be computed without the secret. */
+function derivedId(key: string, period: number, secret: string): string {
+  return keyedHash(PURPOSE, `${period}\n${key}`, secret).toString("base64url", 0, 16);
+}
+
+/** The client's address as a proxy writes it; undefined without a proxy, or if it writes none. */
+function forwardedAddress({ header }: HttpExchange): string | undefined {
   for (const name of ADDRESS_HEADERS) {
     const address = textOf(header(name));
-    if (address !== "") return `${name}\n${address}\n${agent}`;
+    if (address !== "") return `${name}\n${address}`;
   }
-  return `peer\n${peer ?? ""}\n${agent}`;
+  return undefined;
+}
+
+/** The socket of HTTP/1, which has one call at a time. One of HTTP/2 has many. */
+function connectionOf(request: object): object | undefined {
+  if (Reflect.get(request, "httpVersionMajor") !== 1) return undefined;
+  const socket: unknown = Reflect.get(request, "socket");
+  return typeof socket === "object" && socket !== null ? socket : undefined;
 }
 
 function textOf(value: string | readonly string[] | undefined): string {

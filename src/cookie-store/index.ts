@@ -9,9 +9,9 @@ import { checkOptions, type GivenOptions } from "../checks/option-checks.ts";
 import { compileSecrets } from "../checks/secrets.ts";
 import { isSigned, sign } from "../checks/signature.ts";
 import { cookieNames, cookieValues, isCookieName } from "../http/cookies.ts";
-import type { HttpExchange } from "../http/shapes.ts";
+import type { HttpExchange, ResponseCookie } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
-import { firstContactId, periodOf } from "./first-contact.ts";
+import { type FirstContact, firstContact, isPage, noteAnswer } from "./first-contact.ts";
 
 export type { StickyKey, StickyStore } from "../assignment/sticky-store.ts";
 export type { Duration } from "../checks/duration.ts";
@@ -60,8 +60,8 @@ interface Visitor {
   readonly id: string;
   /** Whether the response sets the visitor's cookie. */
   isSet: boolean;
-  /** Whether the request brought the cookie. */
-  readonly isKnown: boolean;
+  /** Undefined if the request brought the cookie. */
+  readonly contact: FirstContact | undefined;
   /** The variants that the response sets, by experiment id. */
   readonly variants: Map<string, string>;
   /** The names of the variants' cookies that the browser has then, the oldest first. */
@@ -69,9 +69,7 @@ interface Visitor {
 }
 
 /** The visitor of each request, by the cookie's name: all instances that serve a request share them. */
-const visitors = processWide("cookie-visitors.v1", () => new WeakMap<object, Map<string, Visitor>>());
-/** The period of a request without a cookie, noted when it arrived: it may be assigned much later. */
-const periods = processWide("cookie-periods.v1", () => new WeakMap<object, number>());
+const visitors = processWide("cookie-visitors.v2", () => new WeakMap<object, Map<string, Visitor>>());
 
 /**
  * A store for `createExperiments({ store: cookieStore({ secrets }) })`. One signed cookie says who the visitor is, and
@@ -98,35 +96,37 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
     // A service on a parent domain may set a cookie with the same name, signed with another secret.
     const known = first(values, (value) => verified(value, VISITOR, "", secrets));
     const isKnown = known !== undefined && VISITOR_ID.test(known);
-    const id = isKnown
-      ? known
-      : firstContactId(exchange, periods().get(exchange.request) ?? periodOf(exchange), secrets[0]);
-    const visitor = { id, isKnown, isSet: false, variants: new Map<string, string>(), names: undefined };
+    const contact = isKnown ? undefined : firstContact(exchange, secrets[0]);
+    const id = contact?.group.id ?? known ?? "";
+    const visitor = { id, contact, isSet: false, variants: new Map<string, string>(), names: undefined };
     visitors().set(exchange.request, found.set(name, visitor));
     return visitor;
   };
-  const lineOf = ({ id }: Visitor): string => `${begin}${signed(id, VISITOR, "", secrets[0])}${maxAge}${attributes}`;
+  const cookieOf = ({ id, contact }: Visitor): ResponseCookie => ({
+    name,
+    line: `${begin}${signed(id, VISITOR, "", secrets[0])}${maxAge}${attributes}`,
+    sent: contact === undefined ? undefined : () => noteAnswer(contact),
+  });
   const introduce = (exchange: HttpExchange, visitor: Visitor): void => {
     if (visitor.isSet) return;
-    put(exchange, name, lineOf(visitor));
+    put(exchange, cookieOf(visitor));
     visitor.isSet = true;
   };
 
   return Object.freeze({
     arrive(exchange: HttpExchange) {
-      const { request, header } = exchange;
-      if (textOf(header("cookie")).includes(begin)) return undefined;
-      if (!periods().has(request)) periods().set(request, periodOf(exchange));
-      // A page: the calls that it makes later bring the cookie.
-      if (header("sec-fetch-dest") !== "document") return undefined;
-      return { name, line: lineOf(find(exchange)) };
+      if (textOf(exchange.header("cookie")).includes(begin)) return undefined;
+      // Grouped with the calls that arrive at the same time; it may be assigned much later.
+      firstContact(exchange, secrets[0]);
+      // The calls that a page makes bring the cookie.
+      return isPage(exchange) ? cookieOf(find(exchange)) : undefined;
     },
     visitor: (exchange: HttpExchange) => find(exchange).id,
     get(_: string, { id, exchange }: StickyKey) {
       if (exchange === undefined) return undefined;
       const visitor = find(exchange);
       // Also visitors who take no part have an id that stays, so that they stay out.
-      if (!visitor.isKnown) {
+      if (visitor.contact !== undefined) {
         attempt("store", "the visitor's cookie was not set, so they may not stay in their variants", () =>
           introduce(exchange, visitor),
         );
@@ -142,11 +142,8 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
       // The visitor's cookie lives as long as that of any variant.
       introduce(exchange, visitor);
       const cookie = prefix + id;
-      put(
-        exchange,
-        cookie,
-        `${cookie}=${signed(variant, VARIANT, `${visitor.id}~${id}~`, secrets[0])}${maxAge}${attributes}`,
-      );
+      const value = signed(variant, VARIANT, `${visitor.id}~${id}~`, secrets[0]);
+      put(exchange, { name: cookie, line: `${cookie}=${value}${maxAge}${attributes}` });
       visitor.variants.set(id, variant);
       visitor.names ??= cookieNames(exchange.header("cookie"), prefix);
       visitor.names.add(cookie);
@@ -154,14 +151,14 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
       const [oldest = cookie] = visitor.names;
       visitor.names.delete(oldest);
       if (oldest !== cookie && isExperimentName(oldest.slice(prefix.length)))
-        put(exchange, oldest, `${oldest}=; Max-Age=0${attributes}`);
+        put(exchange, { name: oldest, line: `${oldest}=; Max-Age=0${attributes}` });
     },
   });
 }
 
 /** @throws Error if the response has begun */
-function put(exchange: HttpExchange, name: string, line: string): void {
-  if (exchange.setCookie?.(name, line) !== true)
+function put(exchange: HttpExchange, { name, line, sent }: ResponseCookie): void {
+  if (exchange.setCookie?.(name, line, sent) !== true)
     throw new Error(`the response has begun, so the cookie ${name} is not set`);
 }
 

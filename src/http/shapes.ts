@@ -26,8 +26,11 @@ export interface HttpExchange {
   readonly peer?: string | undefined;
   /** The same object for all instances that serve the request. */
   readonly request: object;
-  /** Adds a `Set-Cookie` line; an earlier line for the same cookie is replaced. False if the headers are already sent. */
-  readonly setCookie?: (name: string, line: string) => boolean;
+  /**
+   * Adds a `Set-Cookie` line; an earlier line for the same cookie is replaced. False if the headers are already sent.
+   * `sent` is called when the headers are written with the line, once or more.
+   */
+  readonly setCookie?: (name: string, line: string, sent?: () => void) => boolean;
 }
 
 /** A cookie for a response. */
@@ -35,6 +38,8 @@ export interface ResponseCookie {
   readonly name: string;
   /** The value of `Set-Cookie`: name, value and attributes. */
   readonly line: string;
+  /** Called when the headers are written with the line, once or more; not if the response goes out without the line. */
+  readonly sent?: (() => void) | undefined;
 }
 
 /** How a request ended. */

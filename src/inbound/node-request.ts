@@ -12,9 +12,9 @@ export function fromNodeRequest(
   details?: NodeRequestDetails,
 ): InboundRequest {
   return {
-    setCookie(name, line) {
+    setCookie(name, line, sent) {
       const isSet = details?.setCookie?.(name, line) ?? setCookie(response, name, line);
-      if (isSet) keepCookie(response, { name, line });
+      if (isSet) keepCookie(response, { name, line, sent });
       return isSet;
     },
     header: (name) => (Object.hasOwn(request.headers, name) ? request.headers[name] : undefined),

@@ -13,7 +13,7 @@ interface HeaderedResponse {
 }
 
 /** The cookies that each response is to have when its headers are written, by name. */
-const kept = processWide("response-cookies.v1", () => new WeakMap<object, Map<string, string>>());
+const kept = processWide("response-cookies.v2", () => new WeakMap<object, Map<string, ResponseCookie>>());
 
 /** Adds a `Set-Cookie` line to node:http's response. False if the headers are already sent. */
 export function setCookie(response: HeaderedResponse, name: string, line: string): boolean {
@@ -32,15 +32,15 @@ export function withCookie(lines: unknown, name: string, line: string): string[]
  * away without knowing. A response that a shared cache may keep loses the cookie then. Without effect on a response of
  * another kind. Never throws.
  */
-export function keepCookie(response: object, { name, line }: ResponseCookie): void {
+export function keepCookie(response: object, cookie: ResponseCookie): void {
   attempt("store", "the cookies of a response could not be kept", () => {
     const cookies = kept().get(response);
-    if (cookies !== undefined) cookies.set(name, line);
-    else if (isHeadered(response)) guardHead(response, new Map([[name, line]]));
+    if (cookies !== undefined) cookies.set(cookie.name, cookie);
+    else if (isHeadered(response)) guardHead(response, new Map([[cookie.name, cookie]]));
   });
 }
 
-function guardHead(response: HeaderedResponse, cookies: Map<string, string>): void {
+function guardHead(response: HeaderedResponse, cookies: Map<string, ResponseCookie>): void {
   const { writeHead } = response;
   response.writeHead = function writeHeadWithCookies(...given) {
     const completed = attempt("store", "the cookies of a response could not be kept", () =>
@@ -54,7 +54,7 @@ function guardHead(response: HeaderedResponse, cookies: Map<string, string>): vo
 /** The arguments of `writeHead`, `(status, headers?)` or `(status, message, headers?)`, with the cookies added or removed. */
 function withCookies(
   response: HeaderedResponse,
-  cookies: ReadonlyMap<string, string>,
+  cookies: ReadonlyMap<string, ResponseCookie>,
   given: readonly unknown[],
 ): readonly unknown[] {
   const at = typeof given[1] === "string" || given[2] !== undefined ? 2 : 1;
@@ -65,10 +65,11 @@ function withCookies(
   const others = present.filter((line) => !cookies.has(line.slice(0, line.indexOf("="))));
   const valueOf = (name: string): string =>
     linesOf(pairs.findLast(([other]) => isName(other, name))?.[1] ?? response.getHeader(name)).join(",");
-  const ours = isShareable(valueOf) ? 0 : cookies.size;
-  if (present.length - others.length === ours) return given;
+  const ours = isShareable(valueOf) ? [] : [...cookies.values()];
+  for (const { sent } of ours) sent?.();
+  if (present.length - others.length === ours.length) return given;
   response.removeHeader("set-cookie");
-  const lines = ours === 0 ? others : [...others, ...cookies.values()];
+  const lines = [...others, ...ours.map(({ line }) => line)];
   if (lines.length > 0) response.setHeader("set-cookie", lines);
   if (inCall.length === 0 && !Array.isArray(headers)) return given;
   const left = pairs.filter(([name]) => !isName(name, "set-cookie"));
