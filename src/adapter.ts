@@ -42,6 +42,7 @@ export type {
 export {
   fromNodeRequest,
   fromNodeRequest as arrivalOf,
+  NodeInboundRequest,
   type NodeRequestDetails,
   type NodeRequestDetails as ArrivalDetails,
 } from "./inbound/node-request.ts";

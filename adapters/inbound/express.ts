@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   continueAssigned,
   type ExperimentsHandle,
-  fromNodeRequest,
   type InboundOptions,
   inbound,
   type KeyedExperiments,
+  NodeInboundRequest,
   placeScope,
   type RegisteredScope,
 } from "../../src/adapter.ts";
@@ -17,6 +17,12 @@ type ExpressRequest = IncomingMessage & RoutedRequest;
 /** The part of Express's response that the middleware uses, in versions 4 and 5. */
 export interface ExpressResponse extends ServerResponse {
   locals?: Record<string, unknown>;
+}
+
+class ArrivedAtExpress extends NodeInboundRequest<ExpressRequest> {
+  override route(): string | undefined {
+    return expressRoute(this.request);
+  }
 }
 
 /** What Express's request has for the options, in versions 4 and 5, where TypeScript does not know the app's own. */
@@ -56,7 +62,7 @@ export function expressExperiments(
 ): ExperimentsMiddleware {
   const open = inbound(experiments, options);
   return function experimentsMiddleware(request: ExpressRequest, response, next) {
-    const opened = open(fromNodeRequest(request, response, { route: () => expressRoute(request) }));
+    const opened = open(new ArrivedAtExpress(request, response));
     placeScope(response.locals, "experiments", opened.scope);
     continueAssigned(opened, next);
   };

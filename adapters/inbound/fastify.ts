@@ -4,10 +4,9 @@ import fastifyPlugin from "fastify-plugin";
 import {
   continueAssigned,
   type ExperimentsHandle,
-  fromNodeRequest,
   type InboundOptions,
-  type InboundRequest,
   inbound,
+  NodeInboundRequest,
   type RegisteredScope,
   withCookie,
 } from "../../src/adapter.ts";
@@ -54,7 +53,7 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, gi
   if (!fastify.hasDecorator(DECORATED)) fastify.decorate(DECORATED, true).decorateRequest("experiments");
 
   fastify.addHook("onRequest", function experimentsHook(request, reply, next) {
-    const opened = open(arrive(request, reply));
+    const opened = open(new ArrivedAtFastify(request, reply));
     request.experiments = opened.scope;
     continueAssigned(opened, next);
   });
@@ -62,22 +61,36 @@ const plugin: FastifyPluginAsync<FastifyExperimentsOptions> = async (fastify, gi
   // If @fastify/otel is registered after this plugin, it starts its span after this plugin's `onRequest` hook. It ends
   // the span after `onSend`, or in `onResponse`.
   fastify.addHook("onSend", function experimentsSpanHook(request, reply, _payload, next) {
-    if (isInstrumented(request)) open(arrive(request, reply));
+    if (isInstrumented(request)) open(new ArrivedAtFastify(request, reply));
     next();
   });
   fastify.addHook("onResponse", function experimentsSpanHook(request, reply, next) {
-    if (isInstrumented(request)) open(arrive(request, reply));
+    if (isInstrumented(request)) open(new ArrivedAtFastify(request, reply));
     next();
   });
 };
 
-function arrive(request: FastifyRequest, reply: FastifyReply): InboundRequest {
-  return fromNodeRequest(request.raw, reply.raw, {
-    native: request,
-    route: () => request.routeOptions.url,
-    serverSpan: () => spanOf(request),
-    setCookie: (name, line) => setCookie(reply, name, line),
-  });
+class ArrivedAtFastify extends NodeInboundRequest {
+  readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
+
+  constructor(request: FastifyRequest, reply: FastifyReply) {
+    super(request.raw, reply.raw, request);
+    this.#request = request;
+    this.#reply = reply;
+  }
+
+  override route(): string | undefined {
+    return this.#request.routeOptions.url;
+  }
+
+  override serverSpan(): Span | undefined {
+    return spanOf(this.#request);
+  }
+
+  protected override putCookie(name: string, line: string): boolean {
+    return setCookie(this.#reply, name, line);
+  }
 }
 
 /** Fastify replaces node:http's headers by its own, and appends to its own. */

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
-  fromNodeRequest,
   type InboundOptions,
   inbound,
   type KeyedExperiments,
+  NodeInboundRequest,
   placeScope,
   type RegisteredScope,
   runAssigned,
@@ -32,6 +32,12 @@ export interface ExperimentsState {
   experiments: RegisteredScope;
 }
 
+class ArrivedAtKoa extends NodeInboundRequest {
+  override route(): string | undefined {
+    return this.native === undefined ? undefined : routeOf(this.native);
+  }
+}
+
 /** Koa middleware. */
 export type ExperimentsMiddleware<Context extends object = KoaContext> = (
   context: Context & KoaContext,
@@ -51,9 +57,7 @@ export function koaExperiments<Context extends object = KoaAppContext, Key exten
   const open = inbound(experiments, options);
   return function experimentsMiddleware(context, next) {
     const { req, res, originalUrl } = context;
-    const opened = open(
-      fromNodeRequest(req, res, { native: context, url: originalUrl, route: () => routeOf(context) }),
-    );
+    const opened = open(new ArrivedAtKoa(req, res, context, originalUrl));
     placeScope(context.state, "experiments", opened.scope);
     // Koa handles a rejection outside of the middleware, where the scope is no longer active.
     const { onerror } = context;

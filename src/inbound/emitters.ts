@@ -7,6 +7,7 @@ import { runPlaced } from "../scope/running.ts";
 /** A request or a response, as far as it emits events. */
 export interface Emitter {
   emit(event: string | symbol, ...args: unknown[]): boolean;
+  listenerCount?(event: string | symbol): number;
 }
 
 /**
@@ -16,24 +17,29 @@ export interface Emitter {
  *
  * @param before called before the listeners of each event; its result is called after them
  */
-export function bindEmitter(
-  emitter: Emitter,
+export function bindEmitter<E extends Emitter>(
+  emitter: E,
   request: object,
-  before?: (event: string | symbol) => (() => void) | undefined,
+  before?: (event: string | symbol, emitter: E, request: object) => (() => void) | undefined,
 ): void {
   const { emit } = emitter;
   if (typeof emit !== "function") return;
   emitter.emit = function emitInScope(event, ...args) {
-    const scope = getScope(request);
-    const after = before?.(event);
+    const after = before?.(event, emitter, request);
     try {
+      const scope = isHeard(this, event) ? getScope(request) : undefined;
       return scope === undefined || (scopeStorage().getStore() === scope && latestScope() === scope)
-        ? Reflect.apply(emit, this, [event, ...args])
-        : runWithin(scope, () => Reflect.apply(emit, this, [event, ...args]));
+        ? emit.call(this, event, ...args)
+        : runWithin(scope, () => emit.call(this, event, ...args));
     } finally {
       after?.();
     }
   };
+}
+
+/** Most events have no listener, and then nothing runs. Errors without a listener are thrown all the same. */
+function isHeard(emitter: Emitter, event: string | symbol): boolean {
+  return emitter.listenerCount === undefined || emitter.listenerCount(event) > 0 || event === "error";
 }
 
 /** Also in the context of a created server span. An instrumentation binds the emitters to its own context itself. */

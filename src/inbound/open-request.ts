@@ -12,6 +12,7 @@ import { scopeOwnedBy } from "../scope/chain.ts";
 import { scopeStorage } from "../scope/current.ts";
 import { latestScope } from "../scope/finding.ts";
 import { getScope, setScope } from "../scope/holder.ts";
+import type { Scope } from "../scope/public-scope.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
 import { bindEmitter } from "./emitters.ts";
@@ -37,13 +38,35 @@ export function openRequest(
   serveRequest(scope, inboundRequest, options);
   const { visitor } = options;
   const native = inboundRequest.native ?? inboundRequest.request;
-  // The scopes of several instances on one request form a chain; the latest one leads to all of them.
-  return {
-    scope: faceOf(instance, scope),
-    assigned: visitor === undefined ? undefined : identifyVisitor(instance, scope, native, visitor),
-    run: (fn) => runInScope(getScope(inboundRequest.request) ?? scope, fn),
-    end: (outcome) => endRequest(getScope(inboundRequest.request) ?? scope, outcome),
-  };
+  const assigned = visitor === undefined ? undefined : identifyVisitor(instance, scope, native, visitor);
+  return new ServedRequest(inboundRequest.request, scope, faceOf(instance, scope), assigned);
+}
+
+class ServedRequest implements OpenRequest {
+  readonly scope: Scope;
+  readonly assigned: Promise<void> | undefined;
+  readonly #request: object;
+  readonly #opened: RequestScope;
+
+  constructor(request: object, opened: RequestScope, scope: Scope, assigned: Promise<void> | undefined) {
+    this.scope = scope;
+    this.assigned = assigned;
+    this.#request = request;
+    this.#opened = opened;
+  }
+
+  get run(): <T>(fn: () => T) => T {
+    return (fn) => runInScope(this.#latest, fn);
+  }
+
+  get end(): (outcome: RequestOutcome) => void {
+    return (outcome) => endRequest(this.#latest, outcome);
+  }
+
+  /** The scopes of several instances on one request form a chain; the latest one leads to all of them. */
+  get #latest(): RequestScope {
+    return getScope(this.#request) ?? this.#opened;
+  }
 }
 
 function newScope(instance: Instance, inboundRequest: InboundRequest, outer: RequestScope | undefined): RequestScope {
@@ -106,20 +129,22 @@ function bindEmitters({ request, response }: InboundRequest): void {
   try {
     bindEmitter(request, request);
     endWithConnection(request);
-    bindEmitter(response, request, (event) => {
-      if (event !== "finish" && event !== "close") return undefined;
-      const scope = getScope(request);
-      if (scope === undefined) return undefined;
-      if (event === "finish" && (scope.selfMeasured === undefined || response.writableEnded === false))
-        return undefined;
-      // Read before the listeners of `close`, which may still change the status, without effect.
-      const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
-      return () =>
-        event === "finish" ? scope.selfMeasured?.end(outcome) : endRequest(getScope(request) ?? scope, outcome);
-    });
+    bindEmitter(response, request, endAfter);
   } catch (error) {
     warnOnce("inbound", "the events of a request could not be bound to its scope", error);
   }
+}
+
+/** What follows the listeners of an event of a response. */
+function endAfter(event: string | symbol, response: AnsweringResponse, request: object): (() => void) | undefined {
+  if (event !== "finish" && event !== "close") return undefined;
+  const scope = getScope(request);
+  if (scope === undefined) return undefined;
+  if (event === "finish" && (scope.selfMeasured === undefined || response.writableEnded === false)) return undefined;
+  // Read before the listeners of `close`, which may still change the status, without effect.
+  const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
+  return () =>
+    event === "finish" ? scope.selfMeasured?.end(outcome) : endRequest(getScope(request) ?? scope, outcome);
 }
 
 /** The response of an upgraded request, as of a WebSocket or of `CONNECT`, emits nothing when the connection is over. */

@@ -31,7 +31,7 @@ export function serveRequest(
   }
   if (scope.serverSpan !== undefined) return;
   const active = context.active();
-  const source = findServerSpan(scope, inboundRequest.serverSpan, active);
+  const source = findServerSpan(scope, inboundRequest, active);
   // An instrumentation that ignores a request suppresses its tracing.
   if (source === "instrumentation" || isTracingSuppressed(active)) return;
   if (options.createsServerSpan) takeOver(scope, inboundRequest, options, source === "another request");
@@ -52,7 +52,7 @@ function takeOver(
   options: CompiledInboundOptions,
   isInjected: boolean,
 ): void {
-  const { request, response, route } = inboundRequest;
+  const { request, response } = inboundRequest;
   if (!Object.isExtensible(request) || !Object.isExtensible(response)) {
     warnOnce("server-span", "a request that cannot be changed gets no server span, since its end would not be seen");
     return;
@@ -60,7 +60,7 @@ function takeOver(
   const sources = {
     described: inboundRequest,
     namedRoute: () => options.route?.(inboundRequest.native ?? request),
-    frameworkRoute: () => route?.(),
+    frameworkRoute: () => inboundRequest.route?.(),
     pair: () => metricPairOf(getScope(request) ?? scope),
   };
   if (scope.serverSpan !== undefined) {

@@ -20,12 +20,12 @@ export type SpanSource = "instrumentation" | "framework" | "another request";
  */
 export function findServerSpan(
   scope: RequestScope,
-  frameworkSpan: SpanFinder | undefined,
+  framework: { readonly serverSpan?: SpanFinder | undefined },
   active: Context,
 ): SpanSource | undefined {
   try {
     const metadata = getRPCMetadata(active);
-    const plugins = metadata === undefined ? frameworkSpan?.() : undefined;
+    const plugins = metadata === undefined ? framework.serverSpan?.() : undefined;
     const span = metadata?.span ?? plugins ?? activeServerSpan(active);
     if (span === undefined) return undefined;
     if (!claimServerSpan(scope, span)) return "another request";

@@ -23,6 +23,7 @@ export function contextWithoutOwn(keys: OwnKeys, active: Context = context.activ
 export function removeOwn(keys: OwnKeys, active: Context): Context | undefined {
   const baggage = propagation.getBaggage(active);
   if (baggage === undefined) return undefined;
-  const own = baggage.getAllEntries().flatMap(([key]) => (keys.owns(key) ? [key] : []));
-  return own.length === 0 ? undefined : propagation.setBaggage(active, baggage.removeEntries(...own));
+  let own: string[] | undefined;
+  for (const [key] of baggage.getAllEntries()) if (keys.owns(key)) (own ??= []).push(key);
+  return own === undefined ? undefined : propagation.setBaggage(active, baggage.removeEntries(...own));
 }

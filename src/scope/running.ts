@@ -6,12 +6,13 @@ import type { RequestScope } from "./request-scope.ts";
 
 /** Runs a function in a scope, without own members in OpenTelemetry's baggage. */
 export function runInScope<T>(scope: RequestScope, fn: () => T): T {
-  const runCleaned = (): T => {
-    const active = context.active();
-    return runPlaced(scope, fn, contextWithoutOwn(scope.owner.policy.reader, active) ?? active);
-  };
   const { selfMeasured } = scope;
-  return selfMeasured === undefined ? runCleaned() : selfMeasured.within(runCleaned);
+  return selfMeasured === undefined ? runCleaned(scope, fn) : selfMeasured.within(() => runCleaned(scope, fn));
+}
+
+function runCleaned<T>(scope: RequestScope, fn: () => T): T {
+  const active = context.active();
+  return runPlaced(scope, fn, contextWithoutOwn(scope.owner.policy.reader, active) ?? active);
 }
 
 /** Runs a function in a scope, and in a context that shows the scope. */
