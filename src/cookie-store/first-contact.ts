@@ -1,4 +1,4 @@
-import { hash, randomBytes } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { keyedHash } from "../checks/signature.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
@@ -25,7 +25,7 @@ const ADDRESS_HEADERS = ["cf-connecting-ip", "true-client-ip", "x-forwarded-for"
 
 /** Calls that count as one visitor. */
 interface Group {
-  /** 128 bits in base64url. */
+  /** 16 bytes in base64url. */
   readonly id: string;
   /** When its first call arrived, as `performance.now()`. */
   readonly begin: number;
@@ -153,8 +153,9 @@ function newGroup(id: string, period = 0): Group {
   };
 }
 
+/** 122 random bits. Node makes the bits of many UUIDs at once, so one costs less than 16 random bytes. */
 function randomId(): string {
-  return randomBytes(16).toString("base64url");
+  return Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url");
 }
 
 /** The same in each process with the secret. It cannot be computed without the secret. */

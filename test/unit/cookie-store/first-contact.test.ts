@@ -46,7 +46,7 @@ function answered(exchange?: HttpExchange): string {
 
 const PROXY: Headers = { "x-forwarded-for": "198.51.100.1" };
 
-test("FCT-20 an id is 128 bits in base64url, the same for each look at the request, and no process can foresee it", () => {
+test("FCT-20 an id is 16 bytes in base64url, the same for each look at the request, and no process can foresee it", () => {
   const request = from();
   expect(idOf(request)).toMatch(/^[A-Za-z0-9_-]{22}$/);
   expect(idOf(request)).toBe(idOf(request));
