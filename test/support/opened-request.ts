@@ -28,5 +28,6 @@ export function openRequest(
     request,
     response,
   });
-  return { ...opened, close: () => void response.emit("close") };
+  const { scope, assigned, run, end } = opened;
+  return { scope, assigned, run, end, close: () => void response.emit("close") };
 }
