@@ -16,6 +16,14 @@ export function scopesOf(latest: RequestScope | undefined): readonly RequestScop
   return scopes;
 }
 
+/** Whether a scope is in the chain that starts at `latest`. */
+export function isInChain(candidate: RequestScope, latest: RequestScope): boolean {
+  for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
+    if (scope === candidate) return true;
+  }
+  return false;
+}
+
 /** Whether two scopes belong to the same request, each to one of its instances. */
 export function isOfOneRequest(one: RequestScope, other: RequestScope): boolean {
   return one === other || outermostOf(one) === outermostOf(other);

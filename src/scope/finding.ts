@@ -2,7 +2,7 @@ import { type Context, context, createContextKey, ROOT_CONTEXT, type Span, SpanK
 import { getRPCMetadata } from "@opentelemetry/core";
 import { warnOnce } from "../checks/diagnostics.ts";
 import { API } from "../telemetry/api-global.ts";
-import { isOfOneRequest, scopeOwnedBy } from "./chain.ts";
+import { isInChain, isOfOneRequest, scopeOwnedBy } from "./chain.ts";
 import { scopeStorage } from "./current.ts";
 import { extractions, standingExtraction } from "./extraction.ts";
 import { getScope } from "./holder.ts";
@@ -25,8 +25,9 @@ export function currentScope(owner: ScopeOwner, active?: Context): RequestScope 
  *
  * 1. If OpenTelemetry's context belongs to a known request, that request counts. A pooled connection calls a callback in
  *    the async context of some other request, and instrumentations bring OpenTelemetry's context back (`context.bind`).
- * 2. If the scope of `scopeStorage` is of the same request, or of a request that was injected within that one, the scope
- *    of `scopeStorage` counts, because it is the more specific one.
+ * 2. If the scope of `scopeStorage` is the same one, or was opened later in its chain, the scope of `scopeStorage` counts,
+ *    because it is the more specific one. So does the scope of a request that was injected within that one, if the active
+ *    span is not known to belong to the request around it.
  * 3. If OpenTelemetry's context is known to be of something else than the request of `scopeStorage`, there is no scope.
  * 4. If OpenTelemetry's context says nothing, as where it is lost, `scopeStorage` counts.
  * 5. A scope that is over counts for nothing.
@@ -42,7 +43,7 @@ function choose(active: Context, here: RequestScope | undefined): RequestScope |
     const there = scopeIn(active, here);
     if (there === null) return undefined;
     if (there === undefined) return here === undefined || isOfAnother(active, here) ? undefined : here;
-    return here !== undefined && isMoreSpecific(here, there) ? here : there;
+    return here !== undefined && isMoreSpecific(here, there, active) ? here : there;
   } catch (error) {
     warnOnce("span", "OpenTelemetry's context could not be read", error);
     return here;
@@ -64,9 +65,18 @@ function scopeIn(active: Context, here: RequestScope | undefined): RequestScope 
   return span === undefined ? undefined : getOrigin(span);
 }
 
-/** The plugin @fastify/otel runs an injected request in a context of its own, which shows only the request around it. */
-function isMoreSpecific(here: RequestScope, there: RequestScope): boolean {
-  return isOfOneRequest(here, there) || (here.around !== undefined && isOfOneRequest(here.around, there));
+/**
+ * Whether a scope was opened within another one. The plugin @fastify/otel runs an injected request in a context of its own,
+ * which shows only the request around it: there the active span, which the plugin has made, tells the two apart. Without
+ * `ExperimentSpanProcessor` nobody knows whose span it is; then the injected request counts.
+ */
+function isMoreSpecific(here: RequestScope, there: RequestScope, active: Context): boolean {
+  if (isInChain(there, here)) return true;
+  if (here.around === undefined || !isOfOneRequest(here.around, there)) return false;
+  const span = trace.getSpan(active);
+  if (span === undefined) return false;
+  const shown = getScope(span) ?? getOrigin(span);
+  return shown === undefined || !isOfOneRequest(shown, there);
 }
 
 /**

@@ -83,8 +83,9 @@ export class RequestScope {
     return this.#owner;
   }
 
+  /** The scope of another instance on the same request or message; undefined once that one is over. */
   get outer(): RequestScope | undefined {
-    return this.#outer;
+    return this.#outer?.isOver === true ? undefined : this.#outer;
   }
 
   get ended(): boolean {
