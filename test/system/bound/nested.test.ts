@@ -57,7 +57,7 @@ test.each<[string, (fn: () => void) => void]>([
     const experiments = create();
     const app = fastify();
     app.register(fastifyExperiments, { experiments });
-    let callback: () => unknown = () => "not bound";
+    let callback: () => string | undefined = () => "not bound";
     app.get("/batch", async () => {
       within(() => {
         callback = context.bind(context.active(), () => experiments.variant("checkout"));
