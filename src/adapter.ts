@@ -77,7 +77,7 @@ export function inbound(
   const instance = instanceOf(experiments);
   const compiled = compileInboundOptions(options, instance);
   instance.isMounted = true;
-  if (compiled.visitor !== undefined) instance.assigns = true;
+  if (compiled.visitor !== undefined && compiled.visitor.assign.length > 0) instance.assigns = true;
   return (inboundRequest) => openRequest(instance, inboundRequest, compiled);
 }
 

@@ -5,21 +5,22 @@
  */
 export const NOTICES = {
   NOT_MOUNTED:
-    "this process answers HTTP requests, and no adapter is mounted, so no request has a variant; mount one before the routes: app.use(expressExperiments(experiments))",
+    "this process answers HTTP requests, and no adapter is mounted, so no request has a variant; mount your framework's before the routes, in Express app.use(expressExperiments(experiments))",
   BEHIND_ROUTE:
-    "{call} was called in a request that the middleware has not seen, so it has no variant; mount the middleware before this route: app.use(expressExperiments(experiments))",
+    "{call} was called in a request that the middleware has not seen, so it has no variant; mount your framework's adapter before this route, in Express app.use(expressExperiments(experiments))",
   OUTSIDE_REQUEST:
     "{call} was called where no request is known, so it has no variant; call it in the request's own handler, or find the request by experiments.of(req)",
   NO_SUBJECT:
     "a request has no subject, so nothing is assigned to it; give the adapter { subject: (req) => … }, mount it behind the middleware that finds out who the user is, and give visitors without an account an id too",
   NOTHING_ASSIGNED:
-    'use("{key}") found no variant, since nothing assigns one and no caller is trusted; assign it: expressExperiments(experiments, { subject: (req) => …, assign: ["{key}"] })',
+    'use("{key}") found no variant, since nothing assigns one and no caller is trusted; assign it by the options of your adapter: { subject: (req) => …, assign: ["{key}"] }',
   NOT_AWAITED:
     'use("{key}") was called before its variant was decided; write await experiments.assign("{key}", …), or give the adapter { assign: ["{key}"] }',
   NOT_EXPOSED:
     'convert("{name}") counts for no experiment, since the request used none; call experiments.use(key) where the variant makes a difference, or write convert("{name}", { experiment: key })',
   NO_SDK:
     "no OpenTelemetry SDK is registered, so no span and no metric shows a variant; load one first: node --import ./otel.js app.js",
+  OVERRIDE_IGNORED: "an override was ignored: {why}",
   UNTRUSTED: "a caller sent experiments or fields, and they were ignored; {mend}",
   NO_DESTINATION:
     'a request has a variant to pass on, and propagateTo names no destination; name your services: createExperiments({ …, propagateTo: ["https://*.shop.internal"] })',

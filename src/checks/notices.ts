@@ -4,7 +4,7 @@ import { infoOnce, warnOnce } from "./diagnostics.ts";
 import { NOTICES, type NoticeName } from "./notice-texts.ts";
 
 /** The kinds that `diag` has a message for already, at the same places. There it is said as before. */
-const IN_DIAG: ReadonlySet<NoticeName> = new Set(["OUTSIDE_REQUEST", "NOT_EXPOSED", "UNTRUSTED"]);
+const IN_DIAG: ReadonlySet<NoticeName> = new Set(["OUTSIDE_REQUEST", "NOT_EXPOSED", "OVERRIDE_IGNORED", "UNTRUSTED"]);
 
 const said = processWide("notices.v1", () => new Set<NoticeName>());
 

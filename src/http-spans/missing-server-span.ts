@@ -1,4 +1,4 @@
-import { trace } from "@opentelemetry/api";
+import { createNoopMeter, metrics, trace } from "@opentelemetry/api";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
 import { notice } from "../checks/notices.ts";
 import { SCOPE_NAME } from "../version.ts";
@@ -15,12 +15,16 @@ export function missServerSpan(): void {
   );
 }
 
-/** Says once that no SDK is set up. Returns whether one is. */
+/** Says once that no SDK is set up, for spans or for metrics. Returns whether one is. */
 export function requireSdk(): boolean {
-  const isThere = attempt("server-span", "the tracer provider could not be asked", isTracing) !== false;
+  const isThere = attempt("server-span", "the providers could not be asked", () => isTracing() || isMeasuring());
   // OpenTelemetry's own variable: then nothing is missing.
-  if (!isThere && process.env["OTEL_SDK_DISABLED"] !== "true") notice("NO_SDK");
-  return isThere;
+  if (isThere === false && process.env["OTEL_SDK_DISABLED"] !== "true") notice("NO_SDK");
+  return isThere !== false;
+}
+
+function isMeasuring(): boolean {
+  return metrics.getMeterProvider().getMeter(SCOPE_NAME) !== createNoopMeter();
 }
 
 /** Whether an SDK is set up. Without one, the provider of OpenTelemetry's API is a proxy that has no delegate. */

@@ -1,5 +1,6 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
 import { attempt, infoOnce } from "../checks/diagnostics.ts";
+import { notice } from "../checks/notices.ts";
 import type { Caller } from "../http/shapes.ts";
 import type { Instance } from "../instance/instance.ts";
 import type { OverrideRefusal } from "../override/token.ts";
@@ -29,6 +30,7 @@ export function forcedAssignments(
   const refuse = (reason: OverrideRefusal | "unknown" | "inside", why: string): void => {
     counters.rejectOverride(reason);
     infoOnce("override", `an override was ignored: ${why}`);
+    notice("OVERRIDE_IGNORED", { why });
   };
   if (typeof read === "string") {
     refuse(read, REFUSALS[read]);

@@ -23,10 +23,11 @@ const mistakes: { readonly [Name in NoticeName]: readonly (readonly [program: st
   BEHIND_ROUTE: [["behind-route"], ["behind-route-koa"], ["behind-route-hono"]],
   OUTSIDE_REQUEST: [["outside-request"]],
   NO_SUBJECT: [["no-subject"], ["no-subject-assigns"], ["no-subject-at-all"], ["right", { request: {} }]],
-  NOTHING_ASSIGNED: [["nothing-assigned"]],
+  NOTHING_ASSIGNED: [["nothing-assigned"], ["subject-alone"]],
   NOT_AWAITED: [["not-awaited"]],
   NOT_EXPOSED: [["not-exposed"]],
   NO_SDK: [["right", { withSdk: false }]],
+  OVERRIDE_IGNORED: [["override-ignored", { request: { lines: ["x-experiment-override: v1.a.b"] } }]],
   UNTRUSTED: [["untrusted", { request: { lines: ["baggage: experiment.checkout.variant=one_click"] } }]],
   NO_DESTINATION: [["no-destination"], ["no-destination-for-all"]],
   // Node 22 does not show where a request of node:http goes.
