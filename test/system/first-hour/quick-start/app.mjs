@@ -2,8 +2,9 @@ import express from "express";
 import { createExperiments } from "otel-experiments";
 import { expressExperiments } from "otel-experiments/express";
 
-const checkout = { id: "checkout_2026q1", variants: ["control", "one_click"] };
-const experiments = createExperiments({ experiments: { checkout } });
+const experiments = createExperiments({
+  experiments: { checkout: { id: "checkout_2026q1", variants: ["control", "one_click"] } },
+});
 
 const app = express();
 app.use(expressExperiments(experiments, { subject: (req) => req.get("x-user-id"), assign: ["checkout"] }));
