@@ -14,6 +14,7 @@ const config: KnipConfig = {
     "test/system/cli/shop.ts",
     "test/register/shop/{app,plain}.*",
     "bench/run.ts",
+    "bench/servers/{server,caller,generator}.ts",
     "examples/shop/*.ts",
     "scripts/*",
     "test/system/docs/node-test.ts",

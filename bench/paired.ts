@@ -60,7 +60,7 @@ export function leastDisturbed(times: readonly Times[]): Times & { readonly diff
   };
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   const upper = sorted[middle] ?? Number.NaN;
