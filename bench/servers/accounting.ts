@@ -6,11 +6,10 @@ export interface Spending {
   readonly cpu: number;
   /** Bytes allocated by JavaScript. */
   readonly allocated: number;
-  /**
-   * Bytes that a minor collection had to keep, for each byte allocated before it. An object that survives two counts
-   * twice. Undefined if there was no minor collection.
-   */
-  readonly surviving: number | undefined;
+  /** The young bytes that minor collections decided on, those of the periods before included. */
+  readonly offered: number;
+  /** Those of them that survived. An object that survives two collections counts twice. */
+  readonly survived: number;
   readonly minor: Collections;
   readonly full: Collections;
 }
@@ -32,24 +31,37 @@ type Statistics = ReturnType<GCProfiler["stop"]>["statistics"];
 export class Accounting {
   #profiler = new GCProfiler();
   #used: Used = { young: 0, old: 0 };
+  /** Young bytes allocated since the last collection, in the periods before this one. */
+  #pending = 0;
   #cpu: NodeJS.CpuUsage = process.cpuUsage();
 
   begin(): void {
     this.#profiler = new GCProfiler();
     this.#profiler.start();
-    this.#used = usedNow();
+    const used = usedNow();
+    // Between two periods the process is idle, so less can only mean a collection.
+    if (used.young < this.#used.young) this.#pending = 0;
+    this.#used = used;
     this.#cpu = process.cpuUsage();
   }
 
   end(): Spending {
     const { user, system } = process.cpuUsage(this.#cpu);
     const used = usedNow();
-    return { cpu: user + system, ...spentIn(this.#profiler.stop().statistics, this.#used, used) };
+    const { pending, ...spent } = spentIn(this.#profiler.stop().statistics, this.#used, used, this.#pending);
+    this.#pending = pending;
+    this.#used = used;
+    return { cpu: user + system, ...spent };
   }
 }
 
-function spentIn(statistics: Statistics, first: Used, last: Used): Omit<Spending, "cpu"> {
-  let [allocated, offered, survived] = [0, 0, 0];
+function spentIn(
+  statistics: Statistics,
+  first: Used,
+  last: Used,
+  earlier: number,
+): Omit<Spending, "cpu"> & { readonly pending: number } {
+  let [allocated, offered, survived, pending] = [0, 0, 0, earlier];
   const minor = { count: 0, time: 0 };
   const full = { count: 0, time: 0 };
   let previous = first;
@@ -57,8 +69,9 @@ function spentIn(statistics: Statistics, first: Used, last: Used): Omit<Spending
     const before = usedIn(beforeGC.heapSpaceStatistics.map((space) => [space.spaceName, space.spaceUsedSize]));
     const after = usedIn(afterGC.heapSpaceStatistics.map((space) => [space.spaceName, space.spaceUsedSize]));
     allocated += growth(previous, before);
+    pending += before.young - previous.young;
     if (isMinor(gcType)) {
-      offered += before.young - previous.young;
+      offered += pending;
       survived += after.young + Math.max(0, after.old - before.old);
       minor.count++;
       minor.time += cost;
@@ -66,10 +79,11 @@ function spentIn(statistics: Statistics, first: Used, last: Used): Omit<Spending
       if (gcType === "MarkSweepCompact") full.count++;
       full.time += cost;
     }
+    pending = 0;
     previous = after;
   }
-  const surviving = offered > 0 ? survived / offered : undefined;
-  return { allocated: allocated + growth(previous, last), surviving, minor, full };
+  pending += last.young - previous.young;
+  return { allocated: allocated + growth(previous, last), offered, survived, minor, full, pending };
 }
 
 /** The sweeper works between collections and makes the old spaces smaller, so only their growth counts. */

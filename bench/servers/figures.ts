@@ -131,12 +131,13 @@ function summaryOf(periods: readonly Period[]): Summary {
 }
 
 /**
- * Bytes per request that survive a minor collection. Minor collections are few, so the mean of all periods counts; a
- * full one takes the place of a minor one, so the share of the bytes that survive is applied to all bytes.
+ * Bytes per request that survive a minor collection. Minor collections are few, so those of all periods count together.
+ * Full ones decide on young bytes too, so the share that survives the minor ones is applied to all bytes.
  */
 export function survivedIn(periods: readonly Period[]): number {
-  const shares = periods.flatMap(({ spending }) => spending.surviving ?? []);
-  const share = shares.length === 0 ? 0 : sum(shares) / shares.length;
+  const offered = sum(periods.map(({ spending }) => spending.offered));
+  if (offered === 0) return 0;
+  const share = sum(periods.map(({ spending }) => spending.survived)) / offered;
   return share * median(periods.map(({ spending, requests }) => spending.allocated / requests));
 }
 

@@ -56,6 +56,8 @@ export function answerParent(answer: (question: never) => unknown): void {
   process.on("message", (question) => {
     void reply(() => answer(question as never)); // why: each process knows what its parent asks
   });
+  // The parent may have ended while this process was loading.
+  if (!process.connected) process.exit();
   process.once("disconnect", () => process.exit());
 }
 
