@@ -15,7 +15,7 @@ import { getScope, setScope } from "../scope/holder.ts";
 import type { Scope } from "../scope/public-scope.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
-import { bindEmitter } from "./emitters.ts";
+import { bindEmitter, type Emitter } from "./emitters.ts";
 import { forcedAssignments } from "./forced-assignments.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
 import type { AnsweringResponse, InboundRequest, OpenRequest } from "./inbound-request.ts";
@@ -136,10 +136,11 @@ function bindEmitters({ request, response }: InboundRequest): void {
 }
 
 /** What follows the listeners of an event of a response. */
-function endAfter(event: string | symbol, response: AnsweringResponse, request: object): (() => void) | undefined {
+function endAfter(emitter: Emitter, event: string | symbol, request: object): (() => void) | undefined {
   if (event !== "finish" && event !== "close") return undefined;
   const scope = getScope(request);
   if (scope === undefined) return undefined;
+  const response: Emitter & AnsweringResponse = emitter;
   if (event === "finish" && (scope.selfMeasured === undefined || response.writableEnded === false)) return undefined;
   // Read before the listeners of `close`, which may still change the status, without effect.
   const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
