@@ -9,6 +9,7 @@ import { runPlaced } from "../scope/running.ts";
 export interface Emitter {
   emit(event: string | symbol, ...args: unknown[]): boolean;
   listenerCount?(event: string | symbol): number;
+  rawListeners?(event: string | symbol): readonly { readonly name: string }[];
 }
 
 /** Called before the listeners of each event of an emitter. The result is called after them. */
@@ -49,25 +50,63 @@ function emitInScope(this: BoundEmitter, event: string | symbol, ...args: unknow
   const binding = this[BINDING];
   // Someone has put the function on another emitter.
   if (binding === undefined) return EventEmitter.prototype.emit.call(this, event, ...args);
-  const { emit, request, before } = binding;
-  const after = before?.(this, event, request);
-  try {
-    const scope = isHeard(this, event) ? getScope(request) : undefined;
-    return scope === undefined || (scopeStorage().getStore() === scope && latestScope() === scope)
-      ? emit.call(this, event, ...args)
-      : runWithin(scope, () => emit.call(this, event, ...args));
-  } finally {
-    after?.();
+  if (binding.before === undefined && !isHeard(this, event)) return emitAsBefore(binding, this, event, args);
+  const after = binding.before?.(this, event, binding.request);
+  const scope = isHeard(this, event) ? getScope(binding.request) : undefined;
+  if (after !== undefined) return emitAndThen(binding, scope, [this, event, args], after);
+  if (scope === undefined || isCurrent(scope)) return emitAsBefore(binding, this, event, args);
+  return runWithin(scope, binding.emit, [this, event, args]);
+}
+
+/** Without a spread for the usual numbers of arguments: it would copy them. */
+function emitAsBefore({ emit }: Binding, emitter: Emitter, event: string | symbol, args: readonly unknown[]): boolean {
+  switch (args.length) {
+    case 0:
+      return emit.call(emitter, event);
+    case 1:
+      return emit.call(emitter, event, args[0]);
+    default:
+      return emit.call(emitter, event, ...args);
   }
 }
 
-/** Most events have no listener, and then nothing runs. Errors without a listener are thrown all the same. */
+/** The emitter, the event and its other arguments. */
+type Emission = readonly [emitter: Emitter, event: string | symbol, args: readonly unknown[]];
+
+function emitAndThen(
+  { emit }: Binding,
+  scope: RequestScope | undefined,
+  emission: Emission,
+  after: () => void,
+): boolean {
+  try {
+    if (scope !== undefined && !isCurrent(scope)) return runWithin(scope, emit, emission);
+    const [emitter, event, args] = emission;
+    return emit.call(emitter, event, ...args);
+  } finally {
+    after();
+  }
+}
+
+function isCurrent(scope: RequestScope): boolean {
+  return scopeStorage().getStore() === scope && latestScope() === scope;
+}
+
+/** The listeners that Node itself adds to each request and response. They need no scope. */
+const OF_NODE: ReadonlySet<string> = new Set(["bound resOnFinish", "clearIncoming"]);
+
+/** Most events have no listener, or Node's alone. Errors without a listener are thrown all the same. */
 function isHeard(emitter: Emitter, event: string | symbol): boolean {
-  return emitter.listenerCount === undefined || emitter.listenerCount(event) > 0 || event === "error";
+  if (emitter.listenerCount === undefined || event === "error") return true;
+  const count = emitter.listenerCount(event);
+  if (count !== 1 || (event !== "finish" && event !== "end") || emitter.rawListeners === undefined) return count > 0;
+  const [listener] = emitter.rawListeners(event);
+  return listener === undefined || !OF_NODE.has(listener.name);
 }
 
 /** Also in the context of a created server span. An instrumentation binds the emitters to its own context itself. */
-function runWithin<T>(scope: RequestScope, fn: () => T): T {
+function runWithin(scope: RequestScope, emit: Emitter["emit"], [emitter, event, args]: Emission): boolean {
   const { selfMeasured } = scope;
-  return selfMeasured === undefined ? runPlaced(scope, fn) : selfMeasured.within(() => runPlaced(scope, fn));
+  const emitNow = (): boolean => emit.call(emitter, event, ...args);
+  return selfMeasured === undefined ? runPlaced(scope, emitNow) : selfMeasured.within(() => runPlaced(scope, emitNow));
 }

@@ -139,9 +139,9 @@ function bindEmitters({ request, response }: InboundRequest): void {
 function endAfter(emitter: Emitter, event: string | symbol, request: object): (() => void) | undefined {
   if (event !== "finish" && event !== "close") return undefined;
   const scope = getScope(request);
-  if (scope === undefined) return undefined;
+  if (scope === undefined || (event === "finish" && scope.selfMeasured === undefined)) return undefined;
   const response: Emitter & AnsweringResponse = emitter;
-  if (event === "finish" && (scope.selfMeasured === undefined || response.writableEnded === false)) return undefined;
+  if (event === "finish" && response.writableEnded === false) return undefined;
   // Read before the listeners of `close`, which may still change the status, without effect.
   const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
   return () =>
