@@ -4,6 +4,7 @@ import {
   inbound,
   type KeyedExperiments,
   NodeInboundRequest,
+  type OpenRequest,
   placeScope,
   type RegisteredScope,
   runAssigned,
@@ -38,6 +39,36 @@ class ArrivedAtKoa extends NodeInboundRequest {
   }
 }
 
+/** What handles the errors of a context: the latest scope, and the handler before. */
+interface ErrorHandling {
+  readonly opened: OpenRequest;
+  readonly onerror: KoaContext["onerror"];
+}
+
+const HANDLING = Symbol("otel-experiments.koa-errors");
+
+interface HandledContext extends KoaContext {
+  [HANDLING]?: ErrorHandling;
+}
+
+/**
+ * Koa handles a rejection outside of the middleware, where the scope is no longer active. All contexts get the same
+ * function: one of their own would keep each request alive through the next scavenges.
+ */
+function handleErrorsWithin(opened: OpenRequest, context: HandledContext): void {
+  const { onerror } = context;
+  context[HANDLING] = {
+    opened,
+    onerror: onerror === onErrorInScope ? (context[HANDLING]?.onerror ?? onerror) : onerror,
+  };
+  context.onerror = onErrorInScope;
+}
+
+function onErrorInScope(this: HandledContext, error: Error): void {
+  const handling = this[HANDLING];
+  if (handling !== undefined) handling.opened.run(() => handling.onerror.call(this, error));
+}
+
 /** Koa middleware. */
 export type ExperimentsMiddleware<Context extends object = KoaContext> = (
   context: Context & KoaContext,
@@ -59,9 +90,7 @@ export function koaExperiments<Context extends object = KoaAppContext, Key exten
     const { req, res, originalUrl } = context;
     const opened = open(new ArrivedAtKoa(req, res, context, originalUrl));
     placeScope(context.state, "experiments", opened.scope);
-    // Koa handles a rejection outside of the middleware, where the scope is no longer active.
-    const { onerror } = context;
-    context.onerror = (error) => opened.run(() => onerror.call(context, error));
+    handleErrorsWithin(opened, context);
     return runAssigned(opened, next);
   };
 }
