@@ -1,4 +1,5 @@
 import { processWide } from "../process-wide.ts";
+import { isRegistered } from "./api-global.ts";
 import { variableIn } from "./own-option.ts";
 
 /**
@@ -51,15 +52,7 @@ export function isServing(): boolean {
  * Node writes process warnings to standard error, and `--no-warnings` silences them. Never throws.
  */
 export function showOnce(type: "OtelExperimentsWarning" | "OtelExperimentsInfo", code: string, message: string): void {
-  if (development().audience !== "terminal" || shown().has(code) || hasDiagLogger()) return;
+  if (development().audience !== "terminal" || shown().has(code) || isRegistered("diag")) return;
   shown().add(code);
   process.emitWarning(message, { type, code });
-}
-
-/** The object under which all copies of OpenTelemetry's API 1.x register their parts. */
-const API = Symbol.for("opentelemetry.js.api.1");
-
-function hasDiagLogger(): boolean {
-  const registered: unknown = Object.getOwnPropertyDescriptor(globalThis, API)?.value;
-  return typeof registered === "object" && registered !== null && Reflect.get(registered, "diag") !== undefined;
 }

@@ -1,5 +1,7 @@
 import { hash, randomUUID } from "node:crypto";
+import { setBounded } from "../checks/bounded-map.ts";
 import { keyedHash } from "../checks/signature.ts";
+import { linesOf } from "../http/header-parts.ts";
 import type { HttpExchange } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
 
@@ -95,7 +97,7 @@ function groupOf(
   if (address === undefined || isPage(exchange)) return newGroup(randomId());
   const { groups, latestOfConnection } = state();
   // Hashed, so that no request decides how much is kept.
-  const key = hash("sha256", `${address}\n${textOf(exchange.header("user-agent"))}`, "base64url");
+  const key = hash("sha256", `${address}\n${linesOf(exchange.header("user-agent")).join(",")}`, "base64url");
   const latest = groups.get(key);
   const before = connection === undefined ? undefined : latestOfConnection.get(connection);
   if (latest !== undefined && takes(latest, exchange, connection, before)) {
@@ -108,14 +110,7 @@ function groupOf(
   // Once per period: visitors who share an address and a browser differ from then on.
   const isDerived = forwarded !== undefined && latest?.period !== period;
   const group = newGroup(isDerived ? derivedId(key, period, secret) : randomId(), period);
-  groups.delete(key);
-  groups.set(key, group);
-  if (groups.size > MAX_GROUPS) {
-    for (const oldest of groups.keys()) {
-      groups.delete(oldest);
-      break;
-    }
-  }
+  setBounded(groups, key, group, MAX_GROUPS);
   return group;
 }
 
@@ -166,7 +161,7 @@ function derivedId(key: string, period: number, secret: string): string {
 /** The client's address as a proxy writes it; undefined without a proxy, or if it writes none. */
 function forwardedAddress({ header }: HttpExchange): string | undefined {
   for (const name of ADDRESS_HEADERS) {
-    const address = textOf(header(name));
+    const address = linesOf(header(name)).join(",");
     if (address !== "") return `${name}\n${address}`;
   }
   return undefined;
@@ -177,8 +172,4 @@ function connectionOf(request: object): object | undefined {
   if (Reflect.get(request, "httpVersionMajor") !== 1) return undefined;
   const socket: unknown = Reflect.get(request, "socket");
   return typeof socket === "object" && socket !== null ? socket : undefined;
-}
-
-function textOf(value: string | readonly string[] | undefined): string {
-  return typeof value === "object" ? value.join(",") : (value ?? "");
 }

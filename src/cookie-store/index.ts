@@ -9,6 +9,7 @@ import { checkOptions, type GivenOptions } from "../checks/option-checks.ts";
 import { compileSecrets } from "../checks/secrets.ts";
 import { isSigned, sign } from "../checks/signature.ts";
 import { cookieNames, cookieValues, isCookieName } from "../http/cookies.ts";
+import { linesOf } from "../http/header-parts.ts";
 import type { HttpExchange, ResponseCookie } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
 import { type FirstContact, firstContact, isPage, noteAnswer } from "./first-contact.ts";
@@ -115,7 +116,7 @@ export function cookieStore(options: CookieStoreOptions): StickyStore {
 
   return Object.freeze({
     arrive(exchange: HttpExchange) {
-      if (textOf(exchange.header("cookie")).includes(begin)) return undefined;
+      if (linesOf(exchange.header("cookie")).some((line) => line.includes(begin))) return undefined;
       // Grouped with the calls that arrive at the same time; it may be assigned much later.
       firstContact(exchange, secrets[0]);
       // The calls that a page makes bring the cookie.
@@ -209,10 +210,6 @@ function first<T, R>(values: readonly T[], find: (value: T) => R | undefined): R
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-function textOf(header: string | readonly string[] | undefined): string {
-  return typeof header === "object" ? header.join(";") : (header ?? "");
 }
 
 function refuse(message: string): ExperimentConfigError {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setBounded } from "../checks/bounded-map.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
 import { ExperimentConfigError, ExperimentUsageError } from "../checks/errors.ts";
@@ -38,12 +39,7 @@ export function testToken(instance: Instance, variants: unknown, fields: unknown
   }
   const members = [...variantMembers(instance, variants), ...fieldMembers(instance, fields)].join(",");
   const token = randomUUID();
-  const kept = membersByToken();
-  kept.set(token, members);
-  for (const oldest of kept.keys()) {
-    if (kept.size <= MAX_TOKENS) break;
-    kept.delete(oldest);
-  }
+  setBounded(membersByToken(), token, members, MAX_TOKENS);
   return token;
 }
 

@@ -1,3 +1,4 @@
+import { setBounded } from "../checks/bounded-map.ts";
 import { attempt } from "../checks/diagnostics.ts";
 import { processWide } from "../process-wide.ts";
 import { setOrigin } from "../scope/origin.ts";
@@ -14,14 +15,7 @@ export const awaitedSpans: () => Map<string, object> = processWide("awaited-clie
  * is set when its request is published with its `traceparent`.
  */
 export function awaitClientSpan(spanId: string, span: object): void {
-  const clientSpans = awaitedSpans();
-  if (clientSpans.size >= MAX_CLIENT_SPANS) {
-    for (const [oldest] of clientSpans) {
-      clientSpans.delete(oldest);
-      break;
-    }
-  }
-  clientSpans.set(spanId, span);
+  setBounded(awaitedSpans(), spanId, span, MAX_CLIENT_SPANS);
 }
 
 /** To be called when the span has ended. */

@@ -4,7 +4,7 @@ import { Destination } from "../policy/destination.ts";
 import { processWide } from "../process-wide.ts";
 import { forbidReuse, variesByBaggage } from "./cached-responses.ts";
 import type { OutboundRequest } from "./outbound-request.ts";
-import { redeemTickets, TICKET_HEADER } from "./tickets.ts";
+import { linesOfTickets, TICKET_HEADER } from "./tickets.ts";
 import { callSites } from "./undici/call-sites.ts";
 import { isEntry, SHARING } from "./undici/direct-dispatch.ts";
 import { isBehindLayers } from "./undici/handlers.ts";
@@ -44,7 +44,7 @@ function hasTicket(key: string): boolean {
     const parts: unknown = JSON.parse(key);
     const headers: unknown = Array.isArray(parts) ? parts[3] : undefined;
     if (typeof headers !== "object" || headers === null || !Object.hasOwn(headers, TICKET_HEADER)) return false;
-    return redeemTickets(linesOf(Reflect.get(headers, TICKET_HEADER))).length > 0;
+    return linesOfTickets(linesOf(Reflect.get(headers, TICKET_HEADER))).length > 0;
   } catch {
     return false;
   }

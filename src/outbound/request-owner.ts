@@ -3,7 +3,7 @@ import type { LineWriter } from "../propagation/outgoing-baggage.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { writingPolicies } from "./all-clients.ts";
 import { rebuildScope } from "./rebuilt-scope.ts";
-import { redeemTickets } from "./tickets.ts";
+import { linesOfTickets } from "./tickets.ts";
 import { NO_CALLS, type UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
 
 /** How the code that made a request is found. */
@@ -31,7 +31,7 @@ export class RequestOwner {
   /** @param tickets the request's `TICKET_HEADER` lines */
   constructor(tickets: readonly string[], { scope, calls, isShared = false }: Finders) {
     this.#isShared = isShared;
-    this.#ticketed = redeemTickets(tickets);
+    this.#ticketed = linesOfTickets(tickets);
     this.#find = scope;
     const found = unmarkedCalls().live === 0 ? undefined : attempt("egress", NOT_FOUND, calls);
     this.#calls = (found ?? NO_CALLS).filter((call) => !this.#ticketed.some(({ owner }) => owner === call.scope.owner));

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { setBounded } from "../checks/bounded-map.ts";
 import { isSigned, sign } from "../checks/signature.ts";
 import type { Destination } from "../policy/destination.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
@@ -18,26 +19,27 @@ import type { UnmarkedCall } from "./unmarked-call.ts";
 export const TICKET_HEADER = "otel-experiments-ticket";
 
 /** The tickets of one instance by the text of the own line. */
-interface Book {
+interface InstanceTickets {
   readonly number: number;
   readonly owner: ScopeOwner;
   readonly tickets: Map<string, string>;
 }
 
-interface TicketOffice {
+interface TicketState {
   readonly secret: string;
-  opened: number;
-  readonly books: Map<EgressPolicy, Book>;
+  /** The number of instances that have made tickets. */
+  instances: number;
+  readonly byPolicy: Map<EgressPolicy, InstanceTickets>;
   /** The lines by ticket, only of tickets that were made or verified here. */
   readonly lines: Map<string, LineWriter>;
 }
 
-const office = processWide(
+const state = processWide(
   "tickets.v2",
-  (): TicketOffice => ({
+  (): TicketState => ({
     secret: randomBytes(32).toString("base64url"),
-    opened: 0,
-    books: new Map(),
+    instances: 0,
+    byPolicy: new Map(),
     lines: new Map(),
   }),
 );
@@ -45,44 +47,34 @@ const office = processWide(
 /** The lines that are kept, and the tickets of each instance. Others are signed or verified anew, in some microseconds. */
 const MAX_KEPT = 1024;
 
-function keep<T>(map: Map<string, T>, key: string, value: T): void {
-  if (map.size >= MAX_KEPT) {
-    for (const [oldest] of map) {
-      map.delete(oldest);
-      break;
-    }
-  }
-  map.set(key, value);
-}
-
 /** The ticket of an own line. It is valid as long as the policy of its instance is in force. */
 export function ticketOf(owner: ScopeOwner, own: OwnLine): string {
-  const book = bookOf(owner);
-  const known = book.tickets.get(own.text);
+  const made = ticketsOf(owner);
+  const known = made.tickets.get(own.text);
   if (known !== undefined) return known;
   const line = encodeLine(own);
-  const ticket = `${book.number}.${sign(PURPOSE, `${book.number}.${line}`, office().secret)}.${line}`;
-  keep(book.tickets, own.text, ticket);
-  keep(office().lines, ticket, { owner, own });
+  const ticket = `${made.number}.${sign(PURPOSE, `${made.number}.${line}`, state().secret)}.${line}`;
+  setBounded(made.tickets, own.text, ticket, MAX_KEPT);
+  setBounded(state().lines, ticket, { owner, own }, MAX_KEPT);
   return ticket;
 }
 
-function bookOf(owner: ScopeOwner): Book {
-  const { books } = office();
-  let book = books.get(owner.policy);
-  if (book === undefined) {
-    book = { number: ++office().opened, owner, tickets: new Map() };
-    books.set(owner.policy, book);
+function ticketsOf(owner: ScopeOwner): InstanceTickets {
+  const { byPolicy } = state();
+  let made = byPolicy.get(owner.policy);
+  if (made === undefined) {
+    made = { number: ++state().instances, owner, tickets: new Map() };
+    byPolicy.set(owner.policy, made);
   }
-  return book;
+  return made;
 }
 
 /** To be called when the policy is no longer in force. */
 export function voidTickets(policy: EgressPolicy): void {
-  const { books, lines } = office();
-  const owner = books.get(policy)?.owner;
+  const { byPolicy, lines } = state();
+  const owner = byPolicy.get(policy)?.owner;
   if (owner === undefined) return;
-  books.delete(policy);
+  byPolicy.delete(policy);
   for (const [ticket, line] of lines) if (line.owner === owner) lines.delete(ticket);
 }
 
@@ -104,17 +96,17 @@ function decodeLine(line: string): OwnLine {
 const TICKET = /^(\d{1,9})\.([\w-]{43})\.(.+)$/;
 
 /** The line of a ticket; undefined if this process did not make it, or if its instance is closed. */
-function redeem(ticket: string): LineWriter | undefined {
-  const { lines, books, secret } = office();
+function lineOf(ticket: string): LineWriter | undefined {
+  const { lines, byPolicy, secret } = state();
   const known = lines.get(ticket);
   if (known !== undefined) return known;
   const [, number, signature = "", line = ""] = TICKET.exec(ticket) ?? [];
   if (number === undefined) return undefined;
-  for (const book of books.values()) {
-    if (book.number !== Number(number)) continue;
-    if (!isSigned(PURPOSE, `${book.number}.${line}`, signature, [secret])) return undefined;
-    const verified = { owner: book.owner, own: decodeLine(line) };
-    keep(lines, ticket, verified);
+  for (const { number: own, owner } of byPolicy.values()) {
+    if (own !== Number(number)) continue;
+    if (!isSigned(PURPOSE, `${number}.${line}`, signature, [secret])) return undefined;
+    const verified = { owner, own: decodeLine(line) };
+    setBounded(lines, ticket, verified, MAX_KEPT);
     return verified;
   }
   return undefined;
@@ -155,11 +147,9 @@ const goneCalls = new FinalizationRegistry<string>((ticket) => {
 export function callOf(values: readonly string[]): OutgoingCall | undefined {
   if (values.length === 0) return undefined;
   const calls = ticketedCalls();
-  for (const value of values) {
-    for (const ticket of value.split(",")) {
-      const call = calls.get(ticket.trim())?.deref();
-      if (call !== undefined) return call;
-    }
+  for (const ticket of ticketsIn(values)) {
+    const call = calls.get(ticket)?.deref();
+    if (call !== undefined) return call;
   }
   return undefined;
 }
@@ -170,26 +160,26 @@ const NO_LINES: readonly LineWriter[] = Object.freeze([]);
  * The lines of the tickets, one for each instance; what is no ticket is ignored. A request of a client that several
  * instances wrap has several.
  */
-export function redeemTickets(values: readonly string[]): readonly LineWriter[] {
+export function linesOfTickets(values: readonly string[]): readonly LineWriter[] {
   if (values.length === 0) return NO_LINES;
-  const redeemed: LineWriter[] = [];
-  for (const value of values) {
-    for (const ticket of value.split(",")) {
-      const line = redeem(ticket.trim());
-      if (line !== undefined && !redeemed.some(({ owner }) => owner === line.owner)) redeemed.push(line);
-    }
+  const lines: LineWriter[] = [];
+  for (const ticket of ticketsIn(values)) {
+    const line = lineOf(ticket);
+    if (line !== undefined && !lines.some(({ owner }) => owner === line.owner)) lines.push(line);
   }
-  return redeemed;
+  return lines;
 }
 
 /** The tickets of a request, without those of instances that write new ones, and without what is no ticket. */
 export function othersTickets(values: readonly string[], writers: readonly LineWriter[]): readonly string[] {
-  return values
-    .flatMap((value) => value.split(","))
-    .map((ticket) => ticket.trim())
-    .filter((ticket) => {
-      if (callOf([ticket]) !== undefined) return true;
-      const owner = redeem(ticket)?.owner;
-      return owner !== undefined && !writers.some((writer) => writer.owner === owner);
-    });
+  return ticketsIn(values).filter((ticket) => {
+    if (ticketedCalls().get(ticket)?.deref() !== undefined) return true;
+    const owner = lineOf(ticket)?.owner;
+    return owner !== undefined && !writers.some((writer) => writer.owner === owner);
+  });
+}
+
+function ticketsIn(values: readonly string[]): readonly string[] {
+  const tickets = values.join(",").split(",");
+  return tickets.map((ticket) => ticket.trim());
 }

@@ -1,7 +1,7 @@
 import { type Context, context, createContextKey, ROOT_CONTEXT, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { getRPCMetadata } from "@opentelemetry/core";
+import { isRegistered } from "../checks/api-global.ts";
 import { warnOnce } from "../checks/diagnostics.ts";
-import { API } from "../telemetry/api-global.ts";
 import { isInChain, isOfOneRequest, scopeOwnedBy } from "./chain.ts";
 import { scopeStorage } from "./current.ts";
 import { extractions, standingExtraction } from "./extraction.ts";
@@ -110,7 +110,8 @@ export function placedIn(active: Context): RequestScope | null | undefined {
  * @param scope undefined for code that belongs to no request
  */
 export function contextShowing(scope: RequestScope | undefined, active: Context): Context {
-  if (!keepsContexts()) return active;
+  // Without a context manager, every context is the root context.
+  if (!isRegistered("context")) return active;
   try {
     if (isShown(scope, active)) return active;
   } catch (error) {
@@ -127,12 +128,6 @@ function isShown(scope: RequestScope | undefined, active: Context): boolean {
   const served = servedSpan(active);
   if (served === undefined || getScope(served) !== scope) return false;
   return !extractions().areMade || standingExtraction(active, undefined, placed) === undefined;
-}
-
-/** Whether a context manager is registered. Without one, every context is the root context. */
-function keepsContexts(): boolean {
-  const parts: unknown = Reflect.get(globalThis, API);
-  return typeof parts === "object" && parts !== null && Reflect.get(parts, "context") !== undefined;
 }
 
 /** The server span of a context: that of the RPC metadata; without these, the active span if it is a server span. */
