@@ -32,6 +32,11 @@ export function catalogOf(registry: CompiledRegistry | undefined, prefix: string
   return registry === undefined ? new OpenCatalog(prefix) : new DeclaredCatalog(registry, prefix);
 }
 
+/** An assignment of an experiment by its key, with the id that the registry declares. */
+export function assignmentByKey(catalog: Catalog, key: string, variant: string, forced = false): CompiledAssignment {
+  return catalog.compile({ key, id: catalog.declared.get(key)?.id, variant, forced });
+}
+
 class DeclaredCatalog implements Catalog {
   readonly declared: CompiledRegistry;
   readonly #prefix: string;

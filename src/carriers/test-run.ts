@@ -1,6 +1,8 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
+import { assignmentByKey } from "../assignment/catalog.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentUsageError } from "../checks/errors.ts";
+import { givenEntries } from "../checks/given-entries.ts";
 import { mistakeReporter } from "../checks/mistakes.ts";
 import type { Instance } from "../instance/instance.ts";
 import { liveInstances } from "../instance/live-instances.ts";
@@ -21,7 +23,7 @@ export function runWithVariants<T>(variants: unknown, fn: () => T): T {
     throw new ExperimentUsageError("ERR_FUNCTION", "runWith got no function; write runWith({ checkout: … }, () => …)");
   }
   const instances = [...liveInstances()];
-  const given = givenVariants(variants);
+  const given = givenEntries("variants of runWith", variants);
   if (instances.length === 0) {
     throw new ExperimentUsageError(
       "ERR_UNKNOWN_EXPERIMENT",
@@ -39,16 +41,6 @@ export function runWithVariants<T>(variants: unknown, fn: () => T): T {
     return runToEnd(scope, () => runFrom(i + 1, scope));
   };
   return runFrom(0, undefined);
-}
-
-function givenVariants(variants: unknown): readonly (readonly [string, unknown])[] {
-  if (typeof variants === "object" && variants !== null && !Array.isArray(variants)) {
-    return Object.entries(variants).filter(([, variant]) => variant !== undefined);
-  }
-  throw new ExperimentUsageError(
-    "ERR_OPTION_VALUE",
-    `the variants of runWith are ${describeValue(variants)}; write an object such as { checkout: "express" }`,
-  );
 }
 
 const throwing = mistakeReporter(true);
@@ -72,5 +64,5 @@ function assignmentOf(instance: Instance, key: string, variant: unknown): readon
   const { catalog } = instance;
   if (!declares(instance, key)) return [];
   if (!catalog.checkVariant(key, variant, throwing) || typeof variant !== "string") return [];
-  return [catalog.compile({ key, id: catalog.declared.get(key)?.id, variant, forced: false })];
+  return [assignmentByKey(catalog, key, variant)];
 }

@@ -1,4 +1,5 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
+import { assignmentByKey } from "../assignment/catalog.ts";
 import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import { notice } from "../checks/notices.ts";
 import type { Caller } from "../http/shapes.ts";
@@ -43,7 +44,7 @@ export function forcedAssignments(
   const assignments: CompiledAssignment[] = [];
   for (const [key, variant] of read) {
     if (catalog.has(key, variant)) {
-      assignments.push(catalog.compile({ key, id: catalog.declared.get(key)?.id, variant, forced: true }));
+      assignments.push(assignmentByKey(catalog, key, variant, true));
     } else refuse("unknown", "it names an experiment or a variant that is not declared");
   }
   return assignments;

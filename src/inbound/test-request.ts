@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { assignmentByKey } from "../assignment/catalog.ts";
 import { setBounded } from "../checks/bounded-map.ts";
-import { describeValue } from "../checks/describe-value.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
 import { ExperimentConfigError, ExperimentUsageError } from "../checks/errors.ts";
+import { givenEntries } from "../checks/given-entries.ts";
 import type { HeaderGetter } from "../http/shapes.ts";
 import { setField } from "../instance/field-setting.ts";
 import type { Instance } from "../instance/instance.ts";
@@ -60,29 +61,19 @@ export function testMembersOf(header: HeaderGetter): string | undefined {
 }
 
 function variantMembers({ catalog, report }: Instance, variants: unknown): readonly string[] {
-  return givenEntries("variants", variants).flatMap(([key, variant]) => {
+  return givenEntries("variants of testHeaders", variants).flatMap(([key, variant]) => {
     if (!catalog.checkKey(key, report) || !catalog.checkVariant(key, variant, report)) return [];
     if (typeof variant !== "string") return [];
-    return [catalog.compile({ key, id: catalog.declared.get(key)?.id, variant, forced: false }).members];
+    return [assignmentByKey(catalog, key, variant).members];
   });
 }
 
 /** Uses a scope without a request, so that values are checked and written as in a request. */
 function fieldMembers(instance: Instance, fields: unknown): readonly string[] {
   const scope = new RequestScope(instance, undefined);
-  for (const [name, value] of givenEntries("fields", fields)) {
+  for (const [name, value] of givenEntries("fields of testHeaders", fields)) {
     if (setField(instance, scope, name, value)) continue;
     throw new ExperimentUsageError("ERR_FIELD_VALUE", `the value given to ${name} looks like a secret; write another`);
   }
   return scope.fields.members;
-}
-
-function givenEntries(what: string, given: unknown): readonly (readonly [string, unknown])[] {
-  if (typeof given === "object" && given !== null) {
-    return Object.entries(given).filter(([, value]) => value !== undefined);
-  }
-  throw new ExperimentUsageError(
-    "ERR_OPTION_VALUE",
-    `the ${what} of testHeaders are ${describeValue(given)}; write an object`,
-  );
 }

@@ -1,3 +1,4 @@
+import { assignmentByKey } from "../assignment/catalog.ts";
 import { type Decision, decide } from "../assignment/decision.ts";
 import type { SubjectAttributes } from "../assignment/definition.ts";
 import type { EvaluationReason } from "../assignment/reason.ts";
@@ -56,7 +57,7 @@ function addAssignment(
     return standing.variant;
   }
   const { catalog, counters } = instance;
-  const assignment = catalog.compile({ key, id: catalog.declared.get(key)?.id, variant, forced: false });
+  const assignment = assignmentByKey(catalog, key, variant);
   scope.add([assignment]);
   counters.assigned(assignment, reason);
   emitEvaluation(scope, assignment, reason);

@@ -1,4 +1,4 @@
-import { callSites } from "./call-sites.ts";
+import { publishingFrames } from "./call-sites.ts";
 import { BUILT_IN, packageOf } from "./package.ts";
 
 /**
@@ -16,8 +16,6 @@ export interface UndiciBuild {
 
 /** More frames than there are between this file and the constructor of the request, which publishes it. */
 const MAX_FRAMES = 64;
-
-const CHANNEL_SCRIPT = "node:diagnostics_channel";
 
 /** The first version whose pools bind the requests that wait in them (`QueuedRequest` in lib/dispatcher/pool-base.js). */
 const BINDING_VERSION = [8, 12, 3] as const;
@@ -40,19 +38,11 @@ export function buildOf(request: object): UndiciBuild {
 
 function classify(request: object): UndiciBuild {
   const handlerKey = Object.getOwnPropertySymbols(request).find(({ description }) => description === "handler");
-  const script = publishingScript();
+  const script = publishingFrames(MAX_FRAMES)[0]?.scriptName;
   if (script === BUILT_IN) return { handlerKey, kind: "built-in", bindsQueue: false };
   const origin = script === undefined ? undefined : packageOf(script);
   if (origin?.file !== "lib/core/request.js") return { handlerKey, kind: "unknown", bindsQueue: false };
   return { handlerKey, kind: "package", bindsQueue: isAtLeast(origin.version, BINDING_VERSION) };
-}
-
-/** The script of the constructor that publishes, whose caller is `publish`. */
-function publishingScript(): string | undefined {
-  const frames = callSites(MAX_FRAMES);
-  const at = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
-  const frame = at === -1 ? undefined : frames[at + 1];
-  return frame?.functionName === "Request" ? frame.scriptName : undefined;
 }
 
 function isAtLeast(version: string, least: readonly number[]): boolean {

@@ -1,10 +1,8 @@
-import { callSites } from "./call-sites.ts";
+import { publishingFrames } from "./call-sites.ts";
 import { BUILT_IN, packageOf } from "./package.ts";
 
 /** From our own frames to the call of undici's API, with room for some interceptors. */
 const MAX_FRAMES = 40;
-
-const CHANNEL_SCRIPT = "node:diagnostics_channel";
 
 /** What undici's API dispatches from, in the async context of its caller. */
 const ENTRIES: ReadonlySet<string> = new Set([
@@ -36,11 +34,7 @@ const BUILT_IN_WAY: ReadonlySet<string> = new Set([
  * It walks the stack, which costs some tens of microseconds.
  */
 export function isDirectDispatch(): boolean {
-  const frames = callSites(MAX_FRAMES);
-  const published = frames.findIndex(({ scriptName }) => scriptName === CHANNEL_SCRIPT);
-  const way = frames.slice(published + 1);
-  if (published === -1 || way[0]?.functionName !== "Request") return false;
-  for (const [i, { scriptName, functionName }] of way.entries()) {
+  for (const [i, { scriptName, functionName }] of publishingFrames(MAX_FRAMES).entries()) {
     if (scriptName === BUILT_IN) {
       if (functionName === "httpNetworkFetch") return true;
       if (!BUILT_IN_WAY.has(functionName)) return false;
