@@ -3,9 +3,8 @@
  * name of a slot ends in a version, which changes with the shape of its value: two versions of the package share every
  * slot whose shape is the same.
  *
- * The state is a property of `globalThis` itself, which is neither changed nor removed. If something else is there
- * that cannot be replaced, this copy of the package keeps its own state. Other code of the process can reach and change the state: against such code
- * nothing is safe.
+ * The state is a property of `globalThis` itself, which is neither changed nor removed. If something else is there that
+ * cannot be replaced, this copy of the package keeps its own state. Other code of the process can still change the state.
  *
  * @param name such as `scopes.v1`
  * @param make makes the value, if no copy of the package has made it yet

@@ -9,8 +9,8 @@ import {
 } from "../../src/adapter.ts";
 
 /**
- * The result of a listener: the handler's. While an experiment is awaited there is none yet, so that only a promise can
- * stand for it.
+ * The result of a listener: the handler's. If an experiment is awaited, the listener
+ * returns a promise of it.
  */
 export type Listened<Result> = Result extends PromiseLike<unknown> ? Result : Result | void;
 

@@ -9,7 +9,7 @@ export interface OutgoingInstrumentation {
 /**
  * Makes every outgoing HTTP call of the process pass the request's variants on, only to the destinations of
  * `propagateTo`: calls of the built-in fetch, of any undici, and of node:http and node:https with all that is built on
- * them. Nothing is patched, so the order of loading does not matter. If it is not known which request a call belongs
+ * them. No module is patched, so the order of loading does not matter. If it is not known which request a call belongs
  * to, nothing is sent.
  *
  * If it is called twice, it must be disposed of twice. Closing the experiments ends it too.

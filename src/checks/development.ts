@@ -3,12 +3,12 @@ import { isRegistered } from "./api-global.ts";
 import { variableIn } from "./own-option.ts";
 
 /**
- * Who hears of an ordinary mistake, and of what holds: nobody; OpenTelemetry's `diag`; or, without a `diag` logger, the
- * terminal, by Node's process warnings.
+ * Where notices go: nowhere; to OpenTelemetry's `diag`; or, without a `diag` logger, to the terminal, by Node's process
+ * warnings.
  */
 type Audience = "nobody" | "diag" | "terminal";
 
-/** What the process is known for, whichever copy of the package learned it. */
+/** The mode of the process, and whether it has served a request or a message: one for all copies of the package. */
 const development = processWide("development.v1", (): { audience: Audience; serves: boolean } => ({
   audience: "nobody",
   serves: false,

@@ -1,7 +1,7 @@
 /**
- * The ordinary mistakes of a first hour: what is missing, and the code that mends it. `{name}` stands for a part that the
- * program fills in. docs/troubleshooting.md shows each of them. A message is said once in a process, in development or
- * where `OTEL_LOG_LEVEL` asks for it; never in production.
+ * The notices about common mistakes of new users: what is missing, and the code to write. `{name}` stands for a part that
+ * the program fills in. docs/troubleshooting.md shows each of them. Each is shown once in a process, in development or
+ * where `OTEL_LOG_LEVEL` asks for it; otherwise not in production.
  */
 export const NOTICES = {
   NOT_MOUNTED:
@@ -30,5 +30,5 @@ export const NOTICES = {
     "{count} results of createExperiments are open, and each of them looks at every outgoing request; make one for the process, and close those of tests: await experiments.close()",
 } as const;
 
-/** The name of a message, without the `OTEL_EXPERIMENTS_` of its code. */
+/** The name of a notice, without the `OTEL_EXPERIMENTS_` of its code. */
 export type NoticeName = keyof typeof NOTICES;

@@ -7,7 +7,7 @@ import { processWide } from "../process-wide.ts";
 import { getScope } from "../scope/holder.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 
-// Looks for the ordinary mistakes of a first hour. In production none of it runs.
+// Looks for common mistakes of new users. In production none of it runs.
 
 /** The part of an instance that is looked at. */
 interface Watched {
@@ -15,7 +15,7 @@ interface Watched {
   readonly assigns: boolean;
   readonly emptyScope: RequestScope;
   readonly options: {
-    readonly holds: { readonly trusts: string; readonly passesOnTo: string };
+    readonly summary: { readonly trusts: string; readonly passesOnTo: string };
     readonly overrides: unknown;
   };
   readonly catalog: { readonly declared: ReadonlyMap<string, unknown> };
@@ -30,16 +30,17 @@ interface ServedRequest {
 
 /** More open instances than a process needs, as with Node's listeners of one emitter. */
 const MANY = 10;
-/** The latest requests that are looked at, and after how many the process is no longer watched. */
-const LATEST = 32;
-const WATCHED = 1000;
+/** The number of the latest requests that are kept. */
+const MAX_LATEST = 32;
+/** After this many requests of a process, no request is kept. */
+const MAX_ARRIVED = 1000;
 
 /** The latest requests that the process began to serve. */
 const latest: ServedRequest[] = [];
 let arrived = 0;
 let isWatching = false;
 
-/** Looks at an instance from its making on. */
+/** Looks for mistakes in the use of a new instance. */
 export function watchFirstHour(instance: Watched): void {
   readEnvironment();
   if (!isAttentive()) return;
@@ -66,9 +67,9 @@ function watchArrivals(): void {
 function noteArrival(message: unknown): void {
   // why: the channel's contract, documented by Node under "http.server.request.start"
   latest.push(message as ServedRequest);
-  if (latest.length > LATEST) latest.shift();
+  if (latest.length > MAX_LATEST) latest.shift();
   arrived++;
-  if (arrived < WATCHED) return;
+  if (arrived < MAX_ARRIVED) return;
   diagnosticsChannel.unsubscribe(ARRIVED, noteArrival);
   latest.splice(0);
 }
@@ -93,21 +94,21 @@ export function missVariant(instance: Watched, scope: RequestScope, key: string)
   else if (!mayHaveVariants(instance)) notice("NOTHING_ASSIGNED", { key });
 }
 
-function mayHaveVariants({ assigns, options: { holds, overrides } }: Watched): boolean {
-  return assigns || holds.trusts !== "nobody" || overrides !== undefined || hasSaid("UNTRUSTED");
+function mayHaveVariants({ assigns, options: { summary, overrides } }: Watched): boolean {
+  return assigns || summary.trusts !== "nobody" || overrides !== undefined || hasSaid("UNTRUSTED");
 }
 
 const told = processWide("told.v1", () => new WeakSet<Watched>());
 
 /**
- * The first request of an instance has ended: says what holds.
+ * Shows the settings of an instance. To be called when a request of it has ended; only the first call counts.
  *
  * @param spans who makes the server spans
  */
 export function sayWhatHolds(instance: Watched, spans: () => string): void {
   if (!isAttentive() || told().has(instance)) return;
   told().add(instance);
-  const { trusts, passesOnTo } = instance.options.holds;
+  const { trusts, passesOnTo } = instance.options.summary;
   const keys = [...instance.catalog.declared.keys()];
   const experiments = keys.length === 0 ? "all that trusted callers send" : keys.join(", ");
   announce(`trusts ${trusts}; passes on to ${passesOnTo}; server spans by ${spans()}; experiments: ${experiments}`);

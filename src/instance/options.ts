@@ -73,8 +73,8 @@ export interface CompiledOptions {
   readonly fields: CompiledFields;
   readonly callbacks: OutcomeCallbacks;
   readonly strict: boolean;
-  /** What the options say, in words, for the line at the first request. */
-  readonly holds: { readonly trusts: string; readonly passesOnTo: string };
+  /** The trusted callers and the destinations in words, for the notice at the end of the first request. */
+  readonly summary: { readonly trusts: string; readonly passesOnTo: string };
 }
 
 const OPTION_NAMES: readonly (keyof ExperimentsOptions)[] = [
@@ -141,7 +141,7 @@ export function compileOptions(options: unknown): CompiledOptions {
       onConversion: compileCallback("onConversion", given.onConversion),
     }),
     strict,
-    holds: { trusts: wordsOfTrust(trustInbound), passesOnTo: wordsOf(propagateTo) },
+    summary: { trusts: wordsOfTrust(trustInbound), passesOnTo: wordsOf(propagateTo) },
   });
 }
 

@@ -29,8 +29,8 @@ const watching = processWide("cached-responses.v1", (): { end: (() => void) | un
 
 /**
  * Keeps a cache above undici or node:http from storing the response for requests with other members. A cache knows the
- * headers that it was given, so a response that depends on members which the stop has written belongs to nobody else; and
- * a response to a request without members must not be given to one that is to get some.
+ * headers that it was given, so a response that depends on members which the stop has written must answer no other
+ * request; and a response to a request without members must not answer one that gets some.
  *
  * @param baggage undefined if the request has none
  */

@@ -71,7 +71,7 @@ class Added {
 
   /**
    * The added headers, by the caller's lines of the same names. The process-wide stop writes the line again at each hop.
-   * This one is for whoever stands between, such as a cache or a test's substitute.
+   * This one is for code between, such as a cache or a mock.
    */
   #headers(lines: readonly string[], tickets: readonly string[]): readonly SetHeader[] {
     // fetch trims and joins lines in this way; undici's dispatch sends them as they are.

@@ -56,7 +56,7 @@ export class UnmarkedCall {
 
 export const NO_CALLS: readonly UnmarkedCall[] = Object.freeze([]);
 
-/** `live` is the number of calls under way: without any, nobody looks for them. */
+/** `live` is the number of calls under way: if it is 0, no call is looked for. */
 export const unmarkedCalls: () => { readonly storage: AsyncLocalStorage<UnmarkedCall>; live: number } = processWide(
   "unmarked-calls.v1",
   () => ({ storage: new AsyncLocalStorage(), live: 0 }),

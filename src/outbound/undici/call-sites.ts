@@ -1,14 +1,14 @@
 import util, { type CallSiteObject } from "node:util";
 
 /**
- * The frames of the stack, the latest first. Node below 22.15 has none to show, or not as we ask: there nothing is known,
- * and a named import would keep the package from being loaded at all.
+ * The frames of the stack, the latest first; none below Node 22.15, whose `node:util` has no such function. There a named
+ * import would fail, and with it the import of the package.
  *
  * @param most how many of them
  */
 export function callSites(most: number): readonly CallSiteObject[] {
   const { getCallSites }: Partial<typeof util> = util;
-  // Without source maps: what bundled code was before has nothing to say of how it runs now.
+  // Without source maps: the names of bundled code are those that run, not those of its sources.
   return getCallSites?.(most, { sourceMap: false }) ?? [];
 }
 

@@ -28,8 +28,8 @@ const BUILT_IN_WAY: ReadonlySet<string> = new Set([
 
 /**
  * Whether the request that is being published was dispatched by a call of undici's API that is still on the stack, and
- * not by a pool that had let it wait, or by a handler that tries again. Only such a call proves it: any frame that does
- * not belong on the way means no. A dispatcher of one version may be called by another one's API.
+ * not by a pool that had let it wait, or by a handler that tries again. It is true only if every frame
+ * between is known. A dispatcher of one version may be called by another one's API.
  *
  * It walks the stack, which costs some tens of microseconds.
  */
@@ -42,7 +42,7 @@ export function isDirectDispatch(): boolean {
     }
     const file = packageOf(scriptName)?.file;
     if (file === undefined || file.startsWith("lib/handler/")) return false;
-    // Whoever waits for the same answer has other members, which this layer has not seen.
+    // Other callers may wait for the same answer, with members that this interceptor has not seen.
     if (file === SHARING) return false;
     // A request that was made before fails within this dispatch, and its handler tries again.
     if (file.startsWith("lib/core/") && i > 0) return false;
