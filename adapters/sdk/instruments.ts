@@ -42,12 +42,12 @@ export function instrumentNames(given: unknown): ReadonlySet<string> {
  * The error for instruments that include the client duration. instrumentation-undici records it in the async context of
  * a pooled socket, so the pair in that context is another request's.
  *
- * @param mend what to do instead
+ * @param fix what to do instead
  */
-export function clientDurationError(what: string, mend: string): ExperimentConfigError {
+export function clientDurationError(what: string, fix: string): ExperimentConfigError {
   return new ExperimentConfigError(
     "ERR_OPTION_VALUE",
-    `${what} ${CLIENT_DURATION}, which undici's instrumentation measures in the context of another request; ${mend}`,
+    `${what} ${CLIENT_DURATION}, which undici's instrumentation measures in the context of another request; ${fix}`,
   );
 }
 

@@ -21,7 +21,7 @@ export const NOTICES = {
   NO_SDK:
     "no OpenTelemetry SDK is registered, so no span and no metric shows a variant; load one first: node --import ./otel.js app.js",
   OVERRIDE_IGNORED: "an override was ignored: {why}",
-  UNTRUSTED: "a caller sent experiments or fields, and they were ignored; {mend}",
+  UNTRUSTED: "a caller sent experiments or fields, and they were ignored; {fix}",
   NO_DESTINATION:
     'a request has a variant to pass on, and propagateTo names no destination; name your services: createExperiments({ …, propagateTo: ["https://*.shop.internal"] })',
   UNWRAPPED:

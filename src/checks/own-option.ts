@@ -1,6 +1,6 @@
 /**
  * A property that an object of options has itself or by its class; undefined if it has none. What every object inherits
- * is nobody's option: a polluted `Object.prototype` sets none.
+ * is no option: a polluted `Object.prototype` sets none.
  */
 export function ownOption<Options extends object, Name extends keyof Options & string>(
   options: Options | undefined,

@@ -139,7 +139,7 @@ function assignVisitor(instance: Instance, scope: RequestScope, experiment: Comp
   });
 }
 
-/** The attributes are asked for only if the experiment uses them. If they fail, nobody knows whether it takes part. */
+/** The attributes are asked for only if the experiment uses them. If they fail, it is not known whether the subject takes part. */
 function decideForVisitor(
   instance: Instance,
   scope: RequestScope,

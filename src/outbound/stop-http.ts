@@ -68,7 +68,7 @@ class StoppedBlock {
   readonly #made: MadeRequest;
   /** The block as it was left. */
   #stopped: string | null = null;
-  #owner = nobody();
+  #owner = noOwner();
   /** False if Node has made the block before it published the request. */
   #isWriter = true;
   #isRecorded = false;
@@ -92,9 +92,10 @@ class StoppedBlock {
     if (ticket !== undefined) request.removeHeader(TICKET_HEADER);
     if (request.hasHeader("baggage")) this.#policies = [...policiesInForce()];
     const owner = this.#own(typeof ticket === "string" ? [ticket] : []);
-    if (writingPolicies().size > 0)
-      guardFromCaches(request, undefined, destinationOf(request, request.method, request.path));
-    if (isAttentive()) noticeUnwrapped(owner, destinationOf(request, request.method, request.path));
+    if (writingPolicies().size === 0 && !isAttentive()) return;
+    const destination = destinationOf(request, request.method, request.path);
+    guardFromCaches(request, undefined, destination);
+    noticeUnwrapped(owner, destination);
   }
 
   #own(tickets: readonly string[]): RequestOwner {
@@ -158,12 +159,12 @@ class StoppedBlock {
 /** For node:http, the async context is always that of the caller. */
 const CONTEXT: Finders = { scope: callingScope, calls: () => unmarkedCalls().storage.getStore()?.chain ?? NO_CALLS };
 
-let nobodyMade: RequestOwner | undefined;
+let noOwnerMade: RequestOwner | undefined;
 
 /** The owner of a request that belongs to none. Made on first use: an import of the package makes no state. */
-function nobody(): RequestOwner {
-  nobodyMade ??= new RequestOwner([], { scope: () => undefined, calls: () => NO_CALLS });
-  return nobodyMade;
+function noOwner(): RequestOwner {
+  noOwnerMade ??= new RequestOwner([], { scope: () => undefined, calls: () => NO_CALLS });
+  return noOwnerMade;
 }
 
 const NO_SCOPE = "the scope of an outgoing request could not be found, so it carries no variant";
@@ -176,7 +177,7 @@ function withoutOwnTrailers(data: unknown): unknown {
   if (typeof data !== "string") return data;
   const { rest, baggage, tickets } = takeFromBlock(data);
   if (baggage.length + tickets.length === 0) return data;
-  return putIntoBlock(rest, attempt("egress", FAILED, () => outgoingLine(baggage, nobody(), undefined).foreign) ?? "");
+  return putIntoBlock(rest, attempt("egress", FAILED, () => outgoingLine(baggage, noOwner(), undefined).foreign) ?? "");
 }
 
 /**

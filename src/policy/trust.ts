@@ -134,6 +134,6 @@ class Networks {
   }
 }
 
-function refuse(entry: unknown, mend: string): ExperimentConfigError {
-  return new ExperimentConfigError("ERR_TRUST_INBOUND", `trustInbound holds ${describeValue(entry)}; ${mend}`);
+function refuse(entry: unknown, fix: string): ExperimentConfigError {
+  return new ExperimentConfigError("ERR_TRUST_INBOUND", `trustInbound holds ${describeValue(entry)}; ${fix}`);
 }

@@ -83,7 +83,7 @@ export class OutgoingBaggage {
     return this.#writer !== undefined;
   }
 
-  /** Whether the own members in the line are those of the added lines: then whoever saw these saw what leaves. */
+  /** Whether the own members in the line are those of the added lines: then a cache that saw these saw what leaves. */
   get wasSeen(): boolean {
     const seen = this.removed.join(",");
     const line = this.text;

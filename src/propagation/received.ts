@@ -36,12 +36,12 @@ export function readReceived(
   if (parts.length === 0 && fields.length === 0) return NOTHING;
   if (!trust.trusts(caller)) {
     counters.reject("untrusted", parts.length / 3 + fields.length / 2);
-    const mend = trust.explain(caller);
+    const fix = trust.explain(caller);
     infoOnce(
       "untrusted",
-      `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${mend}`,
+      `experiments and fields from ${caller.peer ?? "a caller without an address"} were ignored; ${fix}`,
     );
-    notice("UNTRUSTED", { mend });
+    notice("UNTRUSTED", { fix });
     return NOTHING;
   }
   return {

@@ -68,7 +68,7 @@ function scopeIn(active: Context, here: RequestScope | undefined): RequestScope 
 /**
  * Whether a scope was opened within another one. The plugin @fastify/otel runs an injected request in a context of its own,
  * which shows only the request around it: there the active span, which the plugin has made, tells the two apart. Without
- * `ExperimentSpanProcessor` nobody knows whose span it is; then the injected request counts.
+ * `ExperimentSpanProcessor` it is not known whose span it is; then the injected request counts.
  */
 function isMoreSpecific(here: RequestScope, there: RequestScope, active: Context): boolean {
   if (isInChain(there, here)) return true;

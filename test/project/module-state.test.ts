@@ -24,7 +24,7 @@ const OWN: readonly Own[] = [
   { at: "src/instance/first-hour.ts: let arrived", reason: "counts for the copy's own instances" },
   { at: "src/instance/first-hour.ts: let isWatching", reason: "the same" },
   { at: "src/outbound/given-headers.ts: instanceof Remembered", reason: "another copy's is read once more" },
-  { at: "src/outbound/stop-http.ts: let nobodyMade", reason: "belongs to no request, and never changes" },
+  { at: "src/outbound/stop-http.ts: let noOwnerMade", reason: "belongs to no request, and never changes" },
   { at: "src/outbound/stop-http.ts: let authorityKey", reason: "a symbol of Node's, found again" },
   { at: "src/outbound/undici/build.ts: const builds", reason: "read from undici's own classes" },
   { at: "src/outbound/undici/node-agent.ts: let newer", reason: "the answer for the dispatcher that was seen last" },

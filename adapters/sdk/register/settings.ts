@@ -56,14 +56,14 @@ type Environment = { readonly [name: string]: string | undefined };
 /** Reads every known variable. A wrong one counts as not set, and is among the problems. */
 export function readSettings(environment: Environment): ReadSettings {
   const problems: string[] = [];
-  const read = <T>(name: Name, parse: (text: string) => T | undefined, mend: string, otherwise: T): T => {
+  const read = <T>(name: Name, parse: (text: string) => T | undefined, fix: string, otherwise: T): T => {
     // OpenTelemetry counts an empty variable as not set:
     // https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
     const text = variableIn(environment, name)?.trim() ?? "";
     if (text === "") return otherwise;
     const value = parse(text);
     if (value !== undefined) return value;
-    problems.push(`${name} is ${JSON.stringify(text.slice(0, 80))}; write ${mend}. It counts as not set.`);
+    problems.push(`${name} is ${JSON.stringify(text.slice(0, 80))}; write ${fix}. It counts as not set.`);
     return otherwise;
   };
   const flag = (name: Name, otherwise: boolean): boolean => read(name, parseFlag, "true or false", otherwise);
@@ -137,8 +137,8 @@ function unknownNames(environment: Environment): readonly string[] {
     if (end === undefined) return [];
     // Compared without the common prefix, which would make all names similar.
     const nearest = nearestName(end, ends, Math.floor(end.length / 2));
-    const mend =
+    const fix =
       nearest === undefined ? `after ${PREFIX} write one of ${ends.join(", ")}` : `did you mean ${PREFIX}${nearest}?`;
-    return [`the variable ${JSON.stringify(name.slice(0, 80)).slice(1, -1)} does not exist; ${mend}`];
+    return [`the variable ${JSON.stringify(name.slice(0, 80)).slice(1, -1)} does not exist; ${fix}`];
   });
 }
