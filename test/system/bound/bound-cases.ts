@@ -1,14 +1,10 @@
 import { metrics } from "@opentelemetry/api";
-import { createExperiments, type Registry } from "otel-experiments";
-import { instrumentOutgoing } from "otel-experiments/outgoing";
+import type { Registry } from "otel-experiments";
 import type { InboundHarness } from "otel-experiments/testing";
 import { afterAll, describe, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
-import { headerValues } from "../../../testing/wire/http-bytes.ts";
-import { startWireServer } from "../../../testing/wire/server.ts";
-import { startPoints } from "../../support/points.ts";
 import { OneConnection } from "./one-connection.ts";
-import { calls, clients, type Way } from "./ways.ts";
+import { calls, clients, openBench, type Way } from "./ways.ts";
 
 /** As many requests as wait for the one connection at the same time. */
 const REQUESTS = 20;
@@ -25,24 +21,14 @@ export function describeBoundCallbacks(
 ): void {
   describe.each([...harnesses])("callbacks that wait for one connection, $name", (harness) => {
     test("BND-01 have the variant of the request that waited, whatever they use it for", async () => {
-      const reader = startPoints();
-      const echo = await startWireServer(({ lines }) => ({ body: headerValues(lines, "baggage").join() }));
-      const options = {
-        experiments: registry,
-        trustInbound: true,
-        propagateTo: [echo.origin, "queue:orders"],
-        strict: false,
-      };
-      const [experiments, other] = [createExperiments(options), createExperiments(options)] as const;
-      const stop = instrumentOutgoing(experiments);
-      const bench = { experiments, other, echo: echo.origin, reader };
+      const bench = await openBench(registry);
       const right: Record<string, number> = {};
       for (const way of ways) {
         const connection = new OneConnection(REQUESTS);
         const use = way.make(bench);
         const results: unknown[] = [];
         const server = await harness.serve({
-          mount: [experiments, other],
+          mount: [bench.experiments, bench.other],
           async handler({ request, reply }) {
             const index = Number((request.url ?? "").slice(1));
             await new Promise<void>((resolve, reject) => {
@@ -67,10 +53,7 @@ export function describeBoundCallbacks(
         const seen = await Promise.all(results.map((result) => (typeof result === "function" ? result() : result)));
         right[way.name] = seen.filter((variant, index) => variant === `v${index}`).length;
       }
-      stop[Symbol.dispose]();
-      await experiments.close();
-      await other.close();
-      await echo.close();
+      await bench.close();
       expect(right).toEqual(Object.fromEntries(ways.map(({ name }) => [name, REQUESTS])));
     });
   });

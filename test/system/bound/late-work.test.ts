@@ -6,23 +6,19 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { context, metrics, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
-import { createExperiments, type Experiments, type Registry } from "otel-experiments";
+import type { Experiments, Registry } from "otel-experiments";
 import { nodeExperiments } from "otel-experiments/node";
-import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { ExperimentPropagator, ExperimentSpanProcessor } from "otel-experiments/sdk";
 import type { InboundExchange } from "otel-experiments/testing";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { send, WireConnection } from "../../../testing/wire/client.ts";
-import { headerValues } from "../../../testing/wire/http-bytes.ts";
-import { startWireServer } from "../../../testing/wire/server.ts";
 import { createOpen } from "../../support/experiments.ts";
 import { newestHarnesses } from "../../support/frameworks/all.ts";
 import { requireFastify } from "../../support/frameworks/required.ts";
 import { listen } from "../../support/listening.ts";
 import { openRequest } from "../../support/opened-request.ts";
-import { startPoints } from "../../support/points.ts";
 import { startTracing } from "../../support/tracing.ts";
-import { calls, clients } from "./ways.ts";
+import { calls, clients, openBench } from "./ways.ts";
 
 const LATE_WORK_MS = 30_000;
 const CONTROL = "baggage: experiment.checkout.variant=control";
@@ -60,19 +56,10 @@ const registry: Registry = { checkout: { id: "checkout_1", variants, assigner: (
 
 describe.each([...harnesses])("a poller that a request of $name started first", (harness) => {
   test("END-01 has the visitor's variant for 30 s after the response, and never again", async () => {
-    const reader = startPoints();
-    const echo = await startWireServer(({ lines }) => ({ body: headerValues(lines, "baggage").join() }));
-    const options = {
-      experiments: registry,
-      trustInbound: true,
-      propagateTo: [echo.origin, "queue:orders"],
-      strict: false,
-    };
-    const [experiments, other] = [createExperiments(options), createExperiments(options)] as const;
-    const outgoing = instrumentOutgoing(experiments);
+    const bench = await openBench(registry);
     const pollers: Poll[] = [];
     const server = await harness.serve({
-      mount: [experiments, other],
+      mount: [bench.experiments, bench.other],
       handler({ reply }) {
         pollers.push(startPoller());
         reply(200, "ok");
@@ -83,7 +70,7 @@ describe.each([...harnesses])("a poller that a request of $name started first", 
     const seen: Record<string, unknown> = {};
     const poll = async (moment: string): Promise<void> => {
       for (const [index, way] of [...calls, ...clients].entries()) {
-        const use = way.make({ experiments, other, echo: echo.origin, reader });
+        const use = way.make(bench);
         const result = await pollers[0]?.(() => use(moment === "late" ? index : 50 + index));
         seen[`${way.name}, ${moment}`] = typeof result === "function" ? await result() : result;
       }
@@ -92,11 +79,8 @@ describe.each([...harnesses])("a poller that a request of $name started first", 
     await poll("late");
     pass(1);
     await poll("over");
-    outgoing[Symbol.dispose]();
     await server.close();
-    await experiments.close();
-    await other.close();
-    await echo.close();
+    await bench.close();
     const had = (moment: string): readonly string[] =>
       [...calls, ...clients]
         .map(({ name }) => name)

@@ -3,13 +3,16 @@ import type { Span } from "@opentelemetry/api";
 import { InMemoryLogRecordExporter, LoggerProvider, SimpleLogRecordProcessor } from "@opentelemetry/sdk-logs";
 import { MeterProvider } from "@opentelemetry/sdk-metrics";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
-import type { Experiments } from "otel-experiments";
+import { createExperiments, type Experiments, type Registry } from "otel-experiments";
 import { experimentFetch } from "otel-experiments/fetch";
 import { flow } from "otel-experiments/flow";
+import { instrumentOutgoing } from "otel-experiments/outgoing";
 import { ExperimentLogRecordProcessor, ExperimentSpanProcessor, withExperiments } from "otel-experiments/sdk";
 import { experimentInterceptor } from "otel-experiments/undici";
 import { Agent, request, fetch as undiciFetch } from "undici";
-import { PointReader } from "../../support/points.ts";
+import { headerValues } from "../../../testing/wire/http-bytes.ts";
+import { startWireServer } from "../../../testing/wire/server.ts";
+import { PointReader, startPoints } from "../../support/points.ts";
 
 /** What a way works with. */
 interface Bench {
@@ -20,6 +23,27 @@ interface Bench {
   readonly echo: string;
   /** Reads the metrics of the process's MeterProvider. */
   readonly reader: PointReader;
+}
+
+/** Opens a bench whose experiments believe every caller and write for all clients. */
+export async function openBench(registry: Registry): Promise<Bench & { readonly close: () => Promise<void> }> {
+  const reader = startPoints();
+  const echo = await startWireServer(({ lines }) => ({ body: headerValues(lines, "baggage").join() }));
+  const options = {
+    experiments: registry,
+    trustInbound: true,
+    propagateTo: [echo.origin, "queue:orders"],
+    strict: false,
+  };
+  const [experiments, other] = [createExperiments(options), createExperiments(options)] as const;
+  const outgoing = instrumentOutgoing(experiments);
+  const close = async (): Promise<void> => {
+    outgoing[Symbol.dispose]();
+    await experiments.close();
+    await other.close();
+    await echo.close();
+  };
+  return { experiments, other, echo: echo.origin, reader, close };
 }
 
 /** One way of using a request's variant. The result gives the variant that it had, when all requests are over. */

@@ -50,7 +50,8 @@ const leftOut: readonly LeftOut[] = [
     reason: "They are about Node's and undici's own behaviour, and use no SDK.",
   },
   {
-    files: "test/{inbound/first-contacts,inbound/sticky-visitors,system/first-hour/*,system/migrating/*,system/cost/*}.test.ts",
+    files:
+      "test/{inbound/first-contacts,inbound/sticky-visitors,system/first-hour/*,system/migrating/*,system/cost/*}.test.ts",
     everySdk: false,
     everyNode: true,
     reason: "Cookies, messages and bytes do not depend on the line of the SDK.",
