@@ -21,6 +21,10 @@ const OWN: readonly Own[] = [
   { at: "src/http-spans/client-span-channels.ts: let followers", reason: "counts the copy's own subscriptions" },
   { at: "src/http-spans/http-attributes.ts: let knownMethods", reason: "read from the environment" },
   { at: "src/http-spans/missing-server-span.ts: let isSaid", reason: "warnOnce says the same once for all copies" },
+  {
+    at: "src/inbound/emitters.ts: const BINDING",
+    reason: "each copy puts its own emit on an emitter, and finds it by this",
+  },
   { at: "src/instance/first-hour.ts: let arrived", reason: "counts for the copy's own instances" },
   { at: "src/instance/first-hour.ts: let isWatching", reason: "the same" },
   { at: "src/outbound/given-headers.ts: instanceof Remembered", reason: "another copy's is read once more" },
