@@ -1,4 +1,6 @@
 import { EventEmitter } from "node:events";
+import { context } from "@opentelemetry/api";
+import { getRPCMetadata } from "@opentelemetry/core";
 import { scopeStorage } from "../scope/current.ts";
 import { latestScope } from "../scope/finding.ts";
 import { getScope } from "../scope/holder.ts";
@@ -17,6 +19,8 @@ export type BeforeEvent = (emitter: Emitter, event: string | symbol, request: ob
 
 /** What `emitInScope` knows of an emitter. */
 interface Binding {
+  /** Whether an instrumentation runs the listeners in its own context, which leads to the scope. */
+  readonly isFollowed: boolean;
   /** The emitter's method before it was bound. */
   readonly emit: Emitter["emit"];
   readonly request: object;
@@ -35,6 +39,9 @@ interface BoundEmitter extends Emitter {
  * `data`, `end`, `finish`, `close` and the code after them would have no scope. The core changes nothing else on a
  * request or a response, except that it sets the scope on the request.
  *
+ * If an instrumentation has made the server span, it has bound the listeners to its context, which leads to the scope:
+ * then nothing more is needed.
+ *
  * All emitters get the same function. If each had a function of its own, V8 would keep each request alive through the
  * next scavenges.
  */
@@ -42,17 +49,23 @@ export function bindEmitter(emitter: Emitter, request: object, before?: BeforeEv
   const bound: BoundEmitter = emitter;
   const { emit } = bound;
   if (typeof emit !== "function") return;
-  bound[BINDING] = { emit, request, before };
+  const isFollowed = isBoundByInstrumentation(emitter);
+  if (isFollowed && before === undefined) return;
+  bound[BINDING] = { isFollowed, emit, request, before };
   bound.emit = emitInScope;
+}
+
+/** OpenTelemetry's context managers bind an emitter by methods of its own (`context.bind`). */
+function isBoundByInstrumentation(emitter: Emitter): boolean {
+  return Object.hasOwn(emitter, "on") && getRPCMetadata(context.active()) !== undefined;
 }
 
 function emitInScope(this: BoundEmitter, event: string | symbol, ...args: unknown[]): boolean {
   const binding = this[BINDING];
   // Someone has put the function on another emitter.
   if (binding === undefined) return EventEmitter.prototype.emit.call(this, event, ...args);
-  if (binding.before === undefined && !isHeard(this, event)) return emitAsBefore(binding, this, event, args);
   const after = binding.before?.(this, event, binding.request);
-  const scope = isHeard(this, event) ? getScope(binding.request) : undefined;
+  const scope = !binding.isFollowed && isHeard(this, event) ? getScope(binding.request) : undefined;
   if (after !== undefined) return emitAndThen(binding, scope, [this, event, args], after);
   if (scope === undefined || isCurrent(scope)) return emitAsBefore(binding, this, event, args);
   return runWithin(scope, binding.emit, [this, event, args]);

@@ -1,4 +1,4 @@
-import type { ClientRequest } from "node:http";
+import { ClientRequest } from "node:http";
 import { isAttentive } from "../checks/development.ts";
 import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import { Destination, isOrigin } from "../policy/destination.ts";
@@ -32,7 +32,11 @@ interface MadeRequest {
   outputSize: number;
   _storeHeader(firstLine: string, headers: unknown): unknown;
   _send(data: unknown, encoding: unknown, callback: unknown, byteLength: unknown): unknown;
+  [BLOCK]?: StoppedBlock;
 }
+
+/** The property of a request that holds its block. Another copy of the package has a property of its own. */
+const BLOCK = Symbol("otel-experiments.block");
 
 /**
  * Takes own members off the header block of a request of node:http, each time that Node makes one, and writes those of
@@ -44,26 +48,48 @@ export function stopHttpRequest(message: unknown): void {
   // why: Node offers no other way to see each header that leaves
   const made = request as unknown as MadeRequest;
   const block = new StoppedBlock(request, made);
-  const { _storeHeader, _send } = made;
-  made._storeHeader = function storeHeaderStopped(firstLine, headers) {
-    const result = _storeHeader.call(made, firstLine, headers);
-    block.stop();
-    return result;
-  };
-  made._send = function sendStopped(data, encoding, callback, byteLength) {
-    // With Expect, Node sends the block before _storeHeader returns.
-    if (!made._headerSent) block.stop();
-    const isEnd = made._trailer !== "" && made.chunkedEncoding && typeof callback === "function";
-    return _send.call(made, isEnd ? withoutOwnTrailers(data) : data, encoding, callback, byteLength);
-  };
+  made[BLOCK] = block;
+  made._storeHeader = storeHeaderStopped;
+  made._send = sendStopped;
   attempt("egress", NO_SCOPE, () => block.open());
 }
+
+// All requests get the same two functions: those of their own would keep each request alive through the next scavenges.
+
+function storeHeaderStopped(this: MadeRequest, firstLine: string, headers: unknown): unknown {
+  const block = this[BLOCK];
+  const result = (block?.storeHeader ?? NODES_OWN._storeHeader).call(this, firstLine, headers);
+  block?.stop();
+  return result;
+}
+
+function sendStopped(
+  this: MadeRequest,
+  data: unknown,
+  encoding: unknown,
+  callback: unknown,
+  byteLength: unknown,
+): unknown {
+  const block = this[BLOCK];
+  // With Expect, Node sends the block before _storeHeader returns.
+  if (!this._headerSent) block?.stop();
+  const isEnd = this._trailer !== "" && this.chunkedEncoding && typeof callback === "function";
+  const sent = isEnd ? withoutOwnTrailers(data) : data;
+  return (block?.send ?? NODES_OWN._send).call(this, sent, encoding, callback, byteLength);
+}
+
+/** For another object that someone has put these functions on. */
+// why: Node offers no other way to see each header that leaves
+const NODES_OWN = ClientRequest.prototype as unknown as MadeRequest;
 
 const NOT_WRITTEN =
   "a request of node:http carries no variant, since its headers were given as an array or with Expect; give them as an object, and set Expect with request.setHeader";
 
 /** The header block of one request. */
 class StoppedBlock {
+  /** The methods of the request before they were replaced. */
+  readonly storeHeader: MadeRequest["_storeHeader"];
+  readonly send: MadeRequest["_send"];
   readonly #request: ClientRequest;
   readonly #made: MadeRequest;
   /** The block as it was left. */
@@ -76,6 +102,8 @@ class StoppedBlock {
   #policies: readonly EgressPolicy[] | undefined;
 
   constructor(request: ClientRequest, made: MadeRequest) {
+    this.storeHeader = made._storeHeader;
+    this.send = made._send;
     this.#request = request;
     this.#made = made;
   }

@@ -22,6 +22,14 @@ const OWN: readonly Own[] = [
   { at: "src/http-spans/http-attributes.ts: let knownMethods", reason: "read from the environment" },
   { at: "src/http-spans/missing-server-span.ts: let isSaid", reason: "warnOnce says the same once for all copies" },
   {
+    at: "adapters/inbound/koa.ts: const HANDLING",
+    reason: "each copy puts its own onerror on a context, and finds it by this",
+  },
+  {
+    at: "src/outbound/stop-http.ts: const BLOCK",
+    reason: "each copy puts its own methods on a request, and finds them by this",
+  },
+  {
     at: "src/inbound/emitters.ts: const BINDING",
     reason: "each copy puts its own emit on an emitter, and finds it by this",
   },
