@@ -1,5 +1,6 @@
 import { attempt } from "../checks/diagnostics.ts";
 import { isName, linesOf } from "../http/header-parts.ts";
+import { defineOwnMethod } from "../http/own-method.ts";
 import type { ResponseCookie } from "../http/shapes.ts";
 import { processWide } from "../process-wide.ts";
 
@@ -42,18 +43,11 @@ export function keepCookie(response: object, cookie: ResponseCookie): void {
 
 function guardHead(response: HeaderedResponse, cookies: Map<string, ResponseCookie>): void {
   const { writeHead } = response;
-  const writeHeadWithCookies: HeaderedResponse["writeHead"] = function (this: unknown, ...given) {
+  defineOwnMethod(response, "writeHead", function writeHeadWithCookies(this: unknown, ...given) {
     const completed = attempt("store", "the cookies of a response could not be kept", () =>
       response.headersSent === true ? given : withCookies(response, cookies, given),
     );
     return Reflect.apply(writeHead, this, completed ?? given);
-  };
-  // Defined, not assigned: by an assignment, V8 would keep each response alive through the next scavenges.
-  Object.defineProperty(response, "writeHead", {
-    value: writeHeadWithCookies,
-    writable: true,
-    enumerable: true,
-    configurable: true,
   });
   kept().set(response, cookies);
 }

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type Attributes, type Context, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { isTracingSuppressed } from "@opentelemetry/core";
 import { attempt, warnOnce } from "../checks/diagnostics.ts";
+import { defineOwnMethod } from "../http/own-method.ts";
 import { ClientSpan } from "../http-spans/client-span.ts";
 import { followRequests } from "../http-spans/client-span-channels.ts";
 import { methodAttributes, methodOf, redactUrl, spanName } from "../http-spans/http-attributes.ts";
@@ -129,14 +130,14 @@ export class ClientCall implements OutgoingCall {
     if (baggage !== undefined) request.addHeader("baggage", baggage);
 
     const { addHeader } = request;
-    request.addHeader = function addForeignHeader(name, value) {
+    defineOwnMethod(request, "addHeader", function addForeignHeader(name, value) {
       if (!clientSpan.over && names.includes(name.toLowerCase())) {
         clientSpan.drop();
         for (const own of written) takeHeader(request, own);
         leaveSpansToOthers();
       }
       return Reflect.apply(addHeader, request, [name, value]);
-    };
+    });
   }
 }
 

@@ -1,5 +1,6 @@
 import { attempt } from "../checks/diagnostics.ts";
 import { type HeaderPart, isName, linesOf } from "../http/header-parts.ts";
+import { defineOwnMethod } from "../http/own-method.ts";
 import { Destination } from "../policy/destination.ts";
 import { policiesInForce } from "../policy/in-force.ts";
 import { isClientSpanAwaited, tagClientSpan } from "./awaited-client-spans.ts";
@@ -52,7 +53,7 @@ export function stopUndiciRequest(message: unknown): void {
   guardFromCaches(request, baggage, destination);
 
   const { addHeader } = request;
-  request.addHeader = function addHeaderOnce(name, value) {
+  defineOwnMethod(request, "addHeader", function addHeaderOnce(name, value) {
     if (isName(name, TRACE_PARENT)) tagSpanIn(value, owner);
     if (!isName(name, "baggage")) return Reflect.apply(addHeader, request, [name, value]);
     // undici reads, or refuses, what is no text.
@@ -63,7 +64,7 @@ export function stopUndiciRequest(message: unknown): void {
     for (const line of present) baggage.add(line);
     put(request, baggage.text);
     return request;
-  };
+  });
   baggage.recordSize();
   noticeUnwrapped(owner, destination);
   call?.begin(request, destination);
