@@ -1,4 +1,4 @@
-import { ClientRequest } from "node:http";
+import type { ClientRequest } from "node:http";
 import { isAttentive } from "../checks/development.ts";
 import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import { Destination, isOrigin } from "../policy/destination.ts";
@@ -58,7 +58,7 @@ export function stopHttpRequest(message: unknown): void {
 
 function storeHeaderStopped(this: MadeRequest, firstLine: string, headers: unknown): unknown {
   const block = this[BLOCK];
-  const result = (block?.storeHeader ?? NODES_OWN._storeHeader).call(this, firstLine, headers);
+  const result = (block?.storeHeader ?? inherited(this)._storeHeader).call(this, firstLine, headers);
   block?.stop();
   return result;
 }
@@ -75,12 +75,14 @@ function sendStopped(
   if (!this._headerSent) block?.stop();
   const isEnd = this._trailer !== "" && this.chunkedEncoding && typeof callback === "function";
   const sent = isEnd ? withoutOwnTrailers(data) : data;
-  return (block?.send ?? NODES_OWN._send).call(this, sent, encoding, callback, byteLength);
+  return (block?.send ?? inherited(this)._send).call(this, sent, encoding, callback, byteLength);
 }
 
-/** For another object that someone has put these functions on. */
-// why: Node offers no other way to see each header that leaves
-const NODES_OWN = ClientRequest.prototype as unknown as MadeRequest;
+/** The methods of Node for another request that someone has put these functions on. */
+function inherited(request: MadeRequest): MadeRequest {
+  // why: these functions are on requests of node:http alone
+  return Object.getPrototypeOf(request) as MadeRequest;
+}
 
 const NOT_WRITTEN =
   "a request of node:http carries no variant, since its headers were given as an array or with Expect; give them as an object, and set Expect with request.setHeader";
