@@ -3,6 +3,7 @@ import { isExperimentName, NAME_RULE } from "../assignment/names.ts";
 import { describeValue } from "../checks/describe-value.ts";
 import { infoOnce } from "../checks/diagnostics.ts";
 import { notice } from "../checks/notices.ts";
+import { optionsMistake } from "../checks/option-checks.ts";
 import { ownOption } from "../checks/own-option.ts";
 import { processWide } from "../process-wide.ts";
 import type { ConversionOptions } from "../scope/conversion-options.ts";
@@ -31,6 +32,9 @@ export function convert(
   name: string,
   options: ConversionOptions | undefined,
 ): void {
+  const mistake =
+    options === undefined ? undefined : optionsMistake("convert(name, options)", options, ["value", "experiment"]);
+  if (mistake !== undefined) instance.report(mistake.code, mistake.message);
   const value = ownOption(options, "value");
   const experiment = ownOption(options, "experiment");
   if (!isExperimentName(name)) {

@@ -48,6 +48,14 @@ describe("a conversion", () => {
     expect(diagnosed.lines.join()).not.toMatch(/negative value provided/);
   });
 
+  test("CVN-07 with a misspelt option counts, and the mistake is said with the right name", async () => {
+    diagnosed.take();
+    const misspelt: object = { vaule: 3 };
+    await exposed(() => experiments.convert("misspelt", misspelt));
+    expect(diagnosed.take().join()).toContain('the option "vaule" of convert(name, options) is unknown; did you mean');
+    expect((await conversions()).get("misspelt")).toBe(1);
+  });
+
   test("CVN-02 counts for no fallback, exposed or named", async () => {
     await openRequest(experiments).run(async () => {
       expect(await experiments.assign("search", "user-7")).toBe("a");
