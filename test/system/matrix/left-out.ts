@@ -44,7 +44,14 @@ const leftOut: readonly LeftOut[] = [
     reason: "TypeScript compiles the same on each Node.",
   },
   {
-    files: "test/outbound/{caches,odd-arguments,odd-dispatch,stop-odd-headers,targets}.test.ts",
+    files: "test/outbound/odd-arguments.test.ts",
+    everySdk: false,
+    everyNode: false,
+    reason:
+      "Node 22 writes nothing over node:http, and the built-in fetch of 22 and 26 forgets a Request's referrer when a wrapped call adds headers. The README says both.",
+  },
+  {
+    files: "test/outbound/{caches,odd-dispatch,stop-odd-headers,targets}.test.ts",
     everySdk: false,
     everyNode: true,
     reason: "They are about Node's and undici's own behaviour, and use no SDK.",
