@@ -153,20 +153,23 @@ export class OwnMemberReader {
       if (at >= end) break;
       const start = header.lastIndexOf(",", at) + 1;
       const comma = header.indexOf(",", at);
-      const keyEnd = endOfKey(header, start, comma === -1 ? header.length : comma);
-      if (at < keyEnd && header.charCodeAt(keyEnd) === EQUALS) {
+      const keyEnd = endOfKey(header, at, comma === -1 ? header.length : comma);
+      if (header.charCodeAt(keyEnd) === EQUALS) {
         const key = header.slice(startOf(header, start, keyEnd), endBefore(header, start, keyEnd));
         if (!this.#ownsAsItStands(key) && this.owns(key)) count++;
       }
       if (comma === -1) break;
-      HIDING.lastIndex = comma + 1;
+      HIDING.lastIndex = comma;
     }
     return count;
   }
 }
 
-/** A character by which a key may be another one to a lenient reader. A space and a tab are in the grammar. */
-const HIDING = /[^\t -$&-*,-~]/g;
+/**
+ * A member up to the first character of its key by which the key may be another one to a lenient reader: a percent sign,
+ * a plus sign, or anything but printable ASCII. A space and a tab are in the grammar. Values are not looked at.
+ */
+const HIDING = /(?:^|,)[\t -$&-*\--:<>-~]*[^\t -$&-*,-~]/g;
 
 /** The index where the key of a member ends: at its first equal sign or semicolon, or at its own end. */
 function endOfKey(text: string, start: number, end: number): number {
