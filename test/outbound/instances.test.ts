@@ -218,7 +218,7 @@ describe("two copies of the package in one process", () => {
 /** Each subscriber that looks at a request replaces its `addHeader` once. */
 function countSubscribers(): number {
   let wraps = 0;
-  const request = new Proxy(
+  const probe = new Proxy(
     { origin: one.origin, path: "/", method: "GET", headers: [], addHeader: () => undefined },
     {
       defineProperty(target, name, descriptor) {
@@ -227,6 +227,6 @@ function countSubscribers(): number {
       },
     },
   );
-  diagnosticsChannel.channel("undici:request:create").publish({ request });
+  diagnosticsChannel.channel("undici:request:create").publish({ request: probe });
   return wraps;
 }
