@@ -1,9 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import { trace } from "@opentelemetry/api";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { PgInstrumentation } from "@opentelemetry/instrumentation-pg";
@@ -12,6 +7,7 @@ import { ExperimentSpanProcessor } from "otel-experiments/sdk";
 import type pgModule from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { send } from "../../../testing/wire/client.ts";
+import { type Database, startDatabase } from "../../support/database.ts";
 import { createOpen } from "../../support/experiments.ts";
 import { expressHarness } from "../../support/frameworks/express.ts";
 import { requireExpress } from "../../support/frameworks/required.ts";
@@ -24,22 +20,14 @@ const tracing = startTracing([new HttpInstrumentation(), new PgInstrumentation()
 ]);
 // why: require() returns the package's exports; an import would come before the instrumentation
 const { Pool } = createRequire(import.meta.url)("pg") as typeof pgModule;
-const folder = mkdtempSync(join(tmpdir(), "otel-experiments-bound-"));
-let stop: () => Promise<void> = async () => {};
+let database: Database;
 
 beforeAll(async () => {
-  const db = await PGlite.create();
-  const server = new PGLiteSocketServer({ db, path: join(folder, ".s.PGSQL.5432") });
-  await server.start();
-  stop = async () => {
-    await server.stop();
-    await db.close();
-  };
+  database = await startDatabase();
 });
 
 afterAll(async () => {
-  await stop();
-  rmSync(folder, { recursive: true, force: true });
+  await database.close();
   await tracing.stop();
 });
 
@@ -48,7 +36,7 @@ const registry: Registry = { checkout: { id: "checkout_1", variants, assigner: (
 
 test("BND-20 each of 30 users gets an own variant in the callbacks of a pg.Pool with one client", async () => {
   const experiments = createOpen({ experiments: registry });
-  const pool = new Pool({ host: folder, user: "postgres", database: "postgres", max: 1 });
+  const pool = new Pool({ host: database.folder, user: "postgres", database: "postgres", max: 1 });
   const server = await expressHarness("Express", requireExpress()).serve({
     mount: [experiments],
     async handler({ request, reply }) {

@@ -1,9 +1,7 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { PGlite } from "@electric-sql/pglite";
-import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Database, startDatabase } from "../../support/database.ts";
 import { observe } from "./child-process.ts";
 import { moduleForms, setUps } from "./set-ups.ts";
 import { type Observation, tableOf } from "./table.ts";
@@ -15,22 +13,14 @@ const PAGE = join(import.meta.dirname, "../../../docs/signals.md");
 const START = "<!-- table -->\n";
 const END = "\n<!-- /table -->";
 
-const folder = mkdtempSync(join(tmpdir(), "otel-experiments-signals-"));
-let stop: () => Promise<void> = async () => {};
+let database: Database;
 
 beforeAll(async () => {
-  const db = await PGlite.create();
-  const server = new PGLiteSocketServer({ db, path: join(folder, ".s.PGSQL.5432") });
-  await server.start();
-  stop = async () => {
-    await server.stop();
-    await db.close();
-  };
+  database = await startDatabase();
 });
 
 afterAll(async () => {
-  await stop();
-  rmSync(folder, { recursive: true, force: true });
+  await database.close();
 });
 
 const observations: Observation[] = [];
@@ -39,7 +29,7 @@ const cases = setUps.flatMap((setUp) => moduleForms.map((modules) => ({ setUp, m
 test.each(cases)(
   "SIG-01 with $name, by $modules, the service answers and writes nothing to the console",
   async (one) => {
-    const seen = await observe({ setUp: one.setUp, modules: one.modules, database: folder });
+    const seen = await observe({ setUp: one.setUp, modules: one.modules, database: database.folder });
     observations.push({ setUp: one.setUp, modules: one.modules, seen });
     expect([...seen.calls.keys()].toSorted()).toEqual(["assigned", "inbound"]);
   },
