@@ -1,4 +1,11 @@
-import { type ClientOptions, type ExperimentsHandle, layersAbove, outbound, rememberScope } from "../../src/adapter.ts";
+import {
+  type ClientOptions,
+  type ExperimentsHandle,
+  layersAbove,
+  markHandler,
+  outbound,
+  rememberScope,
+} from "../../src/adapter.ts";
 import { DispatchCall, type DispatchOptions } from "./undici/dispatch-call.ts";
 import { inScopeOfDispatch } from "./undici/dispatch-handler.ts";
 
@@ -28,22 +35,31 @@ export function experimentInterceptor(
   const startOutbound = outbound(experiments, clientOptions);
   const lookAbove = layersAbove(experiments);
   return function experimentsInterceptor(dispatch, ownOrigin) {
+    // undici 7 puts an unnamed function around each layer; the layer's handler hides that of ours.
+    const hidesHandler = ownOrigin === undefined && dispatch.name === "";
     return function dispatchWithExperiments(options, handler) {
       // undici refuses them, and is to say so itself.
       if (!isObject(options) || !isObject(handler)) return dispatch(options, handler);
       const above = lookAbove(handler);
-      const call = new DispatchCall(options, handler, ownOrigin, above?.isShared === true);
+      const call = new DispatchCall(options, handler, ownOrigin, { hidesHandler, isShared: above?.isShared === true });
+      const outer = markHandler(handler);
       const outboundRequest = isConnect(options) ? undefined : startOutbound(call);
       const guard = above && ((headers: unknown) => above.guard(headers, () => call.url, outboundRequest));
       if (outboundRequest === undefined) {
-        return dispatch(call.options, inScopeOfDispatch(handler, { run: rememberScope(), guard }));
+        const scoped = inScopeOfDispatch(handler, { run: rememberScope(), call: outer, guard });
+        return outer === undefined
+          ? dispatch(call.options, scoped)
+          : outer.dispatch(() => dispatch(call.options, scoped));
       }
       const release = outboundRequest.retain();
-      const { run, scope } = outboundRequest;
+      const { run } = outboundRequest;
       try {
         const added = call.with(outboundRequest);
         const { unmarked } = outboundRequest;
-        return dispatch(added, inScopeOfDispatch(handler, { run, release, scope, call: unmarked, guard }));
+        const scoped = inScopeOfDispatch(handler, { run, release, call: unmarked, guard });
+        return unmarked?.makesSpans === true
+          ? unmarked.dispatch(() => dispatch(added, scoped))
+          : dispatch(added, scoped);
       } catch (error) {
         release();
         throw error;

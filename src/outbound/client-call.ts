@@ -13,7 +13,7 @@ import { scopeStorage } from "../scope/current.ts";
 import { latestScope } from "../scope/finding.ts";
 import type { RequestScope, ScopeOwner } from "../scope/request-scope.ts";
 import { SCOPE_NAME, VERSION } from "../version.ts";
-import { callOf, type OutgoingCall, TICKET_HEADER } from "./tickets.ts";
+import { callOf, TICKET_HEADER } from "./tickets.ts";
 import {
   carriedFrom,
   type HeaderLines,
@@ -24,14 +24,17 @@ import {
   traceHeaderNames,
   type UnwrittenRequest,
 } from "./trace-headers.ts";
-import type { UnmarkedCall } from "./unmarked-call.ts";
+import { spanMakerOfUndiciRequest } from "./undici/caller-scope.ts";
+import type { SpanMaker, UnmarkedCall } from "./unmarked-call.ts";
 
 /** A call of a client, as the client describes it. */
 export interface CalledRequest {
   /** Reads the headers of the call. */
   readonly header: HeaderLines;
-  /** For a client that repeats requests: an object that is the same for all requests of one call, and unique to it. */
-  readonly identity?: object;
+  /** For a client that repeats requests: undici's handler, the same for all requests of one call, and unique to it. */
+  readonly handler?: object;
+  /** Whether layers of undici may hide the handler, and repeat the request. Default: false. */
+  readonly hidesHandler?: boolean;
   /** Whether others who have other members share the answer; then no own members are written. Default: false. */
   readonly isShared?: boolean;
 }
@@ -43,7 +46,7 @@ export const otherClientSpans: () => { areMade: boolean } = processWide("other-c
 
 /** The number of requests of one call, over all of its hops and attempts. */
 interface Resending {
-  readonly identity: object | undefined;
+  readonly handler: object | undefined;
   sends: number;
 }
 
@@ -54,24 +57,23 @@ const resending = processWide("resending.v1", () => new AsyncLocalStorage<Resend
  * A call of a client that makes spans. Its scope and context are those in which the client is called, for each hop and
  * each attempt: sockets and timers make these in the async context of some other request.
  */
-export class ClientCall implements OutgoingCall {
+export class ClientCall implements SpanMaker {
   readonly #active: Context;
   readonly scope: RequestScope | undefined;
   readonly isShared: boolean;
-  unmarked: UnmarkedCall | undefined;
   readonly #measured: RequestScope | undefined;
   readonly #given: readonly string[];
   readonly #resending: Resending;
 
-  constructor(owner: ScopeOwner, { header, identity, isShared = false }: CalledRequest) {
+  constructor(owner: ScopeOwner, { header, handler, isShared = false }: CalledRequest) {
     this.isShared = isShared;
     this.#active = context.active();
     this.scope = latestScope(this.#active);
     this.#measured = scopeOwnedBy(owner, this.scope);
     this.#given = membersOf(traceHeaderNames(), header);
     const outer = resending().getStore();
-    const isResent = identity !== undefined && outer?.identity === identity;
-    this.#resending = isResent ? outer : { identity, sends: 0 };
+    const isResent = handler !== undefined && outer?.handler === handler;
+    this.#resending = isResent ? outer : { handler, sends: 0 };
   }
 
   /** Runs a callback of the call in the call's scope and context. */
@@ -148,18 +150,27 @@ export class ClientCall implements OutgoingCall {
 export function ignoreExperimentRequests(request: object): boolean {
   if (otherClientSpans().areMade) return false;
   const ignores = attempt("client-span", "ignoreExperimentRequests could not read a request", () => {
-    // The hook may run before the package's subscriber, while the request still has its ticket, or after it.
+    // The hook may run before the package's subscriber or after it.
     if (ClientSpan.of(request) !== undefined) return true;
-    return isUnwritten(request) && callOf(headerLines(request)(TICKET_HEADER)) !== undefined;
+    if (!isUnwritten(request)) return false;
+    return callOf(headerLines(request)(TICKET_HEADER)) !== undefined || spanMakerOfUndiciRequest(request) !== undefined;
   });
   return ignores ?? false;
 }
 
-/** Undefined if the call gets no span: under `suppressTracing`, within another call, or if an instrumentation makes spans. */
-export function clientCall(owner: ScopeOwner, called: CalledRequest): ClientCall | undefined {
+/**
+ * Undefined if the call gets no span: under `suppressTracing`, within another call, or if an instrumentation makes spans.
+ *
+ * @param outer the unmarked call that makes this one
+ */
+export function clientCall(
+  owner: ScopeOwner,
+  called: CalledRequest,
+  outer: UnmarkedCall | undefined,
+): ClientCall | undefined {
   if (otherClientSpans().areMade) return undefined;
   return attempt("client-span", "a call could not be read, so it has no CLIENT spans", () =>
-    isTracingSuppressed(context.active()) || callOf(called.header(TICKET_HEADER)) !== undefined
+    isTracingSuppressed(context.active()) || (called.handler !== undefined && outer?.makesSpans === true)
       ? undefined
       : new ClientCall(owner, called),
   );

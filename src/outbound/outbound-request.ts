@@ -8,9 +8,10 @@ import type { RequestScope } from "../scope/request-scope.ts";
 import { rememberScope } from "../scope/running.ts";
 import { writingPolicies } from "./all-clients.ts";
 import { type CalledRequest, type ClientCall, clientCall } from "./client-call.ts";
-import { othersTickets, TICKET_HEADER, ticketOf, ticketOfCall, withdrawTicket } from "./tickets.ts";
+import { callOf, othersTickets, TICKET_HEADER, ticketOf, ticketOfCall, withdrawTicket } from "./tickets.ts";
 import type { HeaderLines } from "./trace-headers.ts";
-import { UnmarkedCall } from "./unmarked-call.ts";
+import { callOfHandler } from "./undici/caller-scope.ts";
+import { UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
 
 /** A header that replaces all lines of its name. */
 export type SetHeader = readonly [name: string, value: string];
@@ -33,12 +34,12 @@ export interface OutboundRequest {
   readonly headersFor: (url: URL | null, header: HeaderLines) => readonly SetHeader[];
   /** Calls the client, after `adds` was asked. */
   readonly enter: <T>(call: () => T) => T;
-  /** The call, if `adds` said no: for the property `CALL_OF_HANDLER` of a handler of undici. */
-  readonly unmarked: object | undefined;
+  /** The call, if its headers do not show it: for the property `CALL_OF_HANDLER` of a handler of undici. */
+  readonly unmarked: UnmarkedCall | undefined;
+  /** Whether the call makes spans: then a fetch is to mark the handlers of its dispatcher. */
+  readonly makesSpans: boolean;
   /** Whether own members left with the request, though `adds` said no. */
   readonly hasWrittenUnmarked: boolean;
-  /** To be referenced as long as the request may be repeated: the ticket of a call with spans is valid while this lives. */
-  readonly scope: object;
   /** Keeps the process-wide stop in force until the result is called, also if the experiments are closed before. */
   readonly retain: () => () => void;
   /** Runs a callback in the scope of the call; if the client makes spans, also in the call's OpenTelemetry context. */
@@ -54,9 +55,20 @@ export interface OutboundRequest {
 export function startOutbound(instance: Instance, spans: boolean, called: CalledRequest): OutboundRequest | undefined {
   if (instance.closed) return undefined;
   const scope = instance.current();
-  const call = spans ? clientCall(instance, called) : undefined;
+  const outer = outerCallOf(called);
+  const call = spans ? clientCall(instance, called, outer) : undefined;
+  const isHidden = call !== undefined && called.hidesHandler === true;
   const writes = called.isShared !== true && scope.own.text !== "";
-  return writes || call !== undefined ? new StartedRequest(instance, writes ? scope : undefined, call) : undefined;
+  return writes || call !== undefined
+    ? new StartedRequest(instance, writes ? scope : undefined, { call, isHidden, outer })
+    : undefined;
+}
+
+/** The unmarked call of another wrapper that makes this call. */
+function outerCallOf({ handler, header }: CalledRequest): UnmarkedCall | undefined {
+  const { live, storage } = unmarkedCalls();
+  if (live === 0) return undefined;
+  return handler === undefined ? storage.getStore() : (callOfHandler(handler) ?? callOf(header(TICKET_HEADER)));
 }
 
 /** Whether a scope writes to the first destination, or may write to one that is not known. */
@@ -68,28 +80,39 @@ const NO_WRITERS: readonly RequestScope[] = Object.freeze([]);
 
 const NO_HEADERS: readonly SetHeader[] = Object.freeze([]);
 
+interface Calls {
+  /** Set if the call makes spans. */
+  readonly call: ClientCall | undefined;
+  /** Whether only a ticket in the headers leads back to the call. */
+  readonly isHidden: boolean;
+  readonly outer: UnmarkedCall | undefined;
+}
+
 class StartedRequest implements OutboundRequest {
   readonly #instance: Instance;
   readonly #writer: RequestScope | undefined;
   readonly #call: ClientCall | undefined;
-  readonly #callTicket: string | undefined;
+  readonly #outer: UnmarkedCall | undefined;
+  readonly #isHidden: boolean;
+  #callTicket: string | undefined;
   #unmarked: UnmarkedCall | undefined;
   readonly run: <T>(fn: () => T) => T;
 
-  constructor(instance: Instance, writer: RequestScope | undefined, call: ClientCall | undefined) {
+  constructor(instance: Instance, writer: RequestScope | undefined, { call, isHidden, outer }: Calls) {
     this.#instance = instance;
     this.#writer = writer;
     this.#call = call;
-    this.#callTicket = call === undefined ? undefined : ticketOfCall(call);
+    this.#outer = outer;
+    this.#isHidden = isHidden;
     this.run = call === undefined ? rememberScope() : (fn) => call.run(fn);
   }
 
-  get scope(): object {
-    return this.#call ?? this;
+  get unmarked(): UnmarkedCall | undefined {
+    return this.#unmarked ?? this.#outer;
   }
 
-  get unmarked(): object | undefined {
-    return this.#unmarked;
+  get makesSpans(): boolean {
+    return this.#call !== undefined;
   }
 
   get hasWrittenUnmarked(): boolean {
@@ -98,19 +121,23 @@ class StartedRequest implements OutboundRequest {
 
   adds(url: URL | null): boolean {
     const writer = this.#writer;
-    if (writer === undefined || url === null || mayWrite(writer, Destination.of(url))) return true;
-    if (writer.owner.policy.destinations.namesNobody) notice("NO_DESTINATION");
-    this.#unmarked ??= new UnmarkedCall(writer);
-    if (this.#call !== undefined) this.#call.unmarked = this.#unmarked;
-    return this.#callTicket !== undefined;
+    const adds = writer !== undefined && (url === null || mayWrite(writer, Destination.of(url)));
+    if (!adds && writer?.owner.policy.destinations.namesNobody === true) notice("NO_DESTINATION");
+    if (!adds || this.#call !== undefined) {
+      this.#unmarked ??= new UnmarkedCall(adds ? undefined : writer, this.#call, this.#outer);
+    }
+    return adds || this.#isHidden;
   }
 
   headersFor(url: URL | null, header: HeaderLines): readonly SetHeader[] {
     const destination = url === null ? undefined : Destination.of(url);
     const writers = this.#writersTo(destination);
-    if (writers.length === 0 && this.#callTicket === undefined) return NO_HEADERS;
     const tickets = writers.map(({ owner, own }) => ticketOf(owner, own));
-    if (this.#callTicket !== undefined) tickets.push(this.#callTicket);
+    if (this.#isHidden && this.#unmarked !== undefined) {
+      this.#callTicket ??= ticketOfCall(this.#unmarked);
+      tickets.push(this.#callTicket);
+    }
+    if (tickets.length === 0) return NO_HEADERS;
     const present = header(TICKET_HEADER);
     if (present.length > 0) tickets.unshift(...othersTickets(present, writers));
     const ticket: SetHeader = [TICKET_HEADER, tickets.join(",")];
@@ -144,7 +171,9 @@ class StartedRequest implements OutboundRequest {
     return () => {
       release();
       this.#unmarked?.end();
-      if (this.#call !== undefined && this.#callTicket !== undefined) withdrawTicket(this.#callTicket, this.#call);
+      if (this.#unmarked !== undefined && this.#callTicket !== undefined) {
+        withdrawTicket(this.#callTicket, this.#unmarked);
+      }
     };
   }
 }

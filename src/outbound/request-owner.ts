@@ -4,14 +4,14 @@ import type { RequestScope } from "../scope/request-scope.ts";
 import { writingPolicies } from "./all-clients.ts";
 import { rebuildScope } from "./rebuilt-scope.ts";
 import { linesOfTickets } from "./tickets.ts";
-import { NO_CALLS, type UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
+import type { UnmarkedCall } from "./unmarked-call.ts";
 
 /** How the code that made a request is found. */
 export interface Finders {
   /** The latest scope of that code; undefined if unknown. */
   readonly scope: () => RequestScope | undefined;
-  /** The unmarked calls of wrapped clients that made the request and may write to its destination. */
-  readonly calls: () => readonly UnmarkedCall[];
+  /** The unmarked calls of wrapped clients that made the request. */
+  readonly calls: readonly UnmarkedCall[];
   /** Whether others who have other members share the answer: then only a wrapped client writes, which knows more. */
   readonly isShared?: boolean;
 }
@@ -20,6 +20,8 @@ export interface Finders {
 export class RequestOwner {
   readonly #ticketed: readonly LineWriter[];
   readonly #calls: readonly UnmarkedCall[];
+  /** What unmarked calls write. */
+  readonly #callScopes: readonly RequestScope[];
   /** What wrapped clients write. */
   readonly #wrapped: readonly LineWriter[];
   readonly #find: () => RequestScope | undefined;
@@ -33,17 +35,16 @@ export class RequestOwner {
     this.#isShared = isShared;
     this.#ticketed = linesOfTickets(tickets);
     this.#find = scope;
-    const found = unmarkedCalls().live === 0 ? undefined : attempt("egress", NOT_FOUND, calls);
-    this.#calls = (found ?? NO_CALLS).filter((call) => !this.#ticketed.some(({ owner }) => owner === call.scope.owner));
-    this.#wrapped =
-      this.#calls.length === 0 ? this.#ticketed : [...this.#calls.map((call) => call.scope), ...this.#ticketed];
+    this.#calls = calls;
+    this.#callScopes = calls.length === 0 ? NO_SCOPES : this.#writersOf(calls);
+    this.#wrapped = this.#callScopes.length === 0 ? this.#ticketed : [...this.#callScopes, ...this.#ticketed];
   }
 
   /** The scope of the request: that of the wrapped client, else the latest of the calling code; undefined if unknown. */
   get scope(): RequestScope | undefined {
     const latest = this.#latest;
     if (this.#wrapped.length === 0 || this.#countWrapped(latest) === this.#wrapped.length) return latest;
-    return this.#calls.at(-1)?.scope ?? this.#ticketed.reduce<RequestScope | undefined>(rebuildScope, undefined);
+    return this.#callScopes.at(-1) ?? this.#ticketed.reduce<RequestScope | undefined>(rebuildScope, undefined);
   }
 
   /** The scopes that write: first those of instances that write for all clients, then those of wrapped clients. */
@@ -56,7 +57,7 @@ export class RequestOwner {
     const writing = writingPolicies();
     // A wrapped client has written the members of all instances that write for all clients.
     if (writing.size === 0 || this.#isShared || this.#ticketed.length > 0) return this.#wrapped;
-    const calls = this.#calls.map((call) => call.scope);
+    const calls = this.#callScopes;
     const others: RequestScope[] = [];
     let found = 0;
     for (let scope = this.#latest; scope !== undefined; scope = scope.outer) {
@@ -65,6 +66,12 @@ export class RequestOwner {
     }
     // If the async scope's chain lacks the scope of a call, that context is another request's: ignore it.
     return others.length === 0 || found < calls.length ? calls : [...others.toReversed(), ...calls];
+  }
+
+  #writersOf(calls: readonly UnmarkedCall[]): readonly RequestScope[] {
+    return calls.flatMap(({ writer }) =>
+      writer === undefined || this.#ticketed.some(({ owner }) => owner === writer.owner) ? [] : [writer],
+    );
   }
 
   /** How many of the lines of wrapped clients are those of a chain's scopes. */
@@ -83,7 +90,7 @@ export class RequestOwner {
 
   /** To be called once own members have been written. */
   noteWritten(): void {
-    for (const call of this.#calls) call.writes();
+    for (const call of this.#calls) if (call.writer !== undefined) call.writes();
   }
 
   get #latest(): RequestScope | undefined {
@@ -96,5 +103,7 @@ export class RequestOwner {
     return this.#found;
   }
 }
+
+const NO_SCOPES: readonly RequestScope[] = Object.freeze([]);
 
 const NOT_FOUND = "the scope of an outgoing request could not be found";

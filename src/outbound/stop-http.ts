@@ -129,7 +129,7 @@ class StoppedBlock {
   }
 
   #own(tickets: readonly string[]): RequestOwner {
-    const owner = new RequestOwner(tickets, CONTEXT);
+    const owner = new RequestOwner(tickets, inContext());
     // Found now: Node may make the block in another context.
     if (owner.writers.length > 0) this.#owner = owner;
     return owner;
@@ -187,13 +187,19 @@ class StoppedBlock {
 }
 
 /** For node:http, the async context is always that of the caller. */
-const CONTEXT: Finders = { scope: callingScope, calls: () => unmarkedCalls().storage.getStore()?.chain ?? NO_CALLS };
+function inContext(): Finders {
+  const { live, storage } = unmarkedCalls();
+  const call = live === 0 ? undefined : storage.getStore();
+  return call === undefined ? CONTEXT : { scope: callingScope, calls: call.chain };
+}
+
+const CONTEXT: Finders = Object.freeze({ scope: callingScope, calls: NO_CALLS });
 
 let noOwnerMade: RequestOwner | undefined;
 
 /** The owner of a request that belongs to none. Made on first use: an import of the package makes no state. */
 function noOwner(): RequestOwner {
-  noOwnerMade ??= new RequestOwner([], { scope: () => undefined, calls: () => NO_CALLS });
+  noOwnerMade ??= new RequestOwner([], { scope: () => undefined, calls: NO_CALLS });
   return noOwnerMade;
 }
 

@@ -9,7 +9,8 @@ import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
 import { RequestOwner } from "./request-owner.ts";
 import { callOf, TICKET_HEADER } from "./tickets.ts";
-import { callsOfUndiciRequest, scopeOfUndiciRequest } from "./undici/caller-scope.ts";
+import { callsOfUndiciRequest, scopeOfUndiciRequest, spanMakerOf } from "./undici/caller-scope.ts";
+import { NO_CALLS, type UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
 import { noticeUnwrapped } from "./unwrapped.ts";
 
 /** undici and the built-in fetch publish each request on this channel before it is written, also each hop and retry. */
@@ -37,16 +38,12 @@ export function stopUndiciRequest(message: unknown): void {
   const tickets: string[] = [];
   takeOff(request, lines, tickets);
   const destination = attempt("egress", NO_DESTINATION, () => destinationOf(request));
-  const call = callOf(tickets);
+  const calls = unmarkedCalls().live === 0 ? NO_CALLS : callsOf(request, tickets, destination);
+  const spans = spanMakerOf(calls);
   const owner = new RequestOwner(tickets, {
-    scope: () => (call === undefined ? scopeOfUndiciRequest(request) : call.scope),
-    calls: () =>
-      call?.unmarked?.chain ??
-      callsOfUndiciRequest(
-        request,
-        (calls) => calls.some((each) => each.mayWriteTo(destination)) || restrictsForeign(),
-      ),
-    isShared: call?.isShared === true,
+    scope: () => (spans === undefined ? scopeOfUndiciRequest(request) : spans.scope),
+    calls,
+    isShared: spans?.isShared === true,
   });
   const baggage = outgoingLine(lines, owner, destination);
   put(request, baggage.text);
@@ -67,8 +64,26 @@ export function stopUndiciRequest(message: unknown): void {
   });
   baggage.recordSize();
   noticeUnwrapped(owner, destination);
-  call?.begin(request, destination);
+  spans?.begin(request, destination);
   tagSpansOf(request, owner);
+}
+
+function callsOf(
+  request: UndiciRequest,
+  tickets: readonly string[],
+  destination: Destination | undefined,
+): readonly UnmarkedCall[] {
+  const found = attempt(
+    "egress",
+    NO_CALL,
+    () =>
+      callOf(tickets)?.chain ??
+      callsOfUndiciRequest(
+        request,
+        (calls) => calls.some((call) => call.spans !== undefined || call.mayWriteTo(destination)) || restrictsForeign(),
+      ),
+  );
+  return found ?? NO_CALLS;
 }
 
 /** Whether it depends on the wrapper of a call where foreign members may go. */
@@ -99,6 +114,8 @@ function requestOf(message: unknown): UndiciRequest {
   // why: the channel's contract; tests against undici 6, 7 and 8 check its shape
   return (message as { readonly request: UndiciRequest }).request;
 }
+
+const NO_CALL = "the call of an outgoing request could not be found";
 
 const NO_DESTINATION = "the destination of an outgoing request could not be found, so it carries no variant";
 

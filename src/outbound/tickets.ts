@@ -1,12 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { setBounded } from "../checks/bounded-map.ts";
 import { isSigned, sign } from "../checks/signature.ts";
-import type { Destination } from "../policy/destination.ts";
 import type { EgressPolicy } from "../policy/egress-policy.ts";
 import { processWide } from "../process-wide.ts";
 import type { LineWriter } from "../propagation/outgoing-baggage.ts";
 import type { OwnLine } from "../scope/own-line.ts";
-import type { RequestScope, ScopeOwner } from "../scope/request-scope.ts";
+import type { ScopeOwner } from "../scope/request-scope.ts";
 import type { UnmarkedCall } from "./unmarked-call.ts";
 
 /**
@@ -112,41 +111,33 @@ function lineOf(ticket: string): LineWriter | undefined {
   return undefined;
 }
 
-/** A call of a client that makes spans. `begin` is called for each of its requests before it is written. */
-export interface OutgoingCall {
-  /** The latest scope of the calling code; undefined outside a request. */
-  readonly scope: RequestScope | undefined;
-  /** Whether others who have other members share the answer. */
-  readonly isShared: boolean;
-  /** The call as it is found without a line; undefined if the headers have one. */
-  readonly unmarked: UnmarkedCall | undefined;
-  begin(request: object, destination: Destination | undefined): void;
-}
+/**
+ * Calls by the random ticket that their requests carry until they are written: only calls with spans over layers of
+ * undici 7 that hide the handler and may repeat the request.
+ */
+const ticketedCalls = processWide("call-tickets.v2", (): Map<string, WeakRef<UnmarkedCall>> => new Map());
 
-/** Calls of clients that make spans, by the random ticket that their outgoing requests carry until they are written. */
-export const ticketedCalls: () => Map<string, WeakRef<OutgoingCall>> = processWide("call-tickets.v1", () => new Map());
+const goneCalls = new FinalizationRegistry<string>((ticket) => {
+  ticketedCalls().delete(ticket);
+});
 
 /** A ticket for one call, valid until the ticket is withdrawn or the call is garbage-collected. It names no scope. */
-export function ticketOfCall(call: OutgoingCall): string {
+export function ticketOfCall(call: UnmarkedCall): string {
   const ticket = randomUUID();
   ticketedCalls().set(ticket, new WeakRef(call));
   goneCalls.register(call, ticket, call);
   return ticket;
 }
 
-export function withdrawTicket(ticket: string, call: OutgoingCall): void {
+export function withdrawTicket(ticket: string, call: UnmarkedCall): void {
   ticketedCalls().delete(ticket);
   goneCalls.unregister(call);
 }
 
-const goneCalls = new FinalizationRegistry<string>((ticket) => {
-  ticketedCalls().delete(ticket);
-});
-
 /** The call that one of the tickets names. */
-export function callOf(values: readonly string[]): OutgoingCall | undefined {
-  if (values.length === 0) return undefined;
+export function callOf(values: readonly string[]): UnmarkedCall | undefined {
   const calls = ticketedCalls();
+  if (values.length === 0 || calls.size === 0) return undefined;
   for (const ticket of ticketsIn(values)) {
     const call = calls.get(ticket)?.deref();
     if (call !== undefined) return call;
@@ -173,7 +164,7 @@ export function linesOfTickets(values: readonly string[]): readonly LineWriter[]
 /** The tickets of a request, without those of instances that write new ones, and without what is no ticket. */
 export function othersTickets(values: readonly string[], writers: readonly LineWriter[]): readonly string[] {
   return ticketsIn(values).filter((ticket) => {
-    if (ticketedCalls().get(ticket)?.deref() !== undefined) return true;
+    if (ticketedCalls().has(ticket)) return true;
     const owner = lineOf(ticket)?.owner;
     return owner !== undefined && !writers.some((writer) => writer.owner === owner);
   });

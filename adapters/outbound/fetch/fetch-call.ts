@@ -1,4 +1,5 @@
 import { attempt, type CalledRequest, copyOfGiven, GivenHeaders, type OutboundRequest } from "../../../src/adapter.ts";
+import { markingDispatcher } from "./marking-dispatcher.ts";
 
 /** The part of a Request, of any implementation, that is read. */
 interface RequestLike {
@@ -37,15 +38,24 @@ export class FetchCall implements CalledRequest {
 
   #with(outboundRequest: OutboundRequest): readonly unknown[] | undefined {
     if (this.#given.length === 0) return undefined;
-    const [input, , ...rest] = this.#given;
+    const [input, given, ...rest] = this.#given;
     // Its `toString` is called once.
     const target = isConverted(input) ? String(input) : input;
     const url = urlOf(target);
     const headers = outboundRequest.adds(url) ? this.#read() : undefined;
+    if (outboundRequest.makesSpans) this.#mark(given);
     if (headers === undefined) return target === input ? undefined : [target, ...this.args.slice(1)];
     const init = this.#init ?? {};
     init["headers"] = headers.with(outboundRequest, url);
     return [target, init, ...rest];
+  }
+
+  #mark(given: unknown): void {
+    const init = this.#init ?? given;
+    const dispatcher: unknown = isObject(init) ? Reflect.get(init, "dispatcher") : undefined;
+    if (!isObject(dispatcher) || !isObject(given)) return;
+    this.#init ??= copyOfGiven(given);
+    this.#init["dispatcher"] = markingDispatcher(dispatcher);
   }
 
   /** Undefined if `init` is none. */

@@ -15,7 +15,8 @@ export class DispatchCall<Options extends DispatchOptions> implements CalledRequ
    * undici's redirect and retry interceptors pass themselves as the handler, and pass the same object when they dispatch
    * again.
    */
-  readonly identity: object;
+  readonly handler: object;
+  readonly hidesHandler: boolean;
   readonly isShared: boolean;
   readonly #ownOrigin: unknown;
   #copy: Record<PropertyKey, unknown> | undefined;
@@ -23,13 +24,19 @@ export class DispatchCall<Options extends DispatchOptions> implements CalledRequ
 
   /**
    * @param ownOrigin that of the dispatcher, if undici gives it
-   * @param isShared whether others may be waiting for the same answer
+   * @param around whether layers below may hide the handler; whether others may be waiting for the same answer
    */
-  constructor(given: Options, handler: object, ownOrigin: unknown, isShared: boolean) {
+  constructor(
+    given: Options,
+    handler: object,
+    ownOrigin: unknown,
+    around: { readonly hidesHandler: boolean; readonly isShared: boolean },
+  ) {
     this.#given = given;
-    this.identity = handler;
+    this.handler = handler;
     this.#ownOrigin = ownOrigin;
-    this.isShared = isShared;
+    this.hidesHandler = around.hidesHandler;
+    this.isShared = around.isShared;
   }
 
   readonly header = (name: string): readonly string[] => this.#read().lines(name);

@@ -1,4 +1,4 @@
-import { CALL_OF_HANDLER } from "../../../src/adapter.ts";
+import { answersWith, CALL_OF_HANDLER, type UnmarkedCall } from "../../../src/adapter.ts";
 
 /** The methods of a handler that undici calls last, by the names of undici 6 and of 7 and 8. */
 const LAST_CALLS: ReadonlySet<string | symbol> = new Set([
@@ -21,10 +21,8 @@ interface DispatchScope {
   readonly run: <T>(fn: () => T) => T;
   /** Called once the request is over and the handler was told. */
   readonly release?: () => void;
-  /** Held as long as the handler is: redirects and retries dispatch again with the scope's ticket. */
-  readonly scope?: object;
   /** The call of a request whose headers do not show it. */
-  readonly call?: object | undefined;
+  readonly call?: UnmarkedCall | undefined;
   /** Called with the headers of the response. */
   readonly guard?: ((headers: unknown) => void) | undefined;
 }
@@ -52,7 +50,8 @@ class HandlerTraps implements ProxyHandler<object> {
   get(_target: object, name: string | symbol): unknown {
     const handler = this.#handler;
     const { run, release, call, guard } = this.#scope;
-    if (name === CALL_OF_HANDLER) return call;
+    if (name === CALL_OF_HANDLER && call !== undefined) return call;
+    if (name === "onResponseStarted" && answersWith(call)) return undefined;
     const member: unknown = Reflect.get(handler, name);
     if (typeof member !== "function" || name === "constructor") return member;
     const at = guard === undefined ? undefined : HEADERS_AT.get(name);

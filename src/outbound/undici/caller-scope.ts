@@ -1,11 +1,12 @@
 import { AsyncResource } from "node:async_hooks";
+import { attempt } from "../../checks/diagnostics.ts";
 import { processWide } from "../../process-wide.ts";
 import type { RequestScope } from "../../scope/request-scope.ts";
 import { callingScope } from "../calling-scope.ts";
-import { CALL_OF_HANDLER, NO_CALLS, type UnmarkedCall, unmarkedCalls } from "../unmarked-call.ts";
+import { CALL_OF_HANDLER, NO_CALLS, type SpanMaker, type UnmarkedCall, unmarkedCalls } from "../unmarked-call.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
 import { isDirectDispatch } from "./direct-dispatch.ts";
-import { handlersWithin, isBehindLayers, isFresh, isOfFetch } from "./handlers.ts";
+import { handlersWithin, isBehindLayers, isFresh, isOfFetch, isWrapped } from "./handlers.ts";
 import { isNodesAgentUnlimited } from "./node-agent.ts";
 
 /** The scope of a dispatch by its handlers, null for none. A redirect and a retry dispatch again with the same handlers. */
@@ -42,19 +43,87 @@ export function callsOfUndiciRequest(
   request: object,
   matter: (calls: readonly UnmarkedCall[]) => boolean,
 ): readonly UnmarkedCall[] {
+  // A tunnel is the proxy agent's, also if a call has it made.
+  if (Reflect.get(request, "method") === "CONNECT") return NO_CALLS;
   const build = buildOf(request);
   const handlers = handlersOf(request, build);
-  for (const handler of handlers) {
-    // why: only the package sets this property, in any of its copies
-    const call = Reflect.get(handler, CALL_OF_HANDLER) as UnmarkedCall | undefined;
-    if (call !== undefined) return call.chain;
-  }
+  const known = markOf(handlers) ?? dispatchingCall(request) ?? hiddenCall(handlers);
+  if (known !== undefined) return known.chain;
   const innermost = handlers.at(-1);
   const { storage } = unmarkedCalls();
   const isResource = innermost instanceof AsyncResource;
   const call = isResource ? innermost.runInAsyncScope(() => storage.getStore()) : storage.getStore();
   const calls = call?.chain ?? NO_CALLS;
   return isResource || (matter(calls) && isInCallersContext(build, handlers)) ? calls : NO_CALLS;
+}
+
+/** What makes the spans of the request that is being published; undefined if no wrapped client does. */
+export function spanMakerOfUndiciRequest(request: object): SpanMaker | undefined {
+  if (unmarkedCalls().live === 0) return undefined;
+  return spanMakerOf(callsOfUndiciRequest(request, (calls) => spanMakerOf(calls) !== undefined));
+}
+
+/** The innermost of several wrappers of fetch makes the spans. */
+export function spanMakerOf(calls: readonly UnmarkedCall[]): SpanMaker | undefined {
+  return calls.findLast(({ spans }) => spans !== undefined)?.spans;
+}
+
+/**
+ * The unmarked call that dispatches with a handler. The handler of a fetch is marked with the call of that fetch, since a
+ * pool may make the request in the async context of another one.
+ */
+export function callOfHandler(handler: unknown): UnmarkedCall | undefined {
+  const { live, storage } = unmarkedCalls();
+  if (live === 0) return undefined;
+  const handlers = handlersWithin(handler);
+  const marked = markOf(handlers);
+  if (marked !== undefined) return marked;
+  const innermost = handlers.at(-1);
+  if (innermost === undefined || !(isOfFetch(innermost) || isWrapped(innermost))) return undefined;
+  if (!handlers.every((each) => each === innermost || isFresh(each))) return undefined;
+  const call = storage.getStore();
+  if (call !== undefined) Reflect.defineProperty(innermost, CALL_OF_HANDLER, { value: call });
+  return call;
+}
+
+/** The call that dispatches at this moment, if this is the first request that is made meanwhile. */
+function dispatchingCall(request: object): UnmarkedCall | undefined {
+  const { dispatching } = unmarkedCalls();
+  return dispatching?.dispatches(request) === true ? dispatching : undefined;
+}
+
+/**
+ * undici 7 puts a handler of its new form into an `UnwrapHandler`, whose private field holds it. To be found, a handler of
+ * ours answers its method `onResponseStarted`, which no handler of the new form has.
+ */
+function hiddenCall(handlers: readonly object[]): UnmarkedCall | undefined {
+  const state = unmarkedCalls();
+  const innermost = handlers.at(-1);
+  if (state.waiting === 0 || innermost?.constructor.name !== "UnwrapHandler") return undefined;
+  const ask: unknown = Reflect.get(innermost, "onResponseStarted");
+  if (typeof ask !== "function") return undefined;
+  let found: UnmarkedCall | undefined;
+  state.answer = (call) => void (found = call);
+  try {
+    Reflect.apply(ask, innermost, []);
+  } finally {
+    state.answer = undefined;
+  }
+  return found;
+}
+
+/** Marks the handler of a dispatch that is about to be made with the call that makes it. @returns the call */
+export function markHandler(handler: unknown): UnmarkedCall | undefined {
+  return attempt("egress", "a dispatch could not be marked with its call", () => callOfHandler(handler));
+}
+
+function markOf(handlers: readonly object[]): UnmarkedCall | undefined {
+  for (const handler of handlers) {
+    // why: only the package sets this property, in any of its copies
+    const call = Reflect.get(handler, CALL_OF_HANDLER) as UnmarkedCall | undefined;
+    if (call !== undefined) return call;
+  }
+  return undefined;
 }
 
 /** Whether a layer that answers or shares requests, such as a cache, may stand above a request. */

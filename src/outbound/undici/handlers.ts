@@ -22,6 +22,11 @@ export function isOfFetch(handler: object): boolean {
   return Object.hasOwn(handler, "abort") && Object.hasOwn(handler, "body");
 }
 
+/** Whether it holds the handler of undici's `request`, `stream`, `pipeline` or `fetch`: undici 7 wraps these for layers. */
+export function isWrapped(handler: object): boolean {
+  return handler.constructor.name === "WrapHandler";
+}
+
 /** Whether a handler of undici's retry or redirect has not dispatched again yet. */
 export function isFresh(handler: object): boolean {
   const history: unknown = Reflect.get(handler, "history");
@@ -42,7 +47,6 @@ export function isBehindLayers(handler: unknown): boolean {
   const handlers = handlersWithin(handler);
   const innermost = handlers.at(-1);
   if (innermost === undefined) return true;
-  const isApi =
-    innermost instanceof AsyncResource || isOfFetch(innermost) || innermost.constructor.name === "WrapHandler";
+  const isApi = innermost instanceof AsyncResource || isOfFetch(innermost) || isWrapped(innermost);
   return !isApi || !handlers.every((each) => each === innermost || isRepeating(each));
 }

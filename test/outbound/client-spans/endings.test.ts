@@ -7,7 +7,7 @@ import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { ticketedCalls } from "../../../src/outbound/tickets.ts";
+import { unmarkedCalls } from "../../../src/outbound/unmarked-call.ts";
 import { rawHandler } from "../../support/clients/raw-handler.ts";
 import { type Undici, undiciMajors } from "../../support/clients/undici-majors.ts";
 import { startListening } from "../../support/listening.ts";
@@ -295,9 +295,9 @@ describe("the end of a CLIENT span", () => {
   });
 });
 
-describe("the ticket of a call", () => {
-  test("CS-46 is withdrawn when the request is over, however it ends", async () => {
-    const before = ticketedCalls().size;
+describe("the call of a request", () => {
+  test("CS-46 is over when the request is over, however it ends", async () => {
+    const before = unmarkedCalls().live;
     for (const open of clients) {
       for (const { act } of endings) {
         const client = open();
@@ -307,7 +307,7 @@ describe("the ticket of a call", () => {
     }
     await telemetry.ended(clients.length * endings.length);
     expect(telemetry.clients()).toHaveLength(clients.length * endings.length);
-    expect(ticketedCalls().size).toBe(before);
+    expect(unmarkedCalls().live).toBe(before);
   });
 });
 
