@@ -93,7 +93,7 @@ class StartedRequest implements OutboundRequest {
   readonly #writer: RequestScope | undefined;
   readonly #call: ClientCall | undefined;
   readonly #outer: UnmarkedCall | undefined;
-  readonly #isHidden: boolean;
+  #isHidden: boolean;
   #callTicket: string | undefined;
   #unmarked: UnmarkedCall | undefined;
   readonly run: <T>(fn: () => T) => T;
@@ -126,6 +126,9 @@ class StartedRequest implements OutboundRequest {
     if (!adds || this.#call !== undefined) {
       this.#unmarked ??= new UnmarkedCall(adds ? undefined : writer, this.#call, this.#outer);
     }
+    // A ticket would show whoever stands between that the call is wrapped.
+    const { destinations } = this.#instance.policy;
+    if (this.#isHidden) this.#isHidden = url !== null && destinations.allows(Destination.of(url));
     return adds || this.#isHidden;
   }
 

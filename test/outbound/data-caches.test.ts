@@ -59,12 +59,12 @@ const forms: readonly (readonly [name: string, call: (fetchOnce: typeof fetch, u
   ["Headers", (fetchOnce, url) => fetchOnce(url, { headers: new Headers({ "x-one": "1" }) })],
 ];
 
-describe("a fetch with a data cache that is wrapped", () => {
+describe.each([false, true])("a fetch with a data cache that is wrapped, with spans: %s", (spans) => {
   test.each(forms)("CCH-20 goes to what propagateTo does not name once, as without us: %s", async (_name, call) => {
     const keys = new Set<string>();
     const cached = caching(fetch, keys);
     await call(cached, `${denied.origin}/x`);
-    const wrapped = experimentFetch(experiments, cached);
+    const wrapped = experimentFetch(experiments, cached, { spans });
     for (const variant of VARIANTS) await serve(own(variant), () => call(wrapped, `${denied.origin}/x`));
     expect(denied.requests).toHaveLength(1);
     expect(keys.size).toBe(1);
@@ -72,7 +72,7 @@ describe("a fetch with a data cache that is wrapped", () => {
 
   test.each(forms)("CCH-21 goes to what it names once for each combination of variants: %s", async (_name, call) => {
     const keys = new Set<string>();
-    const wrapped = experimentFetch(experiments, caching(fetch, keys));
+    const wrapped = experimentFetch(experiments, caching(fetch, keys), { spans });
     for (const variant of VARIANTS) await serve(own(variant), () => call(wrapped, `${allowed.origin}/x`));
     await call(wrapped, `${allowed.origin}/x`);
     expect(keys.size).toBe(3);
@@ -85,10 +85,11 @@ describe("a fetch with a data cache that is wrapped", () => {
 
   test("CCH-22 gives the wrapped fetch the caller's own arguments", async () => {
     const seen: unknown[] = [];
-    const noting = experimentFetch(experiments, async (...args: unknown[]) => {
+    const note = async (...args: unknown[]): Promise<Response> => {
       seen.push(...args);
       return new Response();
-    });
+    };
+    const noting = experimentFetch(experiments, note, { spans });
     const init = { headers: { "x-one": "1" }, next: { revalidate: 60 } };
     await serve(own("express"), () => noting(`${denied.origin}/x`, init));
     expect(seen[0]).toBe(`${denied.origin}/x`);
@@ -97,50 +98,56 @@ describe("a fetch with a data cache that is wrapped", () => {
 });
 
 describe.each(undiciMajors)("between a wrapped call and $name", ({ undici, major }) => {
-  test("CCH-23 an interceptor of the user sees what it would see without us", async () => {
-    const agent = new undici.Agent();
-    const seen: unknown[] = [];
-    const dispatcher = agent.compose(
-      (dispatch) => (options, handler) => {
-        seen.push(options.headers);
-        return dispatch(options, handler);
-      },
-      experimentInterceptor(experiments),
-    );
-    const given = [undefined, { "x-one": "1" }, ["x-one", "1"]];
-    for (const headers of given) {
-      await serve(own("express"), async () =>
-        (await undici.request(denied.origin, { dispatcher, headers: headers ?? null })).body.dump(),
+  test.each([false, true])(
+    "CCH-23 an interceptor of the user sees what it would see without us, with spans: %s",
+    async (spans) => {
+      const agent = new undici.Agent();
+      const seen: unknown[] = [];
+      const dispatcher = agent.compose(
+        (dispatch) => (options, handler) => {
+          seen.push(options.headers);
+          return dispatch(options, handler);
+        },
+        experimentInterceptor(experiments, { spans }),
       );
-    }
-    expect(seen.map((headers) => headers ?? undefined)).toEqual(given);
-    await agent.close();
-  });
+      const given = [undefined, { "x-one": "1" }, ["x-one", "1"]];
+      for (const headers of given) {
+        await serve(own("express"), async () =>
+          (await undici.request(denied.origin, { dispatcher, headers: headers ?? null })).body.dump(),
+        );
+      }
+      expect(seen.map((headers) => headers ?? undefined)).toEqual(given);
+      await agent.close();
+    },
+  );
 
-  test("CCH-24 a MockAgent sees neither members nor a ticket of a call that gets none", async () => {
-    const mock = new undici.MockAgent();
-    mock.disableNetConnect();
-    const seen: string[] = [];
-    mock
-      .get("http://elsewhere.test")
-      .intercept({ path: "/" })
-      .reply(200, ({ headers }) => {
-        seen.push(JSON.stringify(headers));
-        return "mocked";
-      })
-      .times(2);
-    const dispatcher = mock.compose(experimentInterceptor(experiments));
-    // why: undici's types of fetch are its own, and nearly those of the built-in one
-    const inner = ((input: string, init: object) =>
-      undici.fetch(input, { ...init, dispatcher: mock })) as unknown as typeof fetch;
-    await serve(own("express"), async () => {
-      await (await undici.request("http://elsewhere.test/", { dispatcher })).body.dump();
-      await (await experimentFetch(experiments, inner)("http://elsewhere.test/")).text();
-    });
-    expect(seen).toHaveLength(2);
-    expect(seen.join()).not.toMatch(/otel-experiments|experiment\./);
-    await mock.close();
-  });
+  test.each([false, true])(
+    "CCH-24 a MockAgent sees neither members nor a ticket of a call that gets none, with spans: %s",
+    async (spans) => {
+      const mock = new undici.MockAgent();
+      mock.disableNetConnect();
+      const seen: string[] = [];
+      mock
+        .get("http://elsewhere.test")
+        .intercept({ path: "/" })
+        .reply(200, ({ headers }) => {
+          seen.push(JSON.stringify(headers));
+          return "mocked";
+        })
+        .times(2);
+      const dispatcher = mock.compose(experimentInterceptor(experiments, { spans }));
+      // why: undici's types of fetch are its own, and nearly those of the built-in one
+      const inner = ((input: string, init: object) =>
+        undici.fetch(input, { ...init, dispatcher: mock })) as unknown as typeof fetch;
+      await serve(own("express"), async () => {
+        await (await undici.request("http://elsewhere.test/", { dispatcher })).body.dump();
+        await (await experimentFetch(experiments, inner, { spans })("http://elsewhere.test/")).text();
+      });
+      expect(seen).toHaveLength(2);
+      expect(seen.join()).not.toMatch(/otel-experiments|experiment\./);
+      await mock.close();
+    },
+  );
 
   test("CCH-25 a redirect of fetch from elsewhere to an allowed destination carries the variant", async () => {
     const agent = new undici.Agent();
