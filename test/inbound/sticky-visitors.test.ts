@@ -374,7 +374,13 @@ describe("the cookies of the application", () => {
 });
 
 test("CKV-11 where the response has begun, the visitor's variant counts, and no cookie is set", async () => {
+  // Neither is answered before both have arrived.
+  let arrived: (() => void) | undefined;
   const port = await serve((assign) => async (request, response) => {
+    const other = arrived;
+    arrived = undefined;
+    if (other === undefined) await new Promise<void>((resolve) => (arrived = resolve));
+    else other();
     if (request.url === "/late") response.flushHeaders();
     response.end(await assign("checkout"));
   });

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
-import { createServer } from "node:http";
+import { randomInt } from "node:crypto";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { send, type WireRequest, type WireResponse } from "../../../testing/wire/client.ts";
-import { listen } from "../../support/listening.ts";
 
 /** How a program is started, and what it is asked. */
 export interface Start {
@@ -72,9 +72,18 @@ export async function sendWhenListening(port: number, request: WireRequest): Pro
   throw new Error("the program does not listen");
 }
 
+/**
+ * A free port of loopback, for a program that takes its port from the environment. It is outside of the range from which
+ * systems give free ports to others (from 32768 on Linux), who could take it before the program does.
+ */
 export async function freePort(): Promise<number> {
-  const { port, close } = await listen(createServer());
-  await close();
+  const port = randomInt(20_000, 30_000);
+  const server = createServer();
+  const isFree = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+  });
+  if (!isFree) return freePort();
+  await new Promise((resolve) => server.close(resolve));
   return port;
 }
 
