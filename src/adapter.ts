@@ -54,7 +54,12 @@ export { type CalledRequest, ignoreExperimentRequests } from "./outbound/client-
 export type { ClientOptions } from "./outbound/client-options.ts";
 export { type ArrayForm, GivenHeaders } from "./outbound/given-headers.ts";
 export { copyOfGiven } from "./outbound/given-members.ts";
-export type { OutboundRequest, OutboundRequest as Departure, SetHeader } from "./outbound/outbound-request.ts";
+export type {
+  FirstDestination,
+  OutboundRequest,
+  OutboundRequest as Departure,
+  SetHeader,
+} from "./outbound/outbound-request.ts";
 export { TICKET_HEADER } from "./outbound/tickets.ts";
 export type { HeaderLines } from "./outbound/trace-headers.ts";
 export { markHandler } from "./outbound/undici/caller-scope.ts";
@@ -62,7 +67,7 @@ export { answersWith, CALL_OF_HANDLER, type UnmarkedCall } from "./outbound/unma
 export type { Verdict } from "./policy/destinations.ts";
 export { processWide } from "./process-wide.ts";
 export type { RegisteredScope, Scope } from "./scope/public-scope.ts";
-export { rememberScope } from "./scope/running.ts";
+export { isMadeHere, rememberScope } from "./scope/running.ts";
 export type { LayersAbove };
 export { outboundForAllClients as outboundEverywhere, runWithVariants };
 

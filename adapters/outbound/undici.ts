@@ -1,11 +1,4 @@
-import {
-  type ClientOptions,
-  type ExperimentsHandle,
-  layersAbove,
-  markHandler,
-  outbound,
-  rememberScope,
-} from "../../src/adapter.ts";
+import { type ClientOptions, type ExperimentsHandle, layersAbove, markHandler, outbound } from "../../src/adapter.ts";
 import { DispatchCall, type DispatchOptions } from "./undici/dispatch-call.ts";
 import { inScopeOfDispatch } from "./undici/dispatch-handler.ts";
 
@@ -44,18 +37,18 @@ export function experimentInterceptor(
       const call = new DispatchCall(options, handler, ownOrigin, { hidesHandler, isShared: above?.isShared === true });
       const outer = markHandler(handler);
       const outboundRequest = isConnect(options) ? undefined : startOutbound(call);
-      const guard = above && ((headers: unknown) => above.guard(headers, () => call.url, outboundRequest));
+      const guard = above && ((headers: unknown) => above.guard(headers, () => call.first, outboundRequest));
       if (outboundRequest === undefined) {
-        const scoped = inScopeOfDispatch(handler, { run: rememberScope(), call: outer, guard });
+        const scoped = inScopeOfDispatch(handler, { call: outer, guard });
         return outer === undefined
           ? dispatch(call.options, scoped)
           : outer.dispatch(() => dispatch(call.options, scoped));
       }
       const release = outboundRequest.retain();
-      const { run } = outboundRequest;
       try {
         const added = call.with(outboundRequest);
-        const { unmarked } = outboundRequest;
+        const { unmarked, makesSpans } = outboundRequest;
+        const run = makesSpans ? outboundRequest.run : undefined;
         const scoped = inScopeOfDispatch(handler, { run, release, call: unmarked, guard });
         return unmarked?.makesSpans === true
           ? unmarked.dispatch(() => dispatch(added, scoped))

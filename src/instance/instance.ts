@@ -30,7 +30,7 @@ export class Instance implements ScopeOwner {
   assigns = false;
   readonly #closing = new Set<() => void>();
 
-  /** @param stop the hold on the process-wide stop, released when the instance is closed */
+  /** @param stop the hold on the process-wide stop, let go when the instance is closed */
   constructor(options: CompiledOptions, stop: StopHold) {
     this.options = options;
     this.stop = stop;
@@ -92,10 +92,11 @@ export class Instance implements ScopeOwner {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
     for (const undo of this.#closing) undo();
     this.#closing.clear();
-    this.stop.release();
+    this.stop.letGo();
   }
 }
 

@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import { isName } from "../http/header-parts.ts";
-import type { OutboundRequest, SetHeader } from "./outbound-request.ts";
+import type { FirstDestination, OutboundRequest, SetHeader } from "./outbound-request.ts";
 import { TICKET_HEADER } from "./tickets.ts";
 
 /** How a client reads an array of headers: as names and values in turn, or as pairs. */
@@ -26,7 +26,7 @@ export class GivenHeaders {
   }
 
   /** The lines of a header, by its name in lower case. @throws what reading the caller's object throws */
-  readonly lines = (name: string): readonly string[] => {
+  lines(name: string): readonly string[] {
     const given = this.#given;
     if (isIterable(given) && !(given instanceof Remembered || Array.isArray(given) || isHeaders(given))) {
       const iterator = given[Symbol.iterator]();
@@ -37,7 +37,7 @@ export class GivenHeaders {
     for (const [key, value] of pairsOf(this.#given, this.#form))
       if (isNamed(key, name)) lines.push(...textsOf(value, this.#form));
     return lines;
-  };
+  }
 
   /**
    * The headers with those that the request adds. The form is kept, and so is the order: a fetch implementation sorts
@@ -45,10 +45,14 @@ export class GivenHeaders {
    *
    * @throws what reading the caller's object throws
    */
-  with(outboundRequest: OutboundRequest, url: URL | null): unknown {
+  with(outboundRequest: OutboundRequest, first: FirstDestination): unknown {
     const given = this.#given;
-    const added = new Added(outboundRequest, url, this.#form);
-    if (given === undefined || (given === null && this.#form === "flat")) return added.toRecord({});
+    if (given === undefined || (given === null && this.#form === "flat")) {
+      const record: Record<string, unknown> = {};
+      for (const [name, value] of outboundRequest.headersFor(first, noLines)) record[name] = value;
+      return record;
+    }
+    const added = new Added(outboundRequest, first, this.#form);
     if (typeof given !== "object" || given === null || isBoxed(given)) return given;
     if (Array.isArray(given)) return this.#form === "flat" ? added.toFlat(given) : [...added.toPairs(given)];
     if (!isIterable(given)) return added.toRecord(given);
@@ -57,15 +61,21 @@ export class GivenHeaders {
   }
 }
 
+const NO_LINES: readonly string[] = Object.freeze([]);
+
+function noLines(): readonly string[] {
+  return NO_LINES;
+}
+
 /** What a wrapped client adds to headers. The caller's `baggage` is merged into the added one, if it is text. */
 class Added {
   readonly #request: OutboundRequest;
-  readonly #url: URL | null;
+  readonly #first: FirstDestination;
   readonly #form: ArrayForm;
 
-  constructor(request: OutboundRequest, url: URL | null, form: ArrayForm) {
+  constructor(request: OutboundRequest, first: FirstDestination, form: ArrayForm) {
     this.#request = request;
-    this.#url = url;
+    this.#first = first;
     this.#form = form;
   }
 
@@ -77,7 +87,7 @@ class Added {
     // fetch trims and joins lines in this way; undici's dispatch sends them as they are.
     const existing = this.#form === "pairs" ? lines.map((line) => line.trim()).join(", ") : lines.join(",");
     const present = existing === "" ? [] : [existing];
-    const added = this.#request.headersFor(this.#url, (name) => (name === TICKET_HEADER ? tickets : present));
+    const added = this.#request.headersFor(this.#first, (name) => (name === TICKET_HEADER ? tickets : present));
     // Without an own member for the first destination, the caller's lines stay.
     return existing === "" || added.some(([name]) => name === "baggage") ? added : [["baggage", existing], ...added];
   }

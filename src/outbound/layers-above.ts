@@ -1,9 +1,8 @@
 import { linesOf } from "../http/header-parts.ts";
 import type { Instance } from "../instance/instance.ts";
-import { Destination } from "../policy/destination.ts";
 import { processWide } from "../process-wide.ts";
 import { forbidReuse, variesByBaggage } from "./cached-responses.ts";
-import type { OutboundRequest } from "./outbound-request.ts";
+import { destinationOf, type FirstDestination, type OutboundRequest } from "./outbound-request.ts";
 import { linesOfTickets, TICKET_HEADER } from "./tickets.ts";
 import { callSites } from "./undici/call-sites.ts";
 import { isEntry, SHARING } from "./undici/direct-dispatch.ts";
@@ -63,7 +62,7 @@ export interface LayersAbove {
    * @param first gives the first destination; null if it is not known
    * @param outboundRequest undefined if nothing of ours is on the request
    */
-  guard(headers: unknown, first: () => URL | null, outboundRequest: OutboundRequest | undefined): void;
+  guard(headers: unknown, first: () => FirstDestination, outboundRequest: OutboundRequest | undefined): void;
 }
 
 /**
@@ -77,8 +76,7 @@ export function layersAboveOf({ policy }: Instance): (handler: unknown) => Layer
           isShared: pending().keys.size > 0 && !isFromEntry(),
           guard(headers, first, outboundRequest) {
             if (!variesByBaggage(headers)) return;
-            const url = first();
-            const isAllowed = url !== null && policy.destinations.allows(Destination.of(url));
+            const isAllowed = destinationOf(first())?.allowedBy(policy.destinations) === true;
             if (isAllowed || outboundRequest?.hasWrittenUnmarked === true) forbidReuse(headers);
           },
         }

@@ -2,10 +2,10 @@ import { notice } from "../checks/notices.ts";
 import type { Instance } from "../instance/instance.ts";
 import { Destination } from "../policy/destination.ts";
 import { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
-import { scopesOf } from "../scope/chain.ts";
+import { scopeOwnedBy, scopesOf } from "../scope/chain.ts";
 import { latestScope } from "../scope/finding.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
-import { rememberScope } from "../scope/running.ts";
+import { runnerIn } from "../scope/running.ts";
 import { writingPolicies } from "./all-clients.ts";
 import { type CalledRequest, type ClientCall, clientCall } from "./client-call.ts";
 import { callOf, othersTickets, TICKET_HEADER, ticketOf, ticketOfCall, withdrawTicket } from "./tickets.ts";
@@ -16,22 +16,22 @@ import { UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
 /** A header that replaces all lines of its name. */
 export type SetHeader = readonly [name: string, value: string];
 
+/** The first destination of a request: a URL, the text of one, or null if it is not known. A text that is none is not. */
+export type FirstDestination = URL | string | null;
+
 /** An outgoing request of a wrapped client. */
 export interface OutboundRequest {
   /**
    * Whether headers are to be set before the request is made. They are not if its first destination may not get own
    * members, so that the request looks as without the package. The stop decides again at each hop.
-   *
-   * @param url the first destination; null if it is not known
    */
-  readonly adds: (url: URL | null) => boolean;
+  readonly adds: (first: FirstDestination) => boolean;
   /**
    * The headers to set.
    *
-   * @param url the first destination; null if it is not known
    * @param header reads the headers that the caller set
    */
-  readonly headersFor: (url: URL | null, header: HeaderLines) => readonly SetHeader[];
+  readonly headersFor: (first: FirstDestination, header: HeaderLines) => readonly SetHeader[];
   /** Calls the client, after `adds` was asked. */
   readonly enter: <T>(call: () => T) => T;
   /** The call, if its headers do not show it: for the property `CALL_OF_HANDLER` of a handler of undici. */
@@ -54,21 +54,27 @@ export interface OutboundRequest {
  */
 export function startOutbound(instance: Instance, spans: boolean, called: CalledRequest): OutboundRequest | undefined {
   if (instance.closed) return undefined;
-  const scope = instance.current();
-  const outer = outerCallOf(called);
+  const latest = latestScope();
+  const scope = scopeOwnedBy(instance, latest);
+  const writer = scope === undefined || scope.own.text === "" || called.isShared === true ? undefined : scope;
+  if (writer === undefined && !spans) return undefined;
+  const outer = unmarkedCalls().live === 0 ? undefined : outerCallOf(called);
   const call = spans ? clientCall(instance, called, outer) : undefined;
-  const isHidden = call !== undefined && called.hidesHandler === true;
-  const writes = called.isShared !== true && scope.own.text !== "";
-  return writes || call !== undefined
-    ? new StartedRequest(instance, writes ? scope : undefined, { call, isHidden, outer })
-    : undefined;
+  if (writer === undefined && call === undefined) return undefined;
+  return new StartedRequest(instance, { latest, writer, call, isHidden: called.hidesHandler === true, outer });
 }
 
 /** The unmarked call of another wrapper that makes this call. */
 function outerCallOf({ handler, header }: CalledRequest): UnmarkedCall | undefined {
-  const { live, storage } = unmarkedCalls();
-  if (live === 0) return undefined;
-  return handler === undefined ? storage.getStore() : (callOfHandler(handler) ?? callOf(header(TICKET_HEADER)));
+  return handler === undefined
+    ? unmarkedCalls().storage.getStore()
+    : (callOfHandler(handler) ?? callOf(header(TICKET_HEADER)));
+}
+
+/** The destination; undefined if it is not known. */
+export function destinationOf(first: FirstDestination): Destination | undefined {
+  if (first === null) return undefined;
+  return typeof first === "string" ? Destination.ofText(first) : Destination.of(first);
 }
 
 /** Whether a scope writes to the first destination, or may write to one that is not known. */
@@ -80,81 +86,101 @@ const NO_WRITERS: readonly RequestScope[] = Object.freeze([]);
 
 const NO_HEADERS: readonly SetHeader[] = Object.freeze([]);
 
-interface Calls {
+interface Start {
+  /** The latest scope of the calling code. */
+  readonly latest: RequestScope | undefined;
+  /** The scope that has members to pass on. */
+  readonly writer: RequestScope | undefined;
   /** Set if the call makes spans. */
   readonly call: ClientCall | undefined;
-  /** Whether only a ticket in the headers leads back to the call. */
+  /** Whether only a ticket in the headers leads back to a call that makes spans. */
   readonly isHidden: boolean;
   readonly outer: UnmarkedCall | undefined;
 }
 
 class StartedRequest implements OutboundRequest {
   readonly #instance: Instance;
-  readonly #writer: RequestScope | undefined;
-  readonly #call: ClientCall | undefined;
-  readonly #outer: UnmarkedCall | undefined;
-  #isHidden: boolean;
+  readonly #start: Start;
+  /** Whether only a ticket in the headers leads back to the call. */
+  #hidesCall = false;
   #callTicket: string | undefined;
   #unmarked: UnmarkedCall | undefined;
-  readonly run: <T>(fn: () => T) => T;
+  /** The text of a destination that was asked for, with the destination. */
+  #text: string | undefined;
+  #destination: Destination | undefined;
 
-  constructor(instance: Instance, writer: RequestScope | undefined, { call, isHidden, outer }: Calls) {
+  constructor(instance: Instance, start: Start) {
     this.#instance = instance;
-    this.#writer = writer;
-    this.#call = call;
-    this.#outer = outer;
-    this.#isHidden = isHidden;
-    this.run = call === undefined ? rememberScope() : (fn) => call.run(fn);
+    this.#start = start;
+  }
+
+  get run(): <T>(fn: () => T) => T {
+    const { call, latest } = this.#start;
+    return call === undefined ? runnerIn(latest) : (fn) => call.run(fn);
   }
 
   get unmarked(): UnmarkedCall | undefined {
-    return this.#unmarked ?? this.#outer;
+    return this.#unmarked ?? this.#start.outer;
   }
 
   get makesSpans(): boolean {
-    return this.#call !== undefined;
+    return this.#start.call !== undefined;
   }
 
   get hasWrittenUnmarked(): boolean {
     return this.#unmarked?.hasWritten === true;
   }
 
-  adds(url: URL | null): boolean {
-    const writer = this.#writer;
-    const adds = writer !== undefined && (url === null || mayWrite(writer, Destination.of(url)));
+  adds(first: FirstDestination): boolean {
+    const { writer, call, isHidden, outer } = this.#start;
+    const adds = writer !== undefined && mayWrite(writer, this.#to(first));
     if (!adds && writer?.owner.policy.destinations.namesNobody === true) notice("NO_DESTINATION");
-    if (!adds || this.#call !== undefined) {
-      this.#unmarked ??= new UnmarkedCall(adds ? undefined : writer, this.#call, this.#outer);
-    }
+    if (!adds || call !== undefined) this.#unmarked ??= new UnmarkedCall(adds ? undefined : writer, call, outer);
     // A ticket would show whoever stands between that the call is wrapped.
-    const { destinations } = this.#instance.policy;
-    if (this.#isHidden) this.#isHidden = url !== null && destinations.allows(Destination.of(url));
-    return adds || this.#isHidden;
+    this.#hidesCall =
+      call !== undefined && isHidden && this.#to(first)?.allowedBy(this.#instance.policy.destinations) === true;
+    return adds || this.#hidesCall;
   }
 
-  headersFor(url: URL | null, header: HeaderLines): readonly SetHeader[] {
-    const destination = url === null ? undefined : Destination.of(url);
+  headersFor(first: FirstDestination, header: HeaderLines): readonly SetHeader[] {
+    const destination = this.#to(first);
     const writers = this.#writersTo(destination);
+    const present = header(TICKET_HEADER);
+    const existing = header("baggage");
+    const [writer] = writers;
+    // The most frequent request by far.
+    if (writer !== undefined && writers.length + present.length + existing.length === 1 && !this.#hidesCall) {
+      const ticket: SetHeader = [TICKET_HEADER, ticketOf(writer.owner, writer.own)];
+      return destination === undefined ? [ticket] : [["baggage", writer.own.text], ticket];
+    }
     const tickets = writers.map(({ owner, own }) => ticketOf(owner, own));
-    if (this.#isHidden && this.#unmarked !== undefined) {
+    if (this.#hidesCall && this.#unmarked !== undefined) {
       this.#callTicket ??= ticketOfCall(this.#unmarked);
       tickets.push(this.#callTicket);
     }
     if (tickets.length === 0) return NO_HEADERS;
-    const present = header(TICKET_HEADER);
     if (present.length > 0) tickets.unshift(...othersTickets(present, writers));
     const ticket: SetHeader = [TICKET_HEADER, tickets.join(",")];
     // Without a destination the stop writes the line.
     if (destination === undefined || writers.length === 0) return [ticket];
     const policies = writers.map(({ owner }) => owner.policy);
     const baggage = new OutgoingBaggage(policies, writers, destination);
-    for (const existing of header("baggage")) baggage.add(existing);
+    for (const line of existing) baggage.add(line);
     return [["baggage", baggage.text], ticket];
+  }
+
+  #to(first: FirstDestination): Destination | undefined {
+    if (typeof first !== "string") return destinationOf(first);
+    if (first !== this.#text) {
+      this.#text = first;
+      this.#destination = destinationOf(first);
+    }
+    return this.#destination;
   }
 
   /** The scopes that write to the first destination, or that may write to one that is not known. */
   #writersTo(destination: Destination | undefined): readonly RequestScope[] {
-    const writer = this.#writer;
+    const { writer } = this.#start;
     if (writer === undefined || !mayWrite(writer, destination)) return NO_WRITERS;
     const writing = writingPolicies();
     if (writing.size === 0) return [writer];
@@ -170,13 +196,15 @@ class StartedRequest implements OutboundRequest {
   }
 
   retain(): () => void {
-    const release = this.#instance.stop.retain();
+    const { stop } = this.#instance;
+    stop.hold();
+    let isHeld = true;
     return () => {
-      release();
-      this.#unmarked?.end();
-      if (this.#unmarked !== undefined && this.#callTicket !== undefined) {
-        withdrawTicket(this.#callTicket, this.#unmarked);
-      }
+      if (isHeld) stop.letGo();
+      isHeld = false;
+      const unmarked = this.#unmarked;
+      unmarked?.end();
+      if (unmarked !== undefined && this.#callTicket !== undefined) withdrawTicket(this.#callTicket, unmarked);
     };
   }
 }

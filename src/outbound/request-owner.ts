@@ -9,7 +9,7 @@ import type { UnmarkedCall } from "./unmarked-call.ts";
 /** How the code that made a request is found. */
 export interface Finders {
   /** The latest scope of that code; undefined if unknown. */
-  readonly scope: () => RequestScope | undefined;
+  scope(): RequestScope | undefined;
   /** The unmarked calls of wrapped clients that made the request. */
   readonly calls: readonly UnmarkedCall[];
   /** Whether others who have other members share the answer: then only a wrapped client writes, which knows more. */
@@ -24,17 +24,16 @@ export class RequestOwner {
   readonly #callScopes: readonly RequestScope[];
   /** What wrapped clients write. */
   readonly #wrapped: readonly LineWriter[];
-  readonly #find: () => RequestScope | undefined;
-  readonly #isShared: boolean;
+  readonly #finders: Finders;
   #isFound = false;
   #found: RequestScope | undefined;
   #writers: readonly LineWriter[] | undefined;
 
   /** @param tickets the request's `TICKET_HEADER` lines */
-  constructor(tickets: readonly string[], { scope, calls, isShared = false }: Finders) {
-    this.#isShared = isShared;
+  constructor(tickets: readonly string[], finders: Finders) {
+    const { calls } = finders;
+    this.#finders = finders;
     this.#ticketed = linesOfTickets(tickets);
-    this.#find = scope;
     this.#calls = calls;
     this.#callScopes = calls.length === 0 ? NO_SCOPES : this.#writersOf(calls);
     this.#wrapped = this.#callScopes.length === 0 ? this.#ticketed : [...this.#callScopes, ...this.#ticketed];
@@ -56,7 +55,7 @@ export class RequestOwner {
   #chooseWriters(): readonly LineWriter[] {
     const writing = writingPolicies();
     // A wrapped client has written the members of all instances that write for all clients.
-    if (writing.size === 0 || this.#isShared || this.#ticketed.length > 0) return this.#wrapped;
+    if (writing.size === 0 || this.#finders.isShared === true || this.#ticketed.length > 0) return this.#wrapped;
     const calls = this.#callScopes;
     const others: RequestScope[] = [];
     let found = 0;
@@ -96,7 +95,7 @@ export class RequestOwner {
   get #latest(): RequestScope | undefined {
     if (!this.#isFound) {
       this.#isFound = true;
-      const found = attempt("egress", NOT_FOUND, this.#find);
+      const found = attempt("egress", NOT_FOUND, () => this.#finders.scope());
       // A queue or a retry may have kept it for long.
       this.#found = found?.isOver === true ? undefined : found;
     }

@@ -7,7 +7,7 @@ import { policiesInForce } from "../policy/in-force.ts";
 import { writingPolicies } from "./all-clients.ts";
 import { guardFromCaches } from "./cached-responses.ts";
 import { callingScope } from "./calling-scope.ts";
-import { putIntoBlock, takeFromBlock } from "./header-block.ts";
+import { mayHoldOurs, putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
 import { type Finders, RequestOwner } from "./request-owner.ts";
 import { TICKET_HEADER } from "./tickets.ts";
@@ -47,19 +47,32 @@ export function stopHttpRequest(message: unknown): void {
   const { request } = message as { readonly request: ClientRequest };
   // why: Node offers no other way to see each header that leaves
   const made = request as unknown as MadeRequest;
-  const block = new StoppedBlock(request, made);
-  made[BLOCK] = block;
+  const before = { _storeHeader: made._storeHeader, _send: made._send };
   made._storeHeader = storeHeaderStopped;
   made._send = sendStopped;
+  const { _storeHeader, _send } = inherited(made);
+  const isNodes = before._storeHeader === _storeHeader && before._send === _send;
+  if (isNodes && isQuiet() && isPlain(request, made)) return;
+  const block = new StoppedBlock(request, made, before);
+  made[BLOCK] = block;
   attempt("egress", NO_SCOPE, () => block.open());
+}
+
+/** Whether nothing is to be done for a plain request, unless its block gets `baggage` or a ticket later. */
+function isQuiet(): boolean {
+  return writingPolicies().size === 0 && unmarkedCalls().live === 0 && !isAttentive();
+}
+
+/** Whether a request has no block yet, and nothing that is to be taken off it. */
+function isPlain(request: ClientRequest, { _header }: MadeRequest): boolean {
+  return _header === null && !request.hasHeader("baggage") && !request.hasHeader(TICKET_HEADER);
 }
 
 // All requests get the same two functions: those of their own would keep each request alive through the next scavenges.
 
 function storeHeaderStopped(this: MadeRequest, firstLine: string, headers: unknown): unknown {
-  const block = this[BLOCK];
-  const result = (block?.storeHeader ?? inherited(this)._storeHeader).call(this, firstLine, headers);
-  block?.stop();
+  const result = (this[BLOCK]?.storeHeader ?? inherited(this)._storeHeader).call(this, firstLine, headers);
+  blockOf(this)?.stop();
   return result;
 }
 
@@ -70,17 +83,25 @@ function sendStopped(
   callback: unknown,
   byteLength: unknown,
 ): unknown {
-  const block = this[BLOCK];
   // With Expect, Node sends the block before _storeHeader returns.
-  if (!this._headerSent) block?.stop();
+  if (!this._headerSent) blockOf(this)?.stop();
   const isEnd = this._trailer !== "" && this.chunkedEncoding && typeof callback === "function";
   const sent = isEnd ? withoutOwnTrailers(data) : data;
-  return (block?.send ?? inherited(this)._send).call(this, sent, encoding, callback, byteLength);
+  return (this[BLOCK]?.send ?? inherited(this)._send).call(this, sent, encoding, callback, byteLength);
 }
 
-/** The methods of Node for another request that someone has put these functions on. */
+/** The block of a request. A plain request has none until there is something to take off. */
+function blockOf(made: MadeRequest): StoppedBlock | undefined {
+  if (made[BLOCK] === undefined && made._header !== null && mayHoldOurs(made._header)) {
+    // why: these functions are on requests of node:http alone
+    made[BLOCK] = new StoppedBlock(made as unknown as ClientRequest, made, inherited(made));
+  }
+  return made[BLOCK];
+}
+
+/** The methods of Node for a request. */
 function inherited(request: MadeRequest): MadeRequest {
-  // why: these functions are on requests of node:http alone
+  // why: Node makes each request by a class
   return Object.getPrototypeOf(request) as MadeRequest;
 }
 
@@ -103,9 +124,9 @@ class StoppedBlock {
   /** Those in force when the request was made, if it had baggage: it may be sent after they have ended. */
   #policies: readonly EgressPolicy[] | undefined;
 
-  constructor(request: ClientRequest, made: MadeRequest) {
-    this.storeHeader = made._storeHeader;
-    this.send = made._send;
+  constructor(request: ClientRequest, made: MadeRequest, before: Pick<MadeRequest, "_storeHeader" | "_send">) {
+    this.storeHeader = before._storeHeader;
+    this.send = before._send;
     this.#request = request;
     this.#made = made;
   }

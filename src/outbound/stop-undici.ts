@@ -1,16 +1,19 @@
+import { isAttentive } from "../checks/development.ts";
 import { attempt } from "../checks/diagnostics.ts";
 import { type HeaderPart, isName, linesOf } from "../http/header-parts.ts";
-import { defineOwnMethod } from "../http/own-method.ts";
 import { Destination } from "../policy/destination.ts";
 import { policiesInForce } from "../policy/in-force.ts";
+import type { OutgoingBaggage } from "../propagation/outgoing-baggage.ts";
+import type { RequestScope } from "../scope/request-scope.ts";
+import { writingPolicies } from "./all-clients.ts";
 import { isClientSpanAwaited, tagClientSpan } from "./awaited-client-spans.ts";
 import { guardFromCaches } from "./cached-responses.ts";
 import { putIntoBlock, takeFromBlock } from "./header-block.ts";
 import { outgoingLine } from "./outgoing-line.ts";
-import { RequestOwner } from "./request-owner.ts";
+import { type Finders, RequestOwner } from "./request-owner.ts";
 import { callOf, TICKET_HEADER } from "./tickets.ts";
 import { callsOfUndiciRequest, scopeOfUndiciRequest, spanMakerOf } from "./undici/caller-scope.ts";
-import { NO_CALLS, type UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
+import { NO_CALLS, type SpanMaker, type UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
 import { noticeUnwrapped } from "./unwrapped.ts";
 
 /** undici and the built-in fetch publish each request on this channel before it is written, also each hop and retry. */
@@ -29,43 +32,104 @@ interface UndiciRequest {
   /** Alternating names and values, or `Name: value` lines. */
   headers: HeaderPart[] | string;
   addHeader(name: string, value: HeaderPart): unknown;
+  [STOPPED]?: StoppedRequest;
 }
+
+/** The property of a request that holds its state. Another copy of the package has a property of its own. */
+const STOPPED: unique symbol = Symbol("otel-experiments.stopped");
+
+/** The lines that were taken off a request. */
+interface Taken {
+  readonly baggage: readonly string[];
+  readonly tickets: readonly string[];
+}
+
+const NOTHING: Taken = Object.freeze({ baggage: Object.freeze([]), tickets: Object.freeze([]) });
 
 /** Writes the one `baggage` line to a request. Lines that are added later are merged into it. */
 export function stopUndiciRequest(message: unknown): void {
   const request = requestOf(message);
-  const lines: string[] = [];
-  const tickets: string[] = [];
-  takeOff(request, lines, tickets);
-  const destination = attempt("egress", NO_DESTINATION, () => destinationOf(request));
-  const calls = unmarkedCalls().live === 0 ? NO_CALLS : callsOf(request, tickets, destination);
-  const spans = spanMakerOf(calls);
-  const owner = new RequestOwner(tickets, {
-    scope: () => (spans === undefined ? scopeOfUndiciRequest(request) : spans.scope),
-    calls,
-    isShared: spans?.isShared === true,
-  });
-  const baggage = outgoingLine(lines, owner, destination);
-  put(request, baggage.text);
-  guardFromCaches(request, baggage, destination);
+  const taken = takeOff(request);
+  const inheritedMethod = inherited(request).addHeader;
+  if (taken !== undefined || !isQuiet() || request.addHeader !== inheritedMethod) stop(request, taken ?? NOTHING);
+  else request.addHeader = addHeaderStopped;
+}
 
-  const { addHeader } = request;
-  defineOwnMethod(request, "addHeader", function addHeaderOnce(name, value) {
-    if (isName(name, TRACE_PARENT)) tagSpanIn(value, owner);
-    if (!isName(name, "baggage")) return Reflect.apply(addHeader, request, [name, value]);
-    // undici reads, or refuses, what is no text.
-    if (typeof value !== "string") Reflect.apply(addHeader, request, [name, value]);
-    const present: string[] = [];
-    takeOff(request, present, []);
-    if (typeof value === "string") present.push(value);
-    for (const line of present) baggage.add(line);
-    put(request, baggage.text);
-    return request;
-  });
-  baggage.recordSize();
+function stop(request: UndiciRequest, taken: Taken): void {
+  const stopped = new StoppedRequest(request, taken);
+  const { owner, destination, line, spans } = stopped;
+  put(request, line.text);
+  guardFromCaches(request, line, destination);
+  request[STOPPED] = stopped;
+  request.addHeader = addHeaderStopped;
+  line.recordSize();
   noticeUnwrapped(owner, destination);
   spans?.begin(request, destination);
   tagSpansOf(request, owner);
+}
+
+/** Whether nothing is to be done for a request without `baggage` and without a ticket. */
+function isQuiet(): boolean {
+  return writingPolicies().size === 0 && unmarkedCalls().live === 0 && !isAttentive() && !isClientSpanAwaited();
+}
+
+/** The methods that a request has from its class. */
+function inherited(request: UndiciRequest): UndiciRequest {
+  // why: undici makes each request by a class
+  return Object.getPrototypeOf(request) as UndiciRequest;
+}
+
+/** All requests share this function: one of its own would keep each request alive through the next scavenges. */
+function addHeaderStopped(this: UndiciRequest, name: string, value: HeaderPart): unknown {
+  const isBaggage = isName(name, "baggage");
+  const isAwaited = isName(name, TRACE_PARENT) && isClientSpanAwaited();
+  // A request that was left as it was gets its state only now, and no own members.
+  if (isBaggage || isAwaited) this[STOPPED] ??= new StoppedRequest(this, undefined);
+  const stopped = this[STOPPED];
+  if (isAwaited && stopped !== undefined) tagSpanIn(value, stopped.owner);
+  const { addHeader } = stopped ?? inherited(this);
+  if (!isBaggage || stopped === undefined) return Reflect.apply(addHeader, this, [name, value]);
+  // undici reads, or refuses, what is no text.
+  if (typeof value !== "string") Reflect.apply(addHeader, this, [name, value]);
+  for (const line of takeOff(this)?.baggage ?? []) stopped.line.add(line);
+  if (typeof value === "string") stopped.line.add(value);
+  put(this, stopped.line.text);
+  return this;
+}
+
+/** The state of a request. */
+class StoppedRequest implements Finders {
+  /** The method that was replaced: undici's, or that of another copy of the package. */
+  readonly addHeader: UndiciRequest["addHeader"];
+  readonly destination: Destination | undefined;
+  readonly calls: readonly UnmarkedCall[];
+  readonly spans: SpanMaker | undefined;
+  readonly isShared: boolean;
+  readonly owner: RequestOwner;
+  readonly line: OutgoingBaggage;
+  readonly #request: UndiciRequest;
+
+  /**
+   * @param taken what was taken off the request that is being published; undefined if it was published before, since the
+   * running code does not tell any more who made it
+   */
+  constructor(request: UndiciRequest, taken: Taken | undefined) {
+    const { baggage, tickets } = taken ?? NOTHING;
+    const isPublished = taken !== undefined;
+    this.#request = request;
+    this.addHeader = (isPublished ? request : inherited(request)).addHeader;
+    this.destination = attempt("egress", NO_DESTINATION, () => destinationOf(request));
+    const isCalled = isPublished && unmarkedCalls().live > 0;
+    this.calls = isCalled ? callsOf(request, tickets, this.destination) : NO_CALLS;
+    this.spans = isCalled ? spanMakerOf(this.calls) : undefined;
+    this.isShared = !isPublished || this.spans?.isShared === true;
+    this.owner = new RequestOwner(tickets, this);
+    this.line = outgoingLine(baggage, this.owner, this.destination);
+  }
+
+  scope(): RequestScope | undefined {
+    return this.spans === undefined ? scopeOfUndiciRequest(this.#request) : this.spans.scope;
+  }
 }
 
 function callsOf(
@@ -137,22 +201,28 @@ function originOf(origin: unknown): string {
   return origin instanceof URL ? origin.origin : String(origin).replace(/\/$/, "");
 }
 
-function takeOff(request: UndiciRequest, lines: string[], tickets: string[]): void {
+/** Takes the `baggage` and ticket lines off. Undefined if there are none. */
+function takeOff(request: UndiciRequest): Taken | undefined {
   const { headers } = request;
   if (typeof headers === "string") {
     const block = takeFromBlock(headers);
-    lines.push(...block.baggage);
-    tickets.push(...block.tickets);
     request.headers = block.rest;
-    return;
+    return block.baggage.length + block.tickets.length === 0 ? undefined : block;
   }
+  let taken: { readonly baggage: string[]; readonly tickets: string[] } | undefined;
+  let kept = 0;
   for (let i = 0; i < headers.length; i += 2) {
-    const target = isName(headers[i], "baggage") ? lines : isName(headers[i], TICKET_HEADER) ? tickets : undefined;
-    if (target === undefined) continue;
-    target.push(...linesOf(headers[i + 1]));
-    headers.splice(i, 2);
-    i -= 2;
+    const isBaggage = isName(headers[i], "baggage");
+    if (isBaggage || isName(headers[i], TICKET_HEADER)) {
+      taken ??= { baggage: [], tickets: [] };
+      (isBaggage ? taken.baggage : taken.tickets).push(...linesOf(headers[i + 1]));
+      continue;
+    }
+    if (kept < i) [headers[kept], headers[kept + 1]] = [headers[i], headers[i + 1]];
+    kept += 2;
   }
+  if (taken !== undefined) headers.length = kept;
+  return taken;
 }
 
 function put(request: UndiciRequest, text: string): void {

@@ -12,21 +12,28 @@ import { voidTickets } from "./tickets.ts";
 /** `end` ends the subscriptions to the diagnostics channels; undefined while there are none. */
 const subscription = processWide("stop.v1", (): { end: (() => void) | undefined } => ({ end: undefined }));
 
-/** Puts a policy in force for all outgoing requests of the process. */
+/** Puts a policy in force for all outgoing requests of the process. The caller is its first holder. */
 export function installStop(policy: EgressPolicy): StopHold {
-  let holds = 0;
-  const retain = (): (() => void) => {
-    if (holds === 0) addPolicy(policy);
-    holds++;
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      holds--;
-      if (holds === 0) removePolicy(policy);
-    };
-  };
-  return { retain, release: retain() };
+  const hold = new PolicyHold(policy);
+  hold.hold();
+  return hold;
+}
+
+class PolicyHold implements StopHold {
+  readonly #policy: EgressPolicy;
+  #holders = 0;
+
+  constructor(policy: EgressPolicy) {
+    this.#policy = policy;
+  }
+
+  hold(): void {
+    if (this.#holders++ === 0) addPolicy(this.#policy);
+  }
+
+  letGo(): void {
+    if (--this.#holders === 0) removePolicy(this.#policy);
+  }
 }
 
 function addPolicy(policy: EgressPolicy): void {

@@ -153,6 +153,9 @@ const NO_LINES: readonly LineWriter[] = Object.freeze([]);
  */
 export function linesOfTickets(values: readonly string[]): readonly LineWriter[] {
   if (values.length === 0) return NO_LINES;
+  const [only = ""] = values;
+  const known = values.length === 1 ? state().lines.get(only) : undefined;
+  if (known !== undefined) return [known];
   const lines: LineWriter[] = [];
   for (const ticket of ticketsIn(values)) {
     const line = lineOf(ticket);

@@ -6,6 +6,12 @@ export interface Target {
   allowedBy(destinations: Destinations): boolean;
 }
 
+/**
+ * The origin of a URL's text, up to what ends it. If `propagateTo` names this very text, it is the URL's origin; else the
+ * URL is parsed.
+ */
+const ORDINARY = /https?:\/\/[a-z0-9.-]+(?::\d+)?(?=[/?#]|$)/y;
+
 /** The destination of one outgoing request. The URL is parsed only on demand: most requests have no own members. */
 export class Destination implements Target {
   /** As the client writes it; equal to the URL's origin except in unusual spellings. */
@@ -14,6 +20,8 @@ export class Destination implements Target {
   #url: URL | null | undefined;
   /** Of a target in absolute form: the origin that is connected to. */
   #connection: Destination | undefined;
+  /** Whether a client that was given a URL parses it itself. Then the URL counts, however it spells its origin. */
+  #isParsed = false;
   /** False of a target in which others may read another origin, or for which the connection is not known. */
   #isCertain = true;
 
@@ -28,6 +36,19 @@ export class Destination implements Target {
     const isPlain = url.username === "" && url.password === "" && url.protocol !== "blob:";
     const destination = new Destination(isPlain ? url.origin : url.href, url.pathname);
     destination.#url = url;
+    return destination;
+  }
+
+  /** The destination of the text of a URL, as for `of`; undefined if it is none. An ordinary text is not parsed. */
+  static ofText(text: string): Destination | undefined {
+    ORDINARY.lastIndex = 0;
+    if (!ORDINARY.test(text)) {
+      const url = URL.parse(text);
+      return url === null ? undefined : Destination.of(url);
+    }
+    const end = ORDINARY.lastIndex;
+    const destination = new Destination(text.slice(0, end), text.slice(end));
+    destination.#isParsed = true;
     return destination;
   }
 
@@ -61,7 +82,7 @@ export class Destination implements Target {
     if (this.#url === undefined) {
       // Joined as text: in new URL(path, origin), a path such as "//other.host/" would replace the origin.
       const url = URL.parse(this.origin + this.#path);
-      this.#url = url !== null && isOrigin(this.origin, url) ? url : null;
+      this.#url = url !== null && (this.#isParsed || isOrigin(this.origin, url)) ? url : null;
     }
     return this.#url ?? undefined;
   }

@@ -12,10 +12,10 @@ export interface EgressPolicy {
   readonly foreignBaggage: "everywhere" | "allowed-only";
 }
 
-/** An instance's registration with the process-wide stop. The last release removes the stop's subscriptions. */
+/** An instance's registration with the process-wide stop. With its last holder, the policy is no longer in force. */
 export interface StopHold {
-  /** Keeps the policy in force until the returned function is called, even if the instance is closed before. */
-  readonly retain: () => () => void;
-  /** Idempotent. */
-  readonly release: () => void;
+  /** Adds a holder: the policy stays in force until that one has called `letGo`. */
+  hold(): void;
+  /** To be called once by each holder. */
+  letGo(): void;
 }

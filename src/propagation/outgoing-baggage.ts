@@ -22,8 +22,7 @@ export class OutgoingBaggage {
   #foreign = "";
   /** The members of `#foreign`, once there is a second line. */
   #present: Set<string> | undefined;
-  /** The own members of added lines, as they were there. They are not passed on. */
-  readonly removed: string[] = [];
+  #removed: string[] | undefined;
 
   /**
    * @param writers write their own members
@@ -34,7 +33,7 @@ export class OutgoingBaggage {
     policies: Iterable<EgressPolicy>,
     writers: readonly LineWriter[],
     destination: Target | undefined,
-    consulted: Iterable<EgressPolicy> = writers.length === 0 ? policies : writers.map(({ owner }) => owner.policy),
+    consulted: Iterable<EgressPolicy> | undefined = writers.length === 0 ? policies : undefined,
   ) {
     this.#policies = policies;
     for (const writer of writers) {
@@ -42,7 +41,10 @@ export class OutgoingBaggage {
       this.#own = this.#writer === undefined ? writer.own : joinOwn(this.#own, writer.own);
       this.#writer ??= writer;
     }
-    this.#keepsForeign = allowsForeign(consulted, destination);
+    this.#keepsForeign =
+      consulted === undefined
+        ? writers.every(({ owner }) => allowsForeign(owner.policy, destination))
+        : allAllowForeign(consulted, destination);
   }
 
   /**
@@ -50,8 +52,9 @@ export class OutgoingBaggage {
    * OpenTelemetry does not encode a member's properties.
    */
   add(written: string): void {
-    const { foreign, own } = separate(writableMembers(written), this.#policies);
-    this.removed.push(...own);
+    const { foreign, own } = this.#separate(written);
+    if (this.#removed === undefined) this.#removed = own;
+    else this.#removed.push(...own);
     if (!this.#keepsForeign) return;
     if (this.#foreign === "") {
       this.#foreign = foreign;
@@ -63,6 +66,17 @@ export class OutgoingBaggage {
       this.#present.add(member.trim());
       this.#foreign += `,${member}`;
     }
+  }
+
+  #separate(written: string): SeparatedList {
+    // A wrapped client has written just the own members, in most requests.
+    if (written !== "" && written === this.#own.text) return { foreign: "", own: [...this.#own.parts] };
+    return separate(writableMembers(written), this.#policies);
+  }
+
+  /** The own members of added lines, as they were there. They are not passed on. */
+  get removed(): readonly string[] {
+    return this.#removed ?? NO_TEXTS;
   }
 
   /** The foreign members of `text`, without own ones. */
@@ -116,8 +130,10 @@ function joinOwn(first: OwnLine, second: OwnLine): OwnLine {
 interface SeparatedList {
   /** The line itself, byte for byte, if no member is own. */
   readonly foreign: string;
-  readonly own: readonly string[];
+  readonly own: string[];
 }
+
+const NO_TEXTS: readonly string[] = Object.freeze([]);
 
 /** Separates the members that are own to one of the policies from foreign ones. */
 export function separate(line: string, policies: Iterable<Pick<EgressPolicy, "reader">>): SeparatedList {
@@ -134,10 +150,11 @@ export function separate(line: string, policies: Iterable<Pick<EgressPolicy, "re
   return { foreign, own };
 }
 
-function allowsForeign(policies: Iterable<EgressPolicy>, destination: Target | undefined): boolean {
-  for (const policy of policies) {
-    if (policy.foreignBaggage === "everywhere") continue;
-    if (destination?.allowedBy(policy.destinations) !== true) return false;
-  }
+function allAllowForeign(policies: Iterable<EgressPolicy>, destination: Target | undefined): boolean {
+  for (const policy of policies) if (!allowsForeign(policy, destination)) return false;
   return true;
+}
+
+function allowsForeign(policy: EgressPolicy, destination: Target | undefined): boolean {
+  return policy.foreignBaggage === "everywhere" || destination?.allowedBy(policy.destinations) === true;
 }

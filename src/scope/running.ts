@@ -1,3 +1,4 @@
+import type { AsyncResource } from "node:async_hooks";
 import { type Context, context } from "@opentelemetry/api";
 import { scopeStorage } from "./current.ts";
 import { contextShowing, latestScope } from "./finding.ts";
@@ -28,6 +29,19 @@ export function runPlaced<T>(scope: RequestScope | undefined, fn: () => T, withi
  * callbacks that a client calls from a shared socket, in the async context of another request.
  */
 export function rememberScope(): <T>(fn: () => T) => T {
-  const scope = latestScope();
+  return runnerIn(latestScope());
+}
+
+/** The same for the scope that was the latest one of some code. */
+export function runnerIn(scope: RequestScope | undefined): <T>(fn: () => T) => T {
   return (fn) => (latestScope() === scope ? fn() : runPlaced(scope, fn));
+}
+
+/** Whether an async resource was made in the scope of the running code. */
+export function isMadeHere(resource: AsyncResource): boolean {
+  return resource.runInAsyncScope(scopeHere) === latestScope();
+}
+
+function scopeHere(): RequestScope | undefined {
+  return latestScope();
 }

@@ -30,6 +30,10 @@ const OWN: readonly Own[] = [
     reason: "each copy puts its own methods on a request, and finds them by this",
   },
   {
+    at: "src/outbound/stop-undici.ts: const STOPPED",
+    reason: "each copy puts its own addHeader on a request, and finds its state by this",
+  },
+  {
     at: "src/inbound/emitters.ts: const BINDING",
     reason: "each copy puts its own emit on an emitter, and finds it by this",
   },
@@ -39,6 +43,7 @@ const OWN: readonly Own[] = [
   { at: "src/outbound/stop-http.ts: let noOwnerMade", reason: "belongs to no request, and never changes" },
   { at: "src/outbound/stop-http.ts: let authorityKey", reason: "a symbol of Node's, found again" },
   { at: "src/outbound/undici/build.ts: const builds", reason: "read from undici's own classes" },
+  { at: "adapters/outbound/undici/api-handler.ts: const wrappers", reason: "made from undici's own classes" },
   { at: "src/outbound/undici/node-agent.ts: let newer", reason: "the answer for the dispatcher that was seen last" },
   { at: "src/outbound/undici/node-agent.ts: let older", reason: "the same" },
   { at: "src/outbound/undici/node-agent.ts: let unlimited", reason: "the same" },

@@ -1,9 +1,17 @@
-import { attempt, type CalledRequest, copyOfGiven, GivenHeaders, type OutboundRequest } from "../../../src/adapter.ts";
+import {
+  attempt,
+  type CalledRequest,
+  copyOfGiven,
+  type FirstDestination,
+  GivenHeaders,
+  type HeaderLines,
+  type OutboundRequest,
+} from "../../../src/adapter.ts";
 import { markingDispatcher } from "./marking-dispatcher.ts";
 
 /** The part of a Request, of any implementation, that is read. */
 interface RequestLike {
-  readonly url: string;
+  readonly url: unknown;
   readonly headers: unknown;
 }
 
@@ -21,7 +29,9 @@ export class FetchCall implements CalledRequest {
     this.#takesNull = takesNull;
   }
 
-  readonly header = (name: string): readonly string[] => this.#read()?.lines(name) ?? [];
+  get header(): HeaderLines {
+    return (name) => this.#read()?.lines(name) ?? [];
+  }
 
   /** The arguments without an addition. */
   get args(): readonly unknown[] {
@@ -41,12 +51,12 @@ export class FetchCall implements CalledRequest {
     const [input, given, ...rest] = this.#given;
     // Its `toString` is called once.
     const target = isConverted(input) ? String(input) : input;
-    const url = urlOf(target);
-    const headers = outboundRequest.adds(url) ? this.#read() : undefined;
+    const first = firstOf(target);
+    const headers = outboundRequest.adds(first) ? this.#read() : undefined;
     if (outboundRequest.makesSpans) this.#mark(given);
     if (headers === undefined) return target === input ? undefined : [target, ...this.args.slice(1)];
     const init = this.#init ?? {};
-    init["headers"] = headers.with(outboundRequest, url);
+    init["headers"] = headers.with(outboundRequest, first);
     return [target, init, ...rest];
   }
 
@@ -82,11 +92,10 @@ function isConverted(input: unknown): boolean {
   return isObject(input) && requestOf(input) === undefined && !(input instanceof URL);
 }
 
-function urlOf(input: unknown): URL | null {
-  if (typeof input === "string") return URL.parse(input);
-  if (input instanceof URL) return input;
-  const request = requestOf(input);
-  return request === undefined ? null : URL.parse(request.url);
+function firstOf(input: unknown): FirstDestination {
+  if (typeof input === "string" || input instanceof URL) return input;
+  const url = requestOf(input)?.url;
+  return typeof url === "string" ? url : null;
 }
 
 function isObject(value: unknown): value is object {

@@ -1,4 +1,12 @@
-import { attempt, type CalledRequest, copyOfGiven, GivenHeaders, type OutboundRequest } from "../../../src/adapter.ts";
+import {
+  attempt,
+  type CalledRequest,
+  copyOfGiven,
+  type FirstDestination,
+  GivenHeaders,
+  type HeaderLines,
+  type OutboundRequest,
+} from "../../../src/adapter.ts";
 
 /** The part of undici's dispatch options that the interceptor reads, in versions 6, 7 and 8; nothing has checked it yet. */
 export interface DispatchOptions {
@@ -39,11 +47,12 @@ export class DispatchCall<Options extends DispatchOptions> implements CalledRequ
     this.isShared = around.isShared;
   }
 
-  readonly header = (name: string): readonly string[] => this.#read().lines(name);
+  get header(): HeaderLines {
+    return (name) => this.#read().lines(name);
+  }
 
-  /** The first destination; null if it is not known. */
-  get url(): URL | null {
-    return urlOf(this.#copyOnce(), this.#ownOrigin);
+  get first(): FirstDestination {
+    return firstOf(this.#copyOnce(), this.#ownOrigin);
   }
 
   /** The options without an addition. */
@@ -61,11 +70,11 @@ export class DispatchCall<Options extends DispatchOptions> implements CalledRequ
   }
 
   #with(outboundRequest: OutboundRequest): Options | undefined {
-    const { url } = this;
-    if (!outboundRequest.adds(url)) return undefined;
+    const { first } = this;
+    if (!outboundRequest.adds(first)) return undefined;
     const headers = this.#read();
     const copy = this.#copyOnce();
-    copy["headers"] = headers.with(outboundRequest, url);
+    copy["headers"] = headers.with(outboundRequest, first);
     // why: a copy of the given ones
     return copy as Options;
   }
@@ -87,10 +96,11 @@ const UNREADABLE = "the options of a dispatch could not be read, so the request 
  * The path is an absolute URL if the request goes to a proxy. Without an origin, a Client sends to its own, which
  * undici 8 gives to interceptors and older ones do not show.
  */
-function urlOf({ origin: given, path = "/" }: DispatchOptions, ownOrigin: unknown): URL | null {
+function firstOf({ origin: given, path = "/" }: DispatchOptions, ownOrigin: unknown): FirstDestination {
   if (typeof path !== "string") return null;
-  if (!path.startsWith("/")) return URL.parse(path);
+  if (!path.startsWith("/")) return path;
   const origin = given ?? ownOrigin;
   const base = origin instanceof URL ? origin.href : origin;
-  return typeof base === "string" ? URL.parse(`${base.replace(/\/$/, "")}${path}`) : null;
+  if (typeof base !== "string") return null;
+  return base.endsWith("/") ? base.slice(0, -1) + path : base + path;
 }

@@ -114,6 +114,7 @@ function hiddenCall(handlers: readonly object[]): UnmarkedCall | undefined {
 
 /** Marks the handler of a dispatch that is about to be made with the call that makes it. @returns the call */
 export function markHandler(handler: unknown): UnmarkedCall | undefined {
+  if (unmarkedCalls().live === 0) return undefined;
   return attempt("egress", "a dispatch could not be marked with its call", () => callOfHandler(handler));
 }
 

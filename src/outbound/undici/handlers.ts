@@ -1,4 +1,5 @@
 import { AsyncResource } from "node:async_hooks";
+import { CALL_OF_HANDLER } from "../unmarked-call.ts";
 
 /** The number of nested handlers that are searched: interceptors wrap handlers. */
 const MAX_WRAPS = 8;
@@ -27,10 +28,16 @@ export function isWrapped(handler: object): boolean {
   return handler.constructor.name === "WrapHandler";
 }
 
-/** Whether a handler of undici's retry or redirect has not dispatched again yet. */
+/** Whether a handler of undici's retry or redirect has not dispatched again yet. The package's own never does. */
 export function isFresh(handler: object): boolean {
+  if (isOurs(handler)) return true;
   const history: unknown = Reflect.get(handler, "history");
   return Reflect.get(handler, "retryCount") === 0 || (Array.isArray(history) && history.length === 0);
+}
+
+/** Whether it is the package's own, which runs the handler within it in the scope of its dispatch. */
+function isOurs(handler: object): boolean {
+  return CALL_OF_HANDLER in handler;
 }
 
 /** Whether it is a handler of undici's retry or redirect. */
@@ -44,9 +51,10 @@ function isRepeating(handler: object): boolean {
  * the former into a `WrapHandler` before the first interceptor.
  */
 export function isBehindLayers(handler: unknown): boolean {
+  if (handler instanceof AsyncResource) return false;
   const handlers = handlersWithin(handler);
   const innermost = handlers.at(-1);
   if (innermost === undefined) return true;
   const isApi = innermost instanceof AsyncResource || isOfFetch(innermost) || isWrapped(innermost);
-  return !isApi || !handlers.every((each) => each === innermost || isRepeating(each));
+  return !isApi || !handlers.every((each) => each === innermost || isOurs(each) || isRepeating(each));
 }
