@@ -83,8 +83,7 @@ export class FetchCall implements CalledRequest {
 const UNREADABLE = "the arguments of a fetch could not be read, so the call passes nothing on";
 
 function requestOf(input: unknown): RequestLike | undefined {
-  // why: the check that precedes
-  return isObject(input) && "headers" in input && "url" in input ? (input as RequestLike) : undefined;
+  return isObject(input) && "headers" in input && "url" in input ? input : undefined;
 }
 
 /** Whether fetch converts it to text, as every object that is neither a Request nor a URL. */
