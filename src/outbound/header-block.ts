@@ -10,6 +10,8 @@ export interface HeaderBlock {
   readonly tickets: readonly string[];
 }
 
+const NO_LINES: readonly string[] = Object.freeze([]);
+
 /** The names of the lines that are taken off: `baggage` and `TICKET_HEADER`. One search costs less than a copy in lower case. */
 const OURS = /baggage|otel-experiments-ticket/i;
 
@@ -23,7 +25,7 @@ export function mayHoldOurs(block: string): boolean {
  * accept a bare CR or LF as the end of a line, and white space around a name. Without any, `rest` is the block.
  */
 export function takeFromBlock(block: string): HeaderBlock {
-  if (!mayHoldOurs(block)) return { rest: block, baggage: [], tickets: [] };
+  if (!mayHoldOurs(block)) return { rest: block, baggage: NO_LINES, tickets: NO_LINES };
   const baggage: string[] = [];
   const tickets: string[] = [];
   const rest: string[] = [];

@@ -64,7 +64,8 @@ export class RequestOwner {
       else if (scope.own.text !== "" && writing.has(scope.owner.policy)) others.push(scope);
     }
     // If the async scope's chain lacks the scope of a call, that context is another request's: ignore it.
-    return others.length === 0 || found < calls.length ? calls : [...others.toReversed(), ...calls];
+    if (others.length === 0 || found < calls.length) return calls;
+    return others.length === 1 && calls.length === 0 ? others : [...others.toReversed(), ...calls];
   }
 
   #writersOf(calls: readonly UnmarkedCall[]): readonly RequestScope[] {

@@ -1,4 +1,5 @@
 import type { ClientRequest } from "node:http";
+import { setBounded } from "../checks/bounded-map.ts";
 import { isAttentive } from "../checks/development.ts";
 import { attempt, infoOnce } from "../checks/diagnostics.ts";
 import { Destination, isOrigin } from "../policy/destination.ts";
@@ -189,9 +190,15 @@ class StoppedBlock {
     return Array.isArray(this.#request.getHeader("baggage")) ? line.split("; ") : lines;
   }
 
+  /** By the block's first line (RFC 9112, section 3). */
+  #destinationIn(block: string): Destination | undefined {
+    const line = block.slice(0, block.indexOf("\r\n"));
+    const first = line.indexOf(" ");
+    return destinationOf(this.#request, line.slice(0, first), line.slice(first + 1, line.lastIndexOf(" ")));
+  }
+
   #line(lines: readonly string[], block: string): string {
-    const [method = "", target = ""] = block.slice(0, block.indexOf("\r\n")).split(" ");
-    const destination = attempt("egress", NO_DESTINATION, () => destinationOf(this.#request, method, target));
+    const destination = attempt("egress", NO_DESTINATION, () => this.#destinationIn(block));
     const line = outgoingLine(lines, this.#owner, destination, this.#policies);
     const { foreign, text } = line;
     guardFromCaches(this.#request, line, destination);
@@ -303,8 +310,28 @@ function originOf(request: ClientRequest): string | undefined {
   const authority: unknown = authorityKey === undefined ? undefined : Reflect.get(request, authorityKey);
   if (typeof authority !== "string" || authority === "") return undefined;
   const { host, protocol } = request;
+  const connected = connectedAs(`${protocol}//${authority}`);
+  if (connected === null) return undefined;
   const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  const written = `${protocol}//${authority}`;
+  return connected.hostname === name || connected.hostname === name.toLowerCase() ? connected.origin : undefined;
+}
+
+interface Connected {
+  readonly origin: string;
+  readonly hostname: string;
+}
+
+/** More than the origins that a process calls often. */
+const MAX_ORIGINS = 256;
+
+/** The origins by the text that Node has for them, the oldest first; null for a text that is none. */
+const origins = new Map<string, Connected | null>();
+
+function connectedAs(written: string): Connected | null {
+  const known = origins.get(written);
+  if (known !== undefined) return known;
   const url = URL.parse(written);
-  return url !== null && url.hostname === name.toLowerCase() && isOrigin(written, url) ? url.origin : undefined;
+  const found = url !== null && isOrigin(written, url) ? { origin: url.origin, hostname: url.hostname } : null;
+  setBounded(origins, written, found, MAX_ORIGINS);
+  return found;
 }
