@@ -222,6 +222,7 @@ describe.each(undiciMajors)("$name", (major) => {
       test.each(rows)(
         "ODD-07 every way of undici comes to the same as with an empty interceptor: %s",
         async (_, options) => {
+          const withoutOurs = new Map<string, unknown>();
           for (const { origin, variant, ours } of situations) {
             const outcomes = async (interceptor: Interceptor): Promise<unknown> => {
               const results: unknown[] = [];
@@ -242,8 +243,9 @@ describe.each(undiciMajors)("$name", (major) => {
               }
               return results;
             };
-            const expected = await outcomes(empty);
-            expect(await outcomes(ours)).toEqual(expected);
+            // An empty interceptor comes to the same whatever the variant.
+            if (!withoutOurs.has(origin)) withoutOurs.set(origin, await outcomes(empty));
+            expect(await outcomes(ours)).toEqual(withoutOurs.get(origin));
           }
         },
       );
@@ -271,6 +273,7 @@ describe.each(undiciMajors)("$name", (major) => {
   test.each(handlers.filter(([name]) => !silent.includes(name)))(
     "ODD-08 a handler is told the same as with an empty interceptor: %s",
     async (_, makeHandler) => {
+      const withoutOurs = new Map<string, unknown>();
       for (const { origin, variant, ours } of situations) {
         const outcome = async (interceptor: Interceptor): Promise<unknown> => {
           const agent = new undici.Agent();
@@ -299,8 +302,8 @@ describe.each(undiciMajors)("$name", (major) => {
           await agent.destroy();
           return { events, arrived };
         };
-        const expected = await outcome(empty);
-        expect(await outcome(ours)).toEqual(expected);
+        if (!withoutOurs.has(origin)) withoutOurs.set(origin, await outcome(empty));
+        expect(await outcome(ours)).toEqual(withoutOurs.get(origin));
       }
     },
   );

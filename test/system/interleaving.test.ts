@@ -16,7 +16,7 @@ import { fastifyHarness } from "../support/frameworks/fastify.ts";
 import { koaHarness } from "../support/frameworks/koa.ts";
 
 const CONNECTIONS = 200;
-const REQUESTS_EACH = 50;
+const REQUESTS_EACH = 20;
 
 /** Calls a service downstream, and gives back the baggage that arrived there. */
 type Call = (origin: string) => Promise<string>;

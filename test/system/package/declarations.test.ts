@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript-6";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { entries, peers } from "../../../package-entries.ts";
 import { builtOf } from "../../../scripts/entries.ts";
 import { type PackedPackage, packPackage, ROOT, run } from "../../support/packed-package.ts";
@@ -11,6 +11,84 @@ import { type PackedPackage, packPackage, ROOT, run } from "../../support/packed
 
 const FOLDER = join(ROOT, "test/system/package/exported");
 const SOURCES = globSync("*.ts", { cwd: FOLDER });
+
+/** A service that registers its experiments. */
+const REGISTERED = {
+  "experiments.ts": `
+    import { createExperiments } from "otel-experiments";
+    import type { ExperimentsLocals } from "otel-experiments/express";
+    import { oneOf } from "otel-experiments/fields";
+
+    export const experiments = createExperiments({
+      experiments: { checkout: { id: "checkout_1", variants: ["control", "one_click"] } },
+      fields: { user_tier: oneOf("free", "premium") },
+    });
+
+    declare module "otel-experiments" {
+      interface Register {
+        experiments: typeof experiments;
+      }
+    }
+
+    declare global {
+      namespace Express {
+        interface Locals extends ExperimentsLocals {}
+      }
+    }
+  `,
+  "app.ts": `
+    import express from "express";
+    import fastify from "fastify";
+    import { Hono } from "hono";
+    import Koa from "koa";
+    import { expressExperiments } from "otel-experiments/express";
+    import { fastifyExperiments } from "otel-experiments/fastify";
+    import { type ExperimentsEnv, honoExperiments } from "otel-experiments/hono";
+    import { type ExperimentsState, koaExperiments } from "otel-experiments/koa";
+    import { experiments } from "./experiments.js";
+
+    type Checkout = "control" | "one_click" | undefined;
+
+    express().use(expressExperiments(experiments)).get("/", (_request, { locals }) => {
+      const variant: Checkout = locals.experiments.use("checkout");
+      // @ts-expect-error -- no such experiment
+      locals.experiments.use("chekout");
+      return variant;
+    });
+
+    const app = fastify();
+    app.register(fastifyExperiments, { experiments });
+    app.get("/", (request) => {
+      const variant: Checkout = request.experiments.use("checkout");
+      const tier: "free" | "premium" | undefined = request.experiments.fields.get("user_tier");
+      // @ts-expect-error -- no such experiment
+      request.experiments.use("chekout");
+      return [variant, tier];
+    });
+
+    new Koa<ExperimentsState>().use(koaExperiments(experiments)).use(({ state }) => {
+      const variant: Checkout = state.experiments.use("checkout");
+      // @ts-expect-error -- no such experiment
+      state.experiments.use("chekout");
+      return variant;
+    });
+
+    new Hono<ExperimentsEnv>().use(honoExperiments(experiments)).get("/", (c) => {
+      const variant: Checkout = c.get("experiments").use("checkout");
+      // @ts-expect-error -- no such experiment
+      c.var.experiments.use("chekout");
+      return c.text(variant ?? "none");
+    });
+  `,
+};
+
+/** The files of projects that are compiled in several ways. */
+const FILES = {
+  exported: Object.fromEntries(SOURCES.map((file) => [file, readFileSync(join(FOLDER, file), "utf8")])),
+  registered: REGISTERED,
+} as const;
+
+type FilesName = keyof typeof FILES;
 
 const DEPENDENCIES = [
   "@opentelemetry/api",
@@ -66,16 +144,81 @@ const CASES: readonly { readonly typescript: string; readonly project: keyof typ
   { typescript: "typescript", project: "bundler" },
 ];
 
+/** A service that registers its experiments is compiled by these. */
+const REGISTERED_CASES: typeof CASES = [
+  { typescript: "typescript", project: "nodenext, ES modules" },
+  { typescript: "typescript-6", project: "commonjs, node10, deprecated" },
+];
+
 let packed: PackedPackage;
+let program: ts.Program;
 
 beforeAll(async () => {
   packed = await packPackage();
+  program = ts.createProgram([...typesOfEntries().values()], { module: ts.ModuleKind.NodeNext, types: [] });
 });
 
 afterAll(() => packed[Symbol.asyncDispose]());
 
+/** The file of each entry's types, by the entry's name. */
+function typesOfEntries(): ReadonlyMap<string, string> {
+  const names = Object.entries(entries);
+  return new Map(names.map(([name, { source }]) => [name, join(packed.content, builtOf(source).module.types)]));
+}
+
+/** What an entry exports, whatever it is called elsewhere. */
+function exportsOf(file: string | undefined): readonly ts.Symbol[] {
+  const checker = program.getTypeChecker();
+  const source = file === undefined ? undefined : program.getSourceFile(file);
+  const module = source === undefined ? undefined : checker.getSymbolAtLocation(source);
+  return module === undefined ? [] : checker.getExportsOfModule(module).map(resolved);
+}
+
+function resolved(symbol: ts.Symbol): ts.Symbol {
+  return symbol.flags & ts.SymbolFlags.Alias ? program.getTypeChecker().getAliasedSymbol(symbol) : symbol;
+}
+
+/** What a compiler has made of all its projects. */
+interface Compiled {
+  readonly output: string;
+  /** The project's folder in which the files of this name are. */
+  folder(files: FilesName, project: keyof typeof PROJECTS): string;
+}
+
+const compiled = new Map<string, Promise<Compiled>>();
+
+/** Compiles all projects of one compiler in one process, which reads the types of others once. */
+function compiledBy(typescript: string): Promise<Compiled> {
+  const result = compiled.get(typescript) ?? compile(typescript);
+  compiled.set(typescript, result);
+  return result;
+}
+
+async function compile(typescript: string): Promise<Compiled> {
+  const names = { exported: CASES, registered: REGISTERED_CASES } as const;
+  const folders = new Map<string, string>();
+  for (const files of ["exported", "registered"] as const) {
+    for (const { project } of names[files].filter((one) => one.typescript === typescript)) {
+      const { type, options } = PROJECTS[project];
+      const name = `${typescript} ${files} ${project}`;
+      const directory = await packed.consumer(name.replaceAll(/\W+/g, "-"), DEPENDENCIES, {
+        "package.json": JSON.stringify({ type }),
+        "tsconfig.json": JSON.stringify({
+          compilerOptions: { ...SHARED, outDir: "out", rootDir: ".", ...options },
+          files: Object.keys(FILES[files]),
+        }),
+        ...FILES[files],
+      });
+      folders.set(`${files} ${project}`, directory);
+    }
+  }
+  const compiler = join(ROOT, "node_modules", typescript, "bin/tsc");
+  const output = await run(packed.scratch, "node", compiler, "-b", ...folders.values());
+  return { output, folder: (files, project) => folders.get(`${files} ${project}`) ?? "" };
+}
+
 test("DTS-01 a file exports the results of every entry", () => {
-  const texts = SOURCES.map((file) => readFileSync(join(FOLDER, file), "utf8")).join("\n");
+  const texts = Object.values(FILES.exported).join("\n");
   const missing = Object.keys(entries).filter((name) => !texts.includes(`"${name.replace(".", "otel-experiments")}"`));
   expect(missing).toEqual([]);
 });
@@ -83,18 +226,10 @@ test("DTS-01 a file exports the results of every entry", () => {
 test.each(CASES)(
   "DTS-02 a composite project compiles that exports our results without a type: $typescript, $project",
   async ({ typescript, project }) => {
-    const { type, options } = PROJECTS[project];
-    const directory = await packed.consumer(`${typescript} ${project}`.replaceAll(/\W+/g, "-"), DEPENDENCIES, {
-      "package.json": JSON.stringify({ type }),
-      "tsconfig.json": JSON.stringify({
-        compilerOptions: { ...SHARED, outDir: "out", rootDir: ".", ...options },
-        files: SOURCES,
-      }),
-      ...Object.fromEntries(SOURCES.map((file) => [file, readFileSync(join(FOLDER, file), "utf8")])),
-    });
-    expect(await run(directory, "node", join(ROOT, "node_modules", typescript, "bin/tsc"), "-p", ".")).toBe("");
+    const { output, folder } = await compiledBy(typescript);
+    expect(output).toBe("");
     for (const file of SOURCES) {
-      const declarations = readFileSync(join(directory, "out", file.replace(".ts", ".d.ts")), "utf8");
+      const declarations = readFileSync(join(folder("exported", project), "out", file.replace(".ts", ".d.ts")), "utf8");
       // They name us as a user does.
       expect(declarations).not.toMatch(/otel-experiments\/dist|node_modules/);
     }
@@ -113,18 +248,9 @@ const ALONE: ReadonlySet<string> = new Set([
 ]);
 
 test("DTS-03 every type that an entry's exports name is exported there, or where experiments are created", () => {
-  const files = Object.fromEntries(
-    Object.entries(entries).map(([name, { source }]) => [name, join(packed.content, builtOf(source).module.types)]),
-  );
-  const program = ts.createProgram(Object.values(files), { module: ts.ModuleKind.NodeNext, types: [] });
+  const files = typesOfEntries();
   const checker = program.getTypeChecker();
-  const exported = (name: string): ReadonlySet<ts.Symbol> => {
-    const file = program.getSourceFile(files[name] ?? "");
-    const module = file === undefined ? undefined : checker.getSymbolAtLocation(file);
-    return new Set(module === undefined ? [] : checker.getExportsOfModule(module).map(resolved));
-  };
-  const resolved = (symbol: ts.Symbol): ts.Symbol =>
-    symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+  const exported = (name: string): ReadonlySet<ts.Symbol> => new Set(exportsOf(files.get(name)));
   const isOurs = ({ declarations = [], flags }: ts.Symbol): boolean =>
     (flags & (ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias | ts.SymbolFlags.Class)) !== 0 &&
     declarations.every((each) => each.getSourceFile().fileName.startsWith(packed.content));
@@ -157,17 +283,10 @@ test("DTS-03 every type that an entry's exports name is exported there, or where
 const OPTIONS = /(?:(?<!Dispatch)Options|Definition|^Experiments|^Scope|ScopeCalls|^AssignmentRequest)$/;
 
 test("DTS-06 every option, and every call, has a doc comment", () => {
-  const files = Object.values(entries).map(({ source }) => join(packed.content, builtOf(source).module.types));
-  const program = ts.createProgram(files, { module: ts.ModuleKind.NodeNext, types: [] });
-  const checker = program.getTypeChecker();
   const bare: string[] = [];
   let options = 0;
-  for (const file of files) {
-    const source = program.getSourceFile(file);
-    const module = source === undefined ? undefined : checker.getSymbolAtLocation(source);
-    for (const { name, declarations = [] } of module === undefined
-      ? []
-      : checker.getExportsOfModule(module).map(named)) {
+  for (const file of typesOfEntries().values()) {
+    for (const { name, declarations = [] } of exportsOf(file)) {
       for (const each of declarations) {
         if (!ts.isInterfaceDeclaration(each) || !OPTIONS.test(name)) continue;
         for (const member of each.members) {
@@ -176,9 +295,6 @@ test("DTS-06 every option, and every call, has a doc comment", () => {
         }
       }
     }
-  }
-  function named(symbol: ts.Symbol): ts.Symbol {
-    return symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
   }
   expect(options).toBeGreaterThan(60);
   expect([...new Set(bare)]).toEqual([]);
@@ -219,92 +335,9 @@ test("DTS-04 experiments and fields of a CommonJS package fit a service of ES mo
   expect(await run(directory, "tsc", "-p", ".")).toBe("");
 });
 
-describe("a service that registers its experiments", () => {
-  const files = {
-    "experiments.ts": `
-      import { createExperiments } from "otel-experiments";
-      import type { ExperimentsLocals } from "otel-experiments/express";
-      import { oneOf } from "otel-experiments/fields";
-
-      export const experiments = createExperiments({
-        experiments: { checkout: { id: "checkout_1", variants: ["control", "one_click"] } },
-        fields: { user_tier: oneOf("free", "premium") },
-      });
-
-      declare module "otel-experiments" {
-        interface Register {
-          experiments: typeof experiments;
-        }
-      }
-
-      declare global {
-        namespace Express {
-          interface Locals extends ExperimentsLocals {}
-        }
-      }
-    `,
-    "app.ts": `
-      import express from "express";
-      import fastify from "fastify";
-      import { Hono } from "hono";
-      import Koa from "koa";
-      import { expressExperiments } from "otel-experiments/express";
-      import { fastifyExperiments } from "otel-experiments/fastify";
-      import { type ExperimentsEnv, honoExperiments } from "otel-experiments/hono";
-      import { type ExperimentsState, koaExperiments } from "otel-experiments/koa";
-      import { experiments } from "./experiments.js";
-
-      type Checkout = "control" | "one_click" | undefined;
-
-      express().use(expressExperiments(experiments)).get("/", (_request, { locals }) => {
-        const variant: Checkout = locals.experiments.use("checkout");
-        // @ts-expect-error -- no such experiment
-        locals.experiments.use("chekout");
-        return variant;
-      });
-
-      const app = fastify();
-      app.register(fastifyExperiments, { experiments });
-      app.get("/", (request) => {
-        const variant: Checkout = request.experiments.use("checkout");
-        const tier: "free" | "premium" | undefined = request.experiments.fields.get("user_tier");
-        // @ts-expect-error -- no such experiment
-        request.experiments.use("chekout");
-        return [variant, tier];
-      });
-
-      new Koa<ExperimentsState>().use(koaExperiments(experiments)).use(({ state }) => {
-        const variant: Checkout = state.experiments.use("checkout");
-        // @ts-expect-error -- no such experiment
-        state.experiments.use("chekout");
-        return variant;
-      });
-
-      new Hono<ExperimentsEnv>().use(honoExperiments(experiments)).get("/", (c) => {
-        const variant: Checkout = c.get("experiments").use("checkout");
-        // @ts-expect-error -- no such experiment
-        c.var.experiments.use("chekout");
-        return c.text(variant ?? "none");
-      });
-    `,
-  };
-
-  test.each([
-    { typescript: "typescript", project: "nodenext, ES modules" },
-    { typescript: "typescript-6", project: "commonjs, node10, deprecated" },
-  ] as const)(
-    "DTS-05 has their types on what each framework hands on: $typescript, $project",
-    async ({ typescript, project }) => {
-      const { type, options } = PROJECTS[project];
-      const directory = await packed.consumer(`registered-${typescript}`, DEPENDENCIES, {
-        "package.json": JSON.stringify({ type }),
-        "tsconfig.json": JSON.stringify({
-          compilerOptions: { ...SHARED, outDir: "out", rootDir: ".", ...options },
-          files: Object.keys(files),
-        }),
-        ...files,
-      });
-      expect(await run(directory, "node", join(ROOT, "node_modules", typescript, "bin/tsc"), "-p", ".")).toBe("");
-    },
-  );
-});
+test.each(REGISTERED_CASES)(
+  "DTS-05 a service that registers its experiments has their types on what each framework hands on: $typescript, $project",
+  async ({ typescript }) => {
+    expect((await compiledBy(typescript)).output).toBe("");
+  },
+);
