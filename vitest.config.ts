@@ -28,7 +28,8 @@ export default defineConfig({
     // OpenTelemetry's globals, its patches and the diagnostics channels belong to a process, so each file has its own.
     pool: "forks",
     isolate: true,
-    maxWorkers: 2,
+    // One more than the two cores of continuous integration: some files wait for processes and timers.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

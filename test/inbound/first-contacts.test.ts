@@ -259,7 +259,10 @@ test("FCT-05 requests for pages are a visitor each", async () => {
 describe("behind a proxy that sends the client's address", () => {
   test("FCT-06 browsers of different addresses are as many visitors over the same connections", async () => {
     const headersOf = (i: number): Headers => ({ "user-agent": "x", "x-forwarded-for": `192.0.2.${i}` });
-    expect(await visitInTurn(BROWSERS, await serve(), undiciClient(), headersOf)).toMatchObject({ split: 0, ids: BROWSERS });
+    expect(await visitInTurn(BROWSERS, await serve(), undiciClient(), headersOf)).toMatchObject({
+      split: 0,
+      ids: BROWSERS,
+    });
   });
 
   test("FCT-07 at most eight browsers of one address, in pairs of calls, are one visitor", async () => {

@@ -98,6 +98,9 @@ export function plainEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(given), NODE_ENV: "production" };
 }
 
+/** What the shop is made of, without the other instrumentations, which launches.test.ts starts too. */
+export const SHOPS_INSTRUMENTATIONS = { OTEL_NODE_ENABLED_INSTRUMENTATIONS: "http,express,undici,pino" } as const;
+
 /** For OpenTelemetry's auto-instrumentation: everything to the receiver, and nothing asked of the machine. */
 export function exportTo(receiver: TelemetryReceiver): { readonly [name: string]: string } {
   return {

@@ -13,6 +13,7 @@ import {
   type InstalledShop,
   installShop,
   plainEnvironment,
+  SHOPS_INSTRUMENTATIONS,
   ShopProcess,
 } from "./shop-process.ts";
 import { startTelemetryReceiver } from "./telemetry-receiver.ts";
@@ -56,8 +57,7 @@ async function order(
   const receiver = await startTelemetryReceiver();
   const environments = {
     ...exportTo(receiver),
-    // What the shop is made of. launches.test.ts has all instrumentations, which take as long to start as the rest.
-    OTEL_NODE_ENABLED_INSTRUMENTATIONS: "http,express,undici,pino",
+    ...SHOPS_INSTRUMENTATIONS,
     DOWNSTREAM_ALLOWED: downstream.origin,
     DOWNSTREAM_REFUSED: downstream.origin,
     ...environment,

@@ -31,6 +31,8 @@ export async function startScopedService(
       void Promise.resolve(job?.()).then(() => response.end());
     }),
   );
+  // Connections wait here until the next call, however long that takes.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   // why: a server on a TCP port has an address of this form

@@ -42,6 +42,7 @@ export class WireConnection {
 
   /** Sends one request at a time. */
   async send({ method = "GET", path = "/", lines = [], body }: WireRequest = {}): Promise<WireResponse> {
+    if (this.#socket.destroyed) throw new Error("the connection is closed");
     const answered = new Promise<WireMessage>((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
