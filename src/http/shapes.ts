@@ -10,6 +10,12 @@ export interface Caller {
   readonly peer: string | undefined;
 }
 
+/** A caller that may be able to list its headers. */
+export interface ListingCaller extends Caller {
+  /** Whether there is a header whose lower-case name is in the set. */
+  hasHeaderOf?(names: ReadonlySet<string>): boolean;
+}
+
 /** The properties that a server reads from node:http's request. */
 export interface ArrivedRequest {
   readonly socket?: Socket | undefined;

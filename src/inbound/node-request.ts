@@ -33,6 +33,14 @@ export class NodeInboundRequest<
     return (name) => (Object.hasOwn(headers, name) ? headers[name] : undefined);
   }
 
+  hasHeaderOf(names: ReadonlySet<string>): boolean {
+    const { headers } = this.request;
+    for (const name in headers) {
+      if (names.has(name) && Object.hasOwn(headers, name) && headers[name] !== undefined) return true;
+    }
+    return false;
+  }
+
   get peer(): string | undefined {
     return this.request.socket?.remoteAddress;
   }

@@ -2,7 +2,7 @@ import { BlockList, isIP } from "node:net";
 import { describeValue } from "../checks/describe-value.ts";
 import { ExperimentConfigError } from "../checks/errors.ts";
 import { askPredicate } from "../checks/predicate.ts";
-import type { Caller } from "../http/shapes.ts";
+import type { Caller, ListingCaller } from "../http/shapes.ts";
 
 /** The callers whose own members count: all (`true`), none (`false`), those of networks, or by a synchronous predicate. */
 export type TrustInbound = boolean | readonly string[] | ((caller: Caller) => boolean);
@@ -54,13 +54,20 @@ export function compileTrust(trust: unknown, trustProxied: boolean): Trust {
 function byNetwork(networks: Networks, trustProxied: boolean): Trust {
   const isWithin = ({ peer }: Caller): boolean => peer !== undefined && networks.hold(peer);
   return {
-    trusts: (caller) => isWithin(caller) && (trustProxied || proxyHeaderOf(caller) === undefined),
+    trusts: (caller) => isWithin(caller) && (trustProxied || !isProxied(caller)),
     explain(caller) {
       const forwards = isWithin(caller) ? proxyHeaderOf(caller) : undefined;
       if (forwards === undefined) return explainStranger(caller);
       return `its header ${forwards} shows that it is a proxy; if you trust the requests that it forwards, set trustProxied: true`;
     },
   };
+}
+
+const PROXY_HEADER_SET: ReadonlySet<string> = new Set(PROXY_HEADERS);
+
+/** A request has few headers, so its own names are looked up, if it lists them. */
+function isProxied(caller: ListingCaller): boolean {
+  return caller.hasHeaderOf?.(PROXY_HEADER_SET) ?? proxyHeaderOf(caller) !== undefined;
 }
 
 function proxyHeaderOf({ header }: Caller): string | undefined {
@@ -75,6 +82,29 @@ function explainStranger({ peer }: Caller): string {
 
 /** `::ffff:a00:1`, the form in which URLs write a mapped address (RFC 4291, section 2.5.5.2). */
 const MAPPED = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/;
+
+const MAPPED_PREFIX = "::ffff:";
+
+/** The bits of an IPv4 address that ends a text, in the form that `isIP` takes; -1 if there is none. */
+function bitsOf(text: string, start: number): number {
+  let bits = 0;
+  let octet = -1;
+  let dots = 0;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x2e) {
+      if (octet === -1 || ++dots > 3) return -1;
+      bits = (bits << 8) | octet;
+      octet = -1;
+    } else {
+      const digit = code - 0x30;
+      if (digit < 0 || digit > 9 || octet === 0) return -1;
+      octet = octet === -1 ? digit : octet * 10 + digit;
+      if (octet > 255) return -1;
+    }
+  }
+  return dots === 3 && octet !== -1 ? ((bits << 8) | octet) >>> 0 : -1;
+}
 
 /**
  * The address without the zone of a link-local one, an IPv6 address in its shortest form, a mapped IPv4 address as IPv4;
@@ -96,7 +126,8 @@ function addressOf(text: string): string | undefined {
  * holds the mapped ones.
  */
 class Networks {
-  readonly #ipv4 = new BlockList();
+  /** By computing: `BlockList` makes an object of the engine for each address that is checked. */
+  readonly #ipv4: { readonly bits: number; readonly mask: number }[] = [];
   readonly #ipv6 = new BlockList();
 
   /** @throws ExperimentConfigError */
@@ -105,9 +136,16 @@ class Networks {
   }
 
   hold(peer: string): boolean {
+    const known = bitsOf(peer, peer.startsWith(MAPPED_PREFIX) ? MAPPED_PREFIX.length : 0);
+    if (known !== -1) return this.#holdIpv4(known);
     const address = addressOf(peer);
     if (address === undefined) return false;
-    return isIP(address) === 4 ? this.#ipv4.check(address, "ipv4") : this.#ipv6.check(address, "ipv6");
+    return isIP(address) === 4 ? this.#holdIpv4(bitsOf(address, 0)) : this.#ipv6.check(address, "ipv6");
+  }
+
+  #holdIpv4(address: number): boolean {
+    for (const { bits, mask } of this.#ipv4) if ((address & mask) === bits) return true;
+    return false;
   }
 
   #add(entry: unknown): void {
@@ -130,7 +168,9 @@ class Networks {
         `the length of a mapped IPv4 network counts from 96; write "${address}/${meant}", or "::ffff:${address}/${whole}"`,
       );
     }
-    this.#ipv4.addSubnet(address, ofIpv4, "ipv4");
+    // A shift by 32 bits shifts by none.
+    const mask = ofIpv4 === 0 ? 0 : -1 << (32 - ofIpv4);
+    this.#ipv4.push({ bits: bitsOf(address, 0) & mask, mask });
   }
 }
 
