@@ -44,6 +44,10 @@ const OWN: readonly Own[] = [
   { at: "src/outbound/stop-http.ts: let authorityKey", reason: "a symbol of Node's, found again" },
   { at: "src/outbound/stop-http.ts: const origins", reason: "what the URL parser says" },
   { at: "src/outbound/undici/build.ts: const builds", reason: "read from undici's own classes" },
+  {
+    at: "adapters/outbound/fetch/marking-dispatcher.ts: const marking",
+    reason: "a second copy's marks the same handler",
+  },
   { at: "adapters/outbound/undici/api-handler.ts: const wrappers", reason: "made from undici's own classes" },
   { at: "src/outbound/undici/node-agent.ts: let newer", reason: "the answer for the dispatcher that was seen last" },
   { at: "src/outbound/undici/node-agent.ts: let older", reason: "the same" },
