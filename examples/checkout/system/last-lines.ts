@@ -1,0 +1,25 @@
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+
+const KEPT = 12;
+
+/** The last lines that a process has written, for the message if it ends by itself. */
+export class LastLines {
+  readonly #lines: string[] = [];
+  onLine: (line: string) => void = () => undefined;
+
+  constructor(...streams: readonly (Readable | null)[]) {
+    for (const stream of streams) {
+      if (stream === null) continue;
+      createInterface({ input: stream }).on("line", (line) => {
+        this.#lines.push(line);
+        if (this.#lines.length > KEPT) this.#lines.shift();
+        this.onLine(line);
+      });
+    }
+  }
+
+  get text(): string {
+    return this.#lines.map((line) => `  ${line}`).join("\n");
+  }
+}

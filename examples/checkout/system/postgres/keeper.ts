@@ -1,0 +1,53 @@
+// Runs as a process of its own, which keeps PostgreSQL. PostgreSQL does not notice that the process that started it has
+// gone. This process does, by its channel: then it stops the server and removes its folder.
+import { PostgresServer } from "./server.ts";
+
+/** What the keeper is told. */
+export type Order = "halt" | "resume";
+
+/** What the keeper says: the server's address once it can be used, or the order that it has carried out. */
+export type Report = { readonly url: string } | { readonly done: Order };
+
+const starting = new AbortController();
+const server = new PostgresServer();
+let stopping = false;
+
+async function end(exitCode: number): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  starting.abort();
+  try {
+    await server.stop();
+  } finally {
+    server.remove();
+  }
+  process.exit(exitCode);
+}
+
+function fail(error: unknown): void {
+  if (stopping) return;
+  console.error(error instanceof Error ? error.message : error);
+  void end(1);
+}
+
+function report(message: Report): void {
+  process.send?.(message);
+}
+
+async function carryOut(order: Order): Promise<void> {
+  await (order === "halt" ? server.stop() : server.start());
+  report({ done: order });
+}
+
+process.once("disconnect", () => void end(0));
+process.once("SIGTERM", () => void end(0));
+process.on("message", (order: Order) => void carryOut(order).catch(fail));
+server.onEnd = fail;
+
+try {
+  await server.create(starting.signal);
+  await server.start();
+  report({ url: server.url });
+} catch (error) {
+  fail(error);
+}
