@@ -15,7 +15,7 @@ export interface SystemOptions {
   readonly protocol?: "http/json" | "http/protobuf";
   /** Called with each part that runs, as it comes up. */
   readonly onStarted?: (what: string, address: string, pid?: number) => void;
-  /** Called if a process ends by itself. If it is missing, `stop` rejects with the reason. */
+  /** Called if a process ends by itself. */
   readonly onEnd?: (error: Error) => void;
 }
 
@@ -30,17 +30,18 @@ export interface System {
   readonly processes: Processes;
   /** The secret with which the gateway checks overrides. */
   readonly overrideSecret: string;
-  /** Stops all services, so that their last telemetry has arrived. The database is still there. */
-  stopServices(): Promise<void>;
-  /** Stops everything that runs. */
+  /**
+   * Stops everything that runs. After `processes.stop()` that is what is left: the database, for one.
+   *
+   * @throws Error that says which process did not end in order
+   */
   stop(): Promise<void>;
 }
 
 /** Starts everything. If a part fails, those that run are stopped. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
   const { signal = new AbortController().signal, onStarted = () => undefined } = options;
-  const ended: Error[] = [];
-  const onEnd = options.onEnd ?? ((error: Error) => void ended.push(error));
+  const onEnd = options.onEnd ?? (() => undefined);
   await using parts = new AsyncDisposableStack();
 
   const receiver = await startReceiver();
@@ -59,7 +60,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   await seed(database.url);
 
   const processes = new Processes(signal, onEnd);
-  parts.defer(() => processes.stop());
+  parts.defer(async () => void (await processes.stop()));
   const secrets = secretsFrom(process.env);
   const started = new Map<ServiceName, Promise<Service>>();
   const start = (name: ServiceName): Promise<Service> => {
@@ -95,10 +96,10 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     receiver,
     processes,
     overrideSecret: secrets.OVERRIDE_SECRET,
-    stopServices: () => processes.stop(),
     async stop() {
+      const problems = await processes.stop();
       await stack.disposeAsync();
-      if (ended[0] !== undefined) throw ended[0];
+      if (problems.length > 0) throw new Error(problems.join("\n"));
     },
   };
 }
