@@ -16,6 +16,8 @@ const config: KnipConfig = {
     "bench/run.ts",
     "bench/servers/{server,caller,generator}.ts",
     "examples/shop/*.ts",
+    "examples/checkout/*/{main,telemetry}.ts",
+    "examples/checkout/database/*.ts",
     "scripts/*",
     "test/system/docs/node-test.ts",
     "test/system/package/exported/*.ts",
