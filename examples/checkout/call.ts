@@ -18,7 +18,7 @@ const UNAVAILABLE = "The shop has a problem. Please try again later.";
  * @throws Failure the other service's own one, or `unavailable`
  */
 export async function callService<T>(fetch: typeof globalThis.fetch, call: Call<T>): Promise<T> {
-  const { url, body, timeoutMs = 2_000, answer } = call;
+  const { url, body, timeoutMs = 3_000, answer } = call;
   try {
     const response = await fetch(url, {
       ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),

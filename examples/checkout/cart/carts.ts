@@ -3,6 +3,7 @@ import type { Pool } from "pg";
 import { z } from "zod";
 import { Failure } from "../failure.ts";
 import { inSpan } from "../span.ts";
+import { inTransaction } from "../transaction.ts";
 
 export const contents = z.object({
   items: z
@@ -48,23 +49,22 @@ export class Carts {
 
   /** Keeps the prices of now, which the shopper is shown. */
   async create({ items }: z.infer<typeof contents>): Promise<Cart> {
-    const { rows } = await this.#pool.query<{ id: string }>(
-      `WITH asked AS (
-         SELECT product_id, sum(quantity)::integer AS quantity
-         FROM unnest($1::text[], $2::integer[]) AS item (product_id, quantity) GROUP BY product_id
-       ), cart AS (
-         INSERT INTO carts SELECT WHERE (SELECT count(*) FROM asked JOIN products ON id = product_id)
-           = (SELECT count(*) FROM asked) RETURNING id
-       ), filled AS (
-         INSERT INTO cart_items
-         SELECT cart.id, product_id, quantity, price_cents FROM cart, asked JOIN products ON products.id = product_id
-       )
-       SELECT id FROM cart`,
-      [items.map(({ productId }) => productId), items.map(({ quantity }) => quantity)],
-    );
-    const [cart] = rows;
-    if (cart === undefined) throw new Failure("invalid_request", "The shop does not have one of these products.");
-    return cartOf(cart.id, await this.items(cart.id));
+    const cartId = await inTransaction(this.#pool, async (client) => {
+      const { rows } = await client.query<{ id: string }>("INSERT INTO carts DEFAULT VALUES RETURNING id");
+      const id = String(rows[0]?.id);
+      const { rowCount } = await client.query(
+        `INSERT INTO cart_items
+         SELECT $1, product_id, sum(quantity), price_cents
+         FROM unnest($2::text[], $3::integer[]) AS item (product_id, quantity) JOIN products ON products.id = product_id
+         GROUP BY product_id, price_cents`,
+        [id, items.map(({ productId }) => productId), items.map(({ quantity }) => quantity)],
+      );
+      if (rowCount !== new Set(items.map(({ productId }) => productId)).size) {
+        throw new Failure("invalid_request", "The shop does not have one of these products.");
+      }
+      return id;
+    });
+    return cartOf(cartId, await this.items(cartId));
   }
 
   async items(cartId: string): Promise<readonly PricedItem[]> {

@@ -29,6 +29,7 @@ export const experiments = createExperiments({
   overrides: acceptOverrides({
     secrets: required("OVERRIDE_SECRET"),
     audience: process.env["OVERRIDE_AUDIENCE"] ?? "local",
-    from: { header: "x-experiment-override", cookie: "experiment_override", query: "experiment_override" },
+    // Not in the URL, which is on spans and in logs.
+    from: { header: "x-experiment-override", cookie: "experiment_override" },
   }),
 });

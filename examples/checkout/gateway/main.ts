@@ -5,10 +5,11 @@ import express, { type ErrorRequestHandler } from "express";
 import { expressExperiments } from "otel-experiments/express";
 import { failureOf } from "../failure.ts";
 import { log, serve } from "../service.ts";
-import { CheckoutFailure, placeOrder } from "./checkout.ts";
+import { placeOrder } from "./checkout.ts";
 import { experiments } from "./edge.ts";
 import { cartRequest, checkoutIdOf, checkoutRequest } from "./requests.ts";
 import * as services from "./services.ts";
+import { CheckoutFailure } from "./steps.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
 
 const page = fileURLToPath(new URL("./page", import.meta.url));

@@ -9,7 +9,7 @@ import type { CheckoutRequest } from "./requests.ts";
 const fetch = experimentFetch(experiments, { spans: true });
 
 /** With all tries of the payment service, and time to tell of them. */
-const PAYMENT_TIMEOUT_MS = 5_000;
+const PAYMENT_TIMEOUT_MS = 8_000;
 
 const product = z.object({ id: z.string(), name: z.string(), description: z.string(), priceCents: z.int() });
 

@@ -115,7 +115,7 @@ function reserveItem(client: PoolClient, checkoutId: string, item: Item, availab
   return inSpan(tracer, "inventory.reserve_item", { attributes }, async (span) => {
     if (available < quantity) {
       span.addEvent("insufficient_stock", { available, requested: quantity });
-      throw new Failure("insufficient_stock", `Only ${available} of an item in your cart are left.`);
+      throw new Failure("insufficient_stock", `Of ${productId} only ${available} are left.`);
     }
     const { rows } = await client.query<{ id: string }>(
       `WITH taken AS (UPDATE stock SET available = available - $3 WHERE product_id = $2)

@@ -61,6 +61,7 @@ export class Queue {
     const poll = setInterval(() => this.#wake(), POLL_MS);
     while (!signal.aborted) {
       const client = new Client({ connectionString: this.#databaseUrl });
+      client.on("error", (err) => log.warn({ err }, "the queue's connection broke"));
       client.on("notification", () => this.#wake());
       try {
         await client.connect();
@@ -70,7 +71,6 @@ export class Queue {
       } catch (err) {
         if (!signal.aborted) log.warn({ err }, "the queue is not heard; trying again");
       }
-      client.on("error", (err) => log.warn({ err }, "the queue's connection broke"));
       await client.end();
       if (!signal.aborted) await pause(POLL_MS);
     }
@@ -86,7 +86,7 @@ export class Queue {
     while (this.#isWoken && !this.#stop.signal.aborted) {
       this.#isWoken = false;
       try {
-        await Promise.all(Array.from({ length: WORKERS }, () => this.#work()));
+        if (await this.#takeOne()) await Promise.all(Array.from({ length: WORKERS }, () => this.#work()));
       } catch (err) {
         log.warn({ err }, "the queue waits for the database");
       }

@@ -5,7 +5,7 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import { Pool } from "pg";
 import { z } from "zod";
 import { shopExperiments } from "../experiments.ts";
-import { failureOf } from "../failure.ts";
+import { Failure, failureOf } from "../failure.ts";
 import { log, required, serve, trustedNetworks } from "../service.ts";
 import { Orders, order } from "./orders.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
@@ -40,7 +40,11 @@ app.post("/orders/:checkoutId", async (request, reply) => {
   return reply.code(placed.created ? 201 : 200).send(placed);
 });
 
-app.get("/orders/:checkoutId", async (request) => orders.find(checkout.parse(request.params).checkoutId));
+app.get("/orders/:checkoutId", async (request) => {
+  const found = await orders.find(checkout.parse(request.params).checkoutId);
+  if (found === undefined) throw new Failure("invalid_request", "There is no such order.");
+  return found;
+});
 
 await app.ready();
 await serve(

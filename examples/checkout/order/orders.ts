@@ -52,7 +52,7 @@ export class Orders {
            WHERE checkout_id = $1 AND state = 'held' AND expires_at > now()`,
           [id],
         );
-        if (rowCount !== 1) return find(client, id);
+        if (rowCount !== 1) return earlier(client, id);
         await insert(client, id, given);
         await this.#enqueue(client, id, given);
         return { orderId: id, totalCents: given.totalCents, taxCents: given.taxCents, created: true };
@@ -63,7 +63,7 @@ export class Orders {
     });
   }
 
-  find(id: string): Promise<Placed> {
+  find(id: string): Promise<Placed | undefined> {
     return find(this.#pool, id);
   }
 
@@ -97,13 +97,18 @@ async function insert(client: PoolClient, id: string, given: Order): Promise<voi
   ]);
 }
 
-/** @throws Failure if there is no such order */
-async function find(client: Pool | PoolClient, id: string): Promise<Placed> {
+/** @throws Failure if there is no order: the reservation has expired or was released */
+async function earlier(client: PoolClient, id: string): Promise<Placed> {
+  const found = await find(client, id);
+  if (found === undefined) throw new Failure("insufficient_stock", "Your items are not reserved any more.");
+  return found;
+}
+
+async function find(client: Pool | PoolClient, id: string): Promise<Placed | undefined> {
   const { rows } = await client.query<Omit<Placed, "created">>(
     `SELECT id AS "orderId", total_cents AS "totalCents", tax_cents AS "taxCents" FROM orders WHERE id = $1`,
     [id],
   );
   const [found] = rows;
-  if (found === undefined) throw new Failure("insufficient_stock", "Your items were not reserved any more.");
-  return { ...found, created: false };
+  return found === undefined ? undefined : { ...found, created: false };
 }

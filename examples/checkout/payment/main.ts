@@ -19,7 +19,7 @@ const experiments = createExperiments({
   // The provider is not named, so no call to it carries a variant, with any client.
   propagateTo: [],
 });
-const { PROVIDER_TIMEOUT_MS = "1000", STORED_CUSTOMER = "customer-1" } = process.env;
+const { PROVIDER_TIMEOUT_MS = "2000", STORED_CUSTOMER = "customer-1" } = process.env;
 const provider = new Provider(originOf("PROVIDER_URL"), Number(PROVIDER_TIMEOUT_MS), {
   fetch: experimentFetch(experiments, { spans: true }),
   customer: STORED_CUSTOMER,
