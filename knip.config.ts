@@ -18,6 +18,7 @@ const config: KnipConfig = {
     "examples/shop/*.ts",
     "examples/checkout/*/{main,telemetry}.ts",
     "examples/checkout/database/*.ts",
+    "examples/checkout/gateway/page/shop.js",
     "scripts/*",
     "test/system/docs/node-test.ts",
     "test/system/package/exported/*.ts",
