@@ -16,6 +16,7 @@ const config: KnipConfig = {
     "bench/run.ts",
     "bench/servers/{server,caller,generator}.ts",
     "examples/shop/*.ts",
+    "examples/checkout/start.ts",
     "examples/checkout/*/{main,telemetry}.ts",
     "examples/checkout/database/*.ts",
     "examples/checkout/gateway/page/shop.js",

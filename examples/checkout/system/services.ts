@@ -19,16 +19,17 @@ export type ServiceName =
   | "order"
   | "notification";
 
+/** From the edge inwards. */
 export const SERVICES: Readonly<Record<ServiceName, Needs>> = {
-  provider: { calls: [], foreign: true },
+  gateway: { calls: ["cart", "inventory", "tax", "fraud", "payment", "order"] },
+  cart: { calls: ["inventory"], database: true },
+  inventory: { calls: [], database: true },
   tax: { calls: [] },
   fraud: { calls: [] },
-  inventory: { calls: [], database: true },
+  payment: { calls: ["provider"] },
+  provider: { calls: [], foreign: true },
   order: { calls: [], database: true },
   notification: { calls: [], database: true, mail: true },
-  payment: { calls: ["provider"] },
-  cart: { calls: ["inventory"], database: true },
-  gateway: { calls: ["cart", "inventory", "tax", "fraud", "payment", "order"] },
 };
 
 // why: the keys of the table are the names

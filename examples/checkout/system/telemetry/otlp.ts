@@ -40,14 +40,14 @@ export interface OtlpPoint extends OtlpAttributed {
   readonly sum?: number;
 }
 
-export interface OtlpMetric {
+interface OtlpMetric {
   readonly name: string;
   readonly unit?: string;
   readonly sum?: { readonly dataPoints?: readonly OtlpPoint[] };
   readonly histogram?: { readonly dataPoints?: readonly OtlpPoint[] };
 }
 
-export interface OtlpLogRecord extends OtlpAttributed {
+interface OtlpLogRecord extends OtlpAttributed {
   readonly timeUnixNano?: Integer;
   readonly eventName?: string;
   readonly severityText?: string;

@@ -1,7 +1,7 @@
 import type { OtlpAttributed, OtlpExport, OtlpPoint, OtlpSpan, OtlpValue } from "./otlp.ts";
 
-export type AttributeValue = string | number | boolean | readonly AttributeValue[];
-export type Attributes = ReadonlyMap<string, AttributeValue>;
+type AttributeValue = string | number | boolean | readonly AttributeValue[];
+type Attributes = ReadonlyMap<string, AttributeValue>;
 
 export interface Span {
   readonly service: string;
@@ -22,7 +22,7 @@ export interface Span {
 }
 
 const SPAN_KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"] as const;
-export type SpanKind = (typeof SPAN_KINDS)[number];
+type SpanKind = (typeof SPAN_KINDS)[number];
 
 const STATUS_CODE_ERROR = 2;
 
