@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { Failure, failureBody } from "./failure.ts";
+import { log } from "./service.ts";
 
 export interface Call<T> {
   readonly url: string;
@@ -31,6 +32,7 @@ export async function callService<T>(fetch: typeof globalThis.fetch, call: Call<
     throw new Failure(failure.reason, failure.message);
   } catch (error) {
     if (error instanceof Failure) throw error;
+    log.warn({ err: error, url }, "the other service gave no answer");
     throw new Failure("unavailable", UNAVAILABLE, { cause: error });
   }
 }

@@ -70,9 +70,7 @@ class Attempt {
 
     this.#expected = { orderId: this.#id, totalCents, taxCents, created: true };
     const order = { cartId, email, address, items: cart.items, taxCents, totalCents, chargeId };
-    const placed = await this.#runStep("order", () => this.#createOrder(order));
-    this.#span?.addEvent("order_created", { "order.id": placed.orderId });
-    return placed;
+    return this.#showOrder(await this.#runStep("order", () => this.#createOrder(order)));
   }
 
   /** The order service may die at any time. The checkout's id makes it safe to ask again. */
@@ -97,13 +95,18 @@ class Attempt {
   async undo(error: unknown): Promise<services.Placed | undefined> {
     try {
       const { state } = await services.release(this.#id);
-      if (state === "sold") return this.#expected ?? (await services.findOrder(this.#id));
+      if (state === "sold") return this.#showOrder(this.#expected ?? (await services.findOrder(this.#id)));
       if (mayBeCharged(error)) await services.cancelCharge(this.#id);
     } catch (err) {
       // The reservation expires by itself. A charge without an order has to be looked after.
       log.error({ err, "checkout.id": this.#id }, "the checkout could not be undone");
     }
     return undefined;
+  }
+
+  #showOrder(placed: services.Placed): services.Placed {
+    this.#span?.addEvent("order_created", { "order.id": placed.orderId });
+    return placed;
   }
 }
 

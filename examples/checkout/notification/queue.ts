@@ -40,7 +40,7 @@ export class Queue {
   constructor(databaseUrl: string, handle: (message: Message) => Promise<void>) {
     this.#databaseUrl = databaseUrl;
     this.#handle = handle;
-    this.#pool = new Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 1_000 });
+    this.#pool = new Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000 });
     this.#pool.on("error", (err) => log.warn({ err }, "an idle database connection broke"));
   }
 

@@ -18,7 +18,7 @@ const experiments = createExperiments({
   propagateTo: ["queue:orders"],
 });
 
-const pool = new Pool({ connectionString: required("DATABASE_URL"), connectionTimeoutMillis: 1_000 });
+const pool = new Pool({ connectionString: required("DATABASE_URL"), connectionTimeoutMillis: 2_000 });
 // A connection that breaks while nobody uses it would end the process.
 pool.on("error", (err) => log.warn({ err }, "an idle database connection broke"));
 const orders = new Orders(pool, experiments);

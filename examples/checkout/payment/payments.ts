@@ -64,7 +64,7 @@ export class Payments {
     } catch (error) {
       const type = error instanceof Failure ? error.code : "_OTHER";
       this.#errors.add(1, { "error.type": type });
-      log.warn({ "error.type": type }, "the payment failed");
+      log.warn({ err: error, "error.type": type }, "the payment failed");
       throw error;
     } finally {
       const seconds = (performance.now() - start) / 1_000;
