@@ -298,6 +298,15 @@ describe("a reservation", () => {
     await reservations.releaseExpired();
     expect(await states()).toMatchObject({ held: 0 });
     expect(await reservations.release(id)).toBe("released");
+
+    const items = [{ productId: "filters", name: "Paper filters", quantity: 5, priceCents: 390 }];
+    const order = { cartId: id, email: "late@shopper.example", address: {}, items, taxCents: 0, totalCents: 1_950 };
+    const answer = await fetch(`${system.addresses.order}/orders/${id}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ ...order, chargeId: "none" }),
+    });
+    expect([answer.status, await ordersOf(id)]).toEqual([409, 0]);
   });
 
   test("CHK-F16 that comes after its release reserves nothing", async () => {

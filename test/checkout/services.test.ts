@@ -292,9 +292,11 @@ describe("a card's number", () => {
   test("CHK-S13 is in no telemetry and not in the database, also if the request is broken or refused", async () => {
     const shopper = await Shopper.in(system, "control");
     const cartId = await shopper.cartOf({ filters: 1 });
-    const number = CARDS.declined;
+    const number = CARDS.approved;
+    // A parser quotes ten characters around its error, so a part of the number counts too.
+    const part = number.slice(0, 8);
     const broken = [
-      `{"cartId": "${cartId}", "payment": {"number": ${number}x`,
+      `{"cartId": "${cartId}", "payment": {"number": x${number}`,
       `{"cartId": "${cartId}", "payment": {"number": "${number}" oops}}`,
       JSON.stringify({ cartId, payment: { method: number, number } }),
       JSON.stringify({ cartId, [number]: number }),
@@ -303,16 +305,16 @@ describe("a card's number", () => {
     for (const body of broken) {
       const answer = await shopper.call("/api/checkout", body);
       expect(answer).toMatchObject({ status: 400, body: { step: "cart", reason: "invalid_request" } });
-      expect(JSON.stringify(answer.body)).not.toContain(number.slice(0, 8));
+      expect(JSON.stringify(answer.body)).not.toContain(part);
     }
-    expect((await shopper.checkout({ cartId, card: number })).status).toBe(402);
+    expect((await shopper.checkout({ cartId, card: CARDS.declined })).status).toBe(402);
 
     // What is logged and ended last comes with the next exports; the order's trace is behind it.
     const last = await shopper.checkout({ cartId, key: "behind-the-broken-ones" });
     await Trace.of(system, last.traceId, ...BUSINESS_SPANS);
     expect(system.receiver.leaks).toEqual([]);
     const everything = JSON.stringify([system.receiver.telemetry.logs, system.receiver.telemetry.spans], plain);
-    for (const card of CARD_NUMBERS) expect(everything).not.toContain(card.slice(0, 8));
+    expect([...CARD_NUMBERS, part].filter((secret) => everything.includes(secret))).toEqual([]);
 
     const { rows } = await database.query<{ dump: string }>(
       "SELECT coalesce(query_to_xml(format('SELECT * FROM %I', tablename), true, false, '')::text, '') AS dump FROM pg_tables WHERE schemaname = 'public'",

@@ -64,7 +64,7 @@ export class Payments {
     } catch (error) {
       const type = error instanceof Failure ? error.code : "_OTHER";
       this.#errors.add(1, { "error.type": type });
-      log.warn({ err: error, "error.type": type }, "the payment failed");
+      log.warn({ "error.type": type }, "the payment failed");
       throw error;
     } finally {
       const seconds = (performance.now() - start) / 1_000;
@@ -81,6 +81,7 @@ export class Payments {
         if (answer.status === "approved" || !answer.retryable || isLast) return answer;
         span.addEvent("soft_decline", { "payment.decline_code": answer.code });
       } catch (error) {
+        log.warn({ err: error, "payment.attempt": attempt }, "the provider gave no answer");
         if (isLast) throw unanswered(error);
       }
       await pause(PAUSE_MS * attempt);
