@@ -14,9 +14,23 @@ import { shutdownTelemetry } from "./telemetry.ts";
 
 const page = fileURLToPath(new URL("./page", import.meta.url));
 
+/** The page runs its own files and calls its own origin. Text that somebody smuggles in does nothing. */
+const PAGE_POLICY = [
+  "default-src 'none'",
+  ...["script-src", "style-src", "img-src", "connect-src"].map((kind) => `${kind} 'self'`),
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+].join("; ");
+
 const app = express();
 app.disable("x-powered-by");
 app.get("/healthz", (_request, response) => void response.sendStatus(204));
+app.use((_request, response, next) => {
+  response.set({ "content-security-policy": PAGE_POLICY, "x-content-type-options": "nosniff" });
+  next();
+});
 app.use("/page", express.static(page));
 // From here on a visitor has a variant of each experiment. The page itself sets the cookie, before its calls.
 app.use(expressExperiments(experiments, { assign: ["checkout", "shipping_banner"] }));
