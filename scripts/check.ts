@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { installChromium } from "./chromium.ts";
 import { runCommand, scratchFolder, stopOnSignals } from "./command.ts";
 import { reportingTo, resultOf } from "./suites.ts";
 import { inWords, ONE_FAILED, ONE_PASSED, sumOf, type Tally } from "./tally.ts";
@@ -12,6 +13,8 @@ import { inWords, ONE_FAILED, ONE_PASSED, sumOf, type Tally } from "./tally.ts";
 interface Check {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
+  /** Installs what the command can use and npm does not install. */
+  readonly setUp?: () => Promise<void>;
   /** Reads the counts of a command that counts its own tests. */
   readonly tally?: (exitCode: number) => Tally;
   /** Runs only on request: it is slow, or another check includes it. */
@@ -38,12 +41,13 @@ const checks: readonly Check[] = [
   {
     name: "suites",
     command: ["vitest", "run", ...reportingTo(suites)],
-    tally: (exitCode) => resultOf(suites, exitCode, ROOT).tally,
+    setUp: installChromium,
+    tally: (exitCode) => tallyOfSuites(suites, exitCode),
   },
   {
     name: "unit",
     command: ["vitest", "run", "--project=unit", ...reportingTo(unit)],
-    tally: (exitCode) => resultOf(unit, exitCode, ROOT).tally,
+    tally: (exitCode) => tallyOfSuites(unit, exitCode),
     onRequest: true,
   },
   {
@@ -72,7 +76,8 @@ const tallies: Tally[] = [];
 const broken: string[] = [];
 for (const check of checks) {
   if (!isWanted(check)) continue;
-  const { name, command, tally } = check;
+  const { name, command, setUp, tally } = check;
+  await setUp?.();
   console.log(`\n— ${name}: ${command.join(" ").replaceAll(scratch, "…")}`);
   const exitCode = await runCommand(command, { env });
   const result = tally === undefined ? tallyOf(exitCode) : tally(exitCode);
@@ -91,6 +96,13 @@ function isWanted({ name, onRequest }: Check): boolean {
 
 function tallyOf(exitCode: number): Tally {
   return exitCode === 0 ? ONE_PASSED : ONE_FAILED;
+}
+
+/** Reads the counts of a run of the suites, and says which tests were skipped. */
+function tallyOfSuites(report: string, exitCode: number): Tally {
+  const { tally, skips } = resultOf(report, exitCode, ROOT);
+  for (const skip of skips) console.log(`Skipped: ${skip}`);
+  return tally;
 }
 
 /**

@@ -7,6 +7,8 @@ export interface SuitesResult {
   readonly tally: Tally;
   /** One line per failure, as a summary of the report. */
   readonly failures: readonly string[];
+  /** One line per skipped test, with its reason if the test gives one. */
+  readonly skips: readonly string[];
   readonly tests: readonly { readonly title: string; readonly status: string }[];
 }
 
@@ -21,7 +23,12 @@ interface VitestReport {
     readonly name: string;
     readonly status: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly title: string; readonly status: string }[];
+    readonly assertionResults: readonly {
+      readonly title: string;
+      readonly status: string;
+      /** What tests say of themselves: `context.task.meta`. */
+      readonly meta?: { readonly skipped?: string };
+    }[];
   }[];
 }
 
@@ -36,7 +43,8 @@ export function reportingTo(file: string): readonly string[] {
  */
 export function resultOf(file: string, exitCode: number, folder: string): SuitesResult {
   const report = readReport(file);
-  if (report === undefined) return { tally: ONE_FAILED, failures: ["the suites ended without a report"], tests: [] };
+  if (report === undefined)
+    return { tally: ONE_FAILED, failures: ["the suites ended without a report"], skips: [], tests: [] };
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, success, testResults } = report;
   const failures: string[] = [];
   for (const { name, status, message, assertionResults } of testResults) {
@@ -47,11 +55,16 @@ export function resultOf(file: string, exitCode: number, folder: string): Suites
     if (status === "failed" && failed.length === 0) failures.push(`${path}: ${message.split("\n", 1)[0]}`);
   }
   if (failures.length === 0 && (exitCode !== 0 || !success)) failures.push(`vitest ended with ${exitCode}`);
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const skips = tests
+    .filter(({ status }) => status === "skipped")
+    .map(({ title, meta }) => (meta?.skipped === undefined ? title : `${title}: ${meta.skipped}`));
   const failed = Math.max(numFailedTests, failures.length);
   return {
     tally: { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests },
     failures,
-    tests: testResults.flatMap(({ assertionResults }) => assertionResults),
+    skips,
+    tests,
   };
 }
 
