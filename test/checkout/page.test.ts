@@ -4,8 +4,9 @@ import { Client } from "pg";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { products } from "../../examples/checkout/database/seed.ts";
-import { type System, startSystem } from "../../examples/checkout/system/system.ts";
+import type { System } from "../../examples/checkout/system/system.ts";
 import { findChromium, NO_CHROMIUM } from "../../scripts/chromium.ts";
+import { startQuickSystem } from "./quick-system.ts";
 import { CARDS, Visit } from "./shop-page.ts";
 
 declare module "vitest" {
@@ -39,7 +40,7 @@ describe("the shop page", () => {
     // Playwright puts the profile into a temporary folder, removes it, and starts Chromium without its sandbox, which
     // root cannot have. The pages are our own.
     browser = await chromium.launch({ executablePath });
-    system = await startSystem();
+    system = await startQuickSystem();
   });
 
   beforeEach((context) => {
