@@ -1,16 +1,7 @@
 // `npm start`: runs the shop, sends shoppers through it, and says what their telemetry shows.
 import { type Arguments, readArguments, USAGE } from "./system/arguments.ts";
+import { Interruption } from "./system/interruption.ts";
 import { runJob } from "./system/job.ts";
-
-/** Ends the command with a shell's exit code for a signal: 128 plus its number. */
-class Interruption extends Error {
-  readonly exitCode: number;
-
-  constructor(signal: "SIGINT" | "SIGTERM", exitCode: number) {
-    super(`Stopped by ${signal}, and every process with it.`);
-    this.exitCode = exitCode;
-  }
-}
 
 /** @returns the exit code */
 async function main(): Promise<number> {
@@ -33,10 +24,8 @@ async function main(): Promise<number> {
   try {
     return (await runJob(args, job)) ? 0 : 1;
   } catch (error) {
-    // If the job was aborted, what failed then is a consequence.
-    const reason: unknown = job.signal.aborted ? job.signal.reason : error;
-    console.error(`\n${messageOf(reason)}`);
-    return reason instanceof Interruption ? reason.exitCode : 1;
+    console.error(`\n${messageOf(error)}`);
+    return error instanceof Interruption ? error.exitCode : 1;
   }
 }
 

@@ -24,7 +24,7 @@ export interface ProviderRecord {
 }
 
 /** Shown for a span without a variant. */
-const NO_VARIANT = "(none)";
+export const NO_VARIANT = "(none)";
 
 export function variantOf({ attributes }: Pick<Span, "attributes">): string {
   return String(attributes.get("experiment.variant") ?? NO_VARIANT);

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { LastLines } from "./last-lines.ts";
 import { SERVICES, type ServiceName } from "./services.ts";
 
-const START_S = 30;
+const START_S = 60;
 const STOP_S = 10;
 
 type Variables = Readonly<Record<string, string>>;

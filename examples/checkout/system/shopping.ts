@@ -11,9 +11,7 @@ const CONCURRENCY = 10;
 /** What a shopper did, and what the shop answered. */
 export interface Receipt {
   readonly shopper: number;
-  /** The variants that each visit showed. */
-  readonly visits: readonly Seen[];
-  readonly traces: readonly { readonly traceId: string; readonly request: string }[];
+  readonly visits: readonly Visit[];
   /** The members of each kind that the shopper has forged. */
   readonly forged: Forgery["sent"] | undefined;
   readonly checkout: CheckedOut | undefined;
@@ -21,7 +19,12 @@ export interface Receipt {
   readonly faults: readonly string[];
 }
 
-interface Seen {
+/** One look at the shop, with the variants that it showed. */
+interface Visit extends Variants {
+  readonly traceId: string;
+}
+
+interface Variants {
   readonly checkout: Checkout;
   readonly shippingBanner: string;
 }
@@ -70,13 +73,13 @@ class Trip {
   readonly #shopper: Shopper;
   readonly #browser: Browser;
   readonly #forgery: Forgery | undefined;
-  readonly #visits: Seen[] = [];
-  readonly #traces: { traceId: string; request: string }[] = [];
+  readonly #signal: AbortSignal;
+  readonly #visits: Visit[] = [];
   readonly #faults: string[] = [];
-  #checkout: CheckedOut | undefined;
 
   constructor(shopper: Shopper, origin: string, dispatcher: Agent, signal: AbortSignal) {
     this.#shopper = shopper;
+    this.#signal = signal;
     this.#forgery = shopper.forges ? forgery() : undefined;
     // Visitors with one address and one user agent could be taken for one: see docs/assigning.md.
     const userAgent = `Mozilla/5.0 (Shopper ${shopper.number})`;
@@ -85,52 +88,44 @@ class Trip {
   }
 
   async run(): Promise<Receipt> {
-    let seen = await this.#look();
-    if (this.#shopper.returns) seen = await this.#look();
-    const decision = seen && this.#shopper.decide(seen.checkout);
-    if (decision !== undefined) await this.#buy(decision);
-    return {
-      shopper: this.#shopper.number,
-      visits: this.#visits,
-      traces: this.#traces,
-      forged: this.#forgery?.sent,
-      checkout: this.#checkout,
-      faults: this.#faults,
-    };
+    let checkout: CheckedOut | undefined;
+    try {
+      let visit = await this.#look();
+      if (this.#shopper.returns) visit = await this.#look();
+      const decision = this.#shopper.decide(visit.checkout);
+      if (decision !== undefined) checkout = await this.#buy(decision);
+    } catch (error) {
+      // The shopper gives up, and the others go on.
+      this.#signal.throwIfAborted();
+      this.#faults.push(`shopper ${this.#shopper.number}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    const { number: shopper } = this.#shopper;
+    return { shopper, visits: this.#visits, forged: this.#forgery?.sent, checkout, faults: this.#faults };
   }
 
-  async #look(): Promise<Seen | undefined> {
-    this.#note("GET /", await this.#browser.open("/"), 200);
-    const answer = this.#note("GET /api/shop", await this.#browser.get("/api/shop"), 200);
-    if (answer === undefined) return undefined;
-    const seen = answer.json as Seen; // why: the gateway's contract
-    this.#visits.push(seen);
-    return seen;
+  async #look(): Promise<Visit> {
+    expectStatus("GET /", await this.#browser.open("/"), 200);
+    const { json } = expectStatus("GET /api/shop", await this.#browser.get("/api/shop"), 200);
+    const { checkout, shippingBanner } = json as Variants; // why: the gateway's contract
+    const visit = { traceId: this.#browser.traceId, checkout, shippingBanner };
+    this.#visits.push(visit);
+    return visit;
   }
 
-  async #buy(decision: Decision): Promise<void> {
+  async #buy(decision: Decision): Promise<CheckedOut> {
     const { email, country, number } = this.#shopper;
-    const filled = await this.#browser.post("/api/cart", { items: decision.items });
-    const answer = this.#note("POST /api/cart", filled, 201);
-    if (answer === undefined) return;
-    const { cartId } = answer.json as { readonly cartId: string }; // why: the gateway's contract
+    const { items, payment } = decision;
+    const filled = expectStatus("POST /api/cart", await this.#browser.post("/api/cart", { items }), 201);
+    const { cartId } = filled.json as { readonly cartId: string }; // why: the gateway's contract
     const address = { name: `Shopper ${number}`, street: "Street 1", city: "City", postalCode: "12345", country };
-    const paid = await this.#browser.post(
-      "/api/checkout",
-      { cartId, email, address, payment: decision.payment },
-      { "idempotency-key": randomUUID() },
-    );
-    const end = this.#note("POST /api/checkout", paid, 201, 402, 403, 409, 503, 504);
-    if (end === undefined) return;
-    const outcome = end.json as Order | Refusal; // why: the gateway's contract
-    this.#checkout = { traceId: end.traceId, decision, outcome };
+    const key = { "idempotency-key": randomUUID() };
+    const paid = await this.#browser.post("/api/checkout", { cartId, email, address, payment }, key);
+    const { json } = expectStatus("POST /api/checkout", paid, 201, 402, 403, 409, 503, 504);
+    return { traceId: this.#browser.traceId, decision, outcome: json as Order | Refusal }; // why: the gateway's contract
   }
+}
 
-  /** @returns the answer, if its status is one that the request may have */
-  #note(request: string, answer: Answer, ...expected: readonly number[]): Answer | undefined {
-    this.#traces.push({ traceId: answer.traceId, request });
-    if (expected.includes(answer.status)) return answer;
-    this.#faults.push(`${request} answered ${answer.status} to shopper ${this.#shopper.number}`);
-    return undefined;
-  }
+function expectStatus(request: string, answer: Answer, ...expected: readonly number[]): Answer {
+  if (expected.includes(answer.status)) return answer;
+  throw new Error(`${request} was answered with ${answer.status}`);
 }

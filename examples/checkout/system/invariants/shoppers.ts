@@ -1,6 +1,6 @@
 import type { Evidence } from "../evidence.ts";
 import { outcomesOf, seenOutcomes } from "../figures.ts";
-import type { CheckedOut } from "../shopping.ts";
+import type { CheckedOut, Receipt } from "../shopping.ts";
 import { compare, type Finding } from "./finding.ts";
 
 /** The share of checkouts that may fail for no reason of the shopper's, such as a time-out on a busy machine. */
@@ -21,8 +21,8 @@ export function shopperInvariants(evidence: Evidence): readonly Finding[] {
       statement: "a visitor who returns sees the same variants again, forged headers or not",
       checked: `${returning.length} visitors, ${forgers.length} forgers`,
       problems: returning
-        .filter(({ visits }) => new Set(visits.map((seen) => `${seen.checkout} ${seen.shippingBanner}`)).size > 1)
-        .map(({ shopper, visits }) => `shopper ${shopper} saw ${visits.map((seen) => seen.checkout).join(", then ")}`),
+        .filter(({ visits }) => new Set(visits.map(variantsOf)).size > 1)
+        .map(({ shopper, visits }) => `shopper ${shopper} saw ${visits.map(variantsOf).join(", then ")}`),
     },
     {
       statement: "the gateway rejected each forged member, and no other service had one to reject",
@@ -60,6 +60,10 @@ export function shopperInvariants(evidence: Evidence): readonly Finding[] {
       problems: [...faults, ...(odd.length > TOLERATED * checkouts.length ? odd : [])],
     },
   ];
+}
+
+function variantsOf({ checkout, shippingBanner }: Receipt["visits"][number]): string {
+  return `${checkout} and ${shippingBanner}`;
 }
 
 function oddityOf({ traceId, decision, outcome }: CheckedOut): readonly string[] {

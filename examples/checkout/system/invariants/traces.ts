@@ -1,8 +1,9 @@
-import { type Evidence, variantOf } from "../evidence.ts";
+import { type Evidence, NO_VARIANT, variantOf } from "../evidence.ts";
 import { failureStepOf } from "../figures.ts";
 import { FORGED_VARIANT } from "../forgery.ts";
 import type { Receipt } from "../shopping.ts";
 import type { Span } from "../telemetry/telemetry.ts";
+import { type Checkout, TRUTH } from "../truth.ts";
 import type { Finding } from "./finding.ts";
 
 /** The services that an order needs. */
@@ -12,7 +13,8 @@ const NEEDED = ["gateway", "cart", "inventory", "tax", "fraud", "payment", "orde
 export function traceInvariants({ receipts, telemetry, leaks }: Evidence): readonly Finding[] {
   const traces = Map.groupBy(telemetry.spans, ({ traceId }) => traceId);
   const spansOf = (traceId: string): readonly Span[] => traces.get(traceId) ?? [];
-  const all = receipts.flatMap((receipt) => receipt.traces.map((trace) => ({ ...trace, receipt })));
+  const served = Map.groupBy(telemetry.spans.filter(isServer), ({ traceId }) => traceId);
+  const saw = new Map(receipts.flatMap(({ visits }) => visits.map(({ traceId, checkout }) => [traceId, checkout])));
   const checkouts = receipts.flatMap(({ checkout }) => checkout ?? []);
   const orders = receipts.filter(isOrder);
   const sent = telemetry.spans.filter(({ name, failed }) => name === "notification.send" && !failed);
@@ -24,10 +26,11 @@ export function traceInvariants({ receipts, telemetry, leaks }: Evidence): reado
   return [
     {
       statement: "each trace shows one variant on every server span, the one that its shopper saw",
-      checked: `${all.length} traces`,
-      problems: all.flatMap(({ traceId, request, receipt }) =>
-        problemsOfTrace(`trace ${traceId} of ${request}`, spansOf(traceId), receipt),
-      ),
+      checked: `${served.size} traces`,
+      problems: [
+        ...[...saw.keys()].filter((traceId) => !served.has(traceId)).map((traceId) => `trace ${traceId} is missing`),
+        ...[...served].flatMap(([traceId, spans]) => problemsOfTrace(traceId, spans, saw.get(traceId))),
+      ],
     },
     {
       statement: "each checkout has one checkout.process, which names the step that its shopper was told",
@@ -47,7 +50,7 @@ export function traceInvariants({ receipts, telemetry, leaks }: Evidence): reado
       checked: `${orders.length} orders`,
       problems: orders.flatMap(({ checkout }) => {
         const traceId = checkout?.traceId ?? "";
-        const services = new Set(serverSpans(spansOf(traceId)).map(({ service }) => service));
+        const services = new Set((served.get(traceId) ?? []).map(({ service }) => service));
         const missing = NEEDED.filter((service) => !services.has(service));
         return missing.length === 0 ? [] : [`trace ${traceId} has no server span of ${missing.join(", ")}`];
       }),
@@ -83,15 +86,15 @@ function isOrder({ checkout }: Receipt): boolean {
   return checkout !== undefined && "orderId" in checkout.outcome;
 }
 
-function problemsOfTrace(trace: string, spans: readonly Span[], { visits }: Receipt): readonly string[] {
-  const server = serverSpans(spans);
-  if (!server.some(({ service }) => service === "gateway")) return [`${trace} has no server span of gateway`];
-  const saw = visits[0]?.checkout;
-  if (server.every((span) => variantOf(span) === saw)) return [];
-  const shown = server.map((span) => `${variantOf(span)} at ${span.service}`).join(", ");
-  return [`${trace}: the shopper saw ${saw}, the server spans show ${shown}`];
+/** @param saw undefined if it is not the trace of a shopper's calls, such as that of the page's own request */
+function problemsOfTrace(traceId: string, server: readonly Span[], saw: Checkout | undefined): readonly string[] {
+  const [shown = NO_VARIANT, ...others] = new Set(server.map(variantOf));
+  if (others.length === 0 && shown === (saw ?? shown) && Object.hasOwn(TRUTH, shown)) return [];
+  const where = server.map((span) => `${variantOf(span)} at ${span.service}`).join(", ");
+  return [`trace ${traceId}${saw === undefined ? "" : `, whose shopper saw ${saw},`} shows ${where}`];
 }
 
-function serverSpans(spans: readonly Span[]): readonly Span[] {
-  return spans.filter(({ kind }) => kind === "server");
+/** The page's files are the same for everybody, and have no variant. */
+function isServer({ kind, attributes }: Span): boolean {
+  return kind === "server" && !String(attributes.get("url.path")).startsWith("/page/");
 }
