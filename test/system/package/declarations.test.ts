@@ -1,13 +1,16 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript-6";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { entries, peers } from "../../../package-entries.ts";
 import { builtOf } from "../../../scripts/entries.ts";
 import { type PackedPackage, packPackage, ROOT, run } from "../../support/packed-package.ts";
 
 // A project with `declaration` writes the types that it infers into declarations of its own. So every type that an
 // inferred type names has to have a name for users too.
+
+// One test waits for all projects of its compiler.
+vi.setConfig({ testTimeout: 300_000 });
 
 const FOLDER = join(ROOT, "test/system/package/exported");
 const SOURCES = globSync("*.ts", { cwd: FOLDER });
