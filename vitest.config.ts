@@ -28,8 +28,7 @@ export default defineConfig({
     // OpenTelemetry's globals, its patches and the diagnostics channels belong to a process, so each file has its own.
     pool: "forks",
     isolate: true,
-    // One more than the two cores of continuous integration: some files wait for processes and timers.
-    maxWorkers: 3,
+    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -63,7 +63,7 @@ export type {
 export { TICKET_HEADER } from "./outbound/tickets.ts";
 export type { HeaderLines } from "./outbound/trace-headers.ts";
 export { markHandler } from "./outbound/undici/caller-scope.ts";
-export { answersWith, CALL_OF_HANDLER, type UnmarkedCall } from "./outbound/unmarked-call.ts";
+export { answersWith, CALL_OF_HANDLER, type HeldCall } from "./outbound/unmarked-call.ts";
 export type { Verdict } from "./policy/destinations.ts";
 export { processWide } from "./process-wide.ts";
 export type { RegisteredScope, Scope } from "./scope/public-scope.ts";

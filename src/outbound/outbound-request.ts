@@ -11,7 +11,7 @@ import { type CalledRequest, type ClientCall, clientCall } from "./client-call.t
 import { callOf, othersTickets, TICKET_HEADER, ticketOf, ticketOfCall, withdrawTicket } from "./tickets.ts";
 import type { HeaderLines } from "./trace-headers.ts";
 import { callOfHandler } from "./undici/caller-scope.ts";
-import { UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
+import { type HeldCall, UnmarkedCall, unmarkedCalls } from "./unmarked-call.ts";
 
 /** A header that replaces all lines of its name. */
 export type SetHeader = readonly [name: string, value: string];
@@ -35,7 +35,7 @@ export interface OutboundRequest {
   /** Calls the client, after `adds` was asked. */
   readonly enter: <T>(call: () => T) => T;
   /** The call, if its headers do not show it: for the property `CALL_OF_HANDLER` of a handler of undici. */
-  readonly unmarked: UnmarkedCall | undefined;
+  readonly unmarked: HeldCall | undefined;
   /** Whether the call makes spans: then a fetch is to mark the handlers of its dispatcher. */
   readonly makesSpans: boolean;
   /** Whether own members left with the request, though `adds` said no. */
@@ -119,7 +119,7 @@ class StartedRequest implements OutboundRequest {
     return call === undefined ? runnerIn(latest) : (fn) => call.run(fn);
   }
 
-  get unmarked(): UnmarkedCall | undefined {
+  get unmarked(): HeldCall | undefined {
     return this.#unmarked ?? this.#start.outer;
   }
 

@@ -13,12 +13,20 @@ export interface SpanMaker {
   begin(request: object, destination: Destination | undefined): void;
 }
 
+/** A call of a wrapped client, as adapters hold it. */
+export interface HeldCall {
+  /** Whether one of the wrappers makes spans. */
+  readonly makesSpans: boolean;
+  /** Runs the dispatch of the call. */
+  readonly dispatch: <T>(fn: () => T) => T;
+}
+
 /**
  * A call of a wrapped client that its headers do not show: one to a destination that is not allowed, so that it looks as
  * without the package, and one that makes spans. If a redirect leads to an allowed destination, and for spans, the call is
  * found by the handler of the request or by the async context, where these positively belong to the request.
  */
-export class UnmarkedCall {
+export class UnmarkedCall implements HeldCall {
   /** The scope whose members it may write; undefined if the headers have them, or if there are none. */
   readonly #writer: RequestScope | undefined;
   /** Set if the call makes spans. */
@@ -53,7 +61,6 @@ export class UnmarkedCall {
     return this.#isOver ? outer : [...outer, this];
   }
 
-  /** Whether one of the wrappers makes spans. */
   get makesSpans(): boolean {
     return this.chain.some(({ spans }) => spans !== undefined);
   }
@@ -134,10 +141,11 @@ export const unmarkedCalls: () => UnmarkedCalls = processWide("unmarked-calls.v2
 }));
 
 /** Tells who asks a handler for its call at this moment. False if nobody does. */
-export function answersWith(call: UnmarkedCall | undefined): boolean {
+export function answersWith(call: HeldCall | undefined): boolean {
   const { answer } = unmarkedCalls();
   if (answer === undefined) return false;
-  if (call !== undefined) answer(call);
+  // why: adapters hold no other
+  if (call !== undefined) answer(call as UnmarkedCall);
   return true;
 }
 

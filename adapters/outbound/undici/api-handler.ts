@@ -1,6 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import { types } from "node:util";
-import { answersWith, CALL_OF_HANDLER, isMadeHere, rememberScope, type UnmarkedCall } from "../../../src/adapter.ts";
+import { answersWith, CALL_OF_HANDLER, type HeldCall, isMadeHere, rememberScope } from "../../../src/adapter.ts";
 import { type DispatchScope, LAST_CALLS } from "./dispatch-scope.ts";
 
 type Run = <T>(fn: () => T) => T;
@@ -12,7 +12,7 @@ type Run = <T>(fn: () => T) => T;
 class ApiHandler {
   /** Found by this name, as the handlers within undici's own. */
   readonly handler: object;
-  readonly [CALL_OF_HANDLER]: UnmarkedCall | undefined;
+  readonly [CALL_OF_HANDLER]: HeldCall | undefined;
   readonly release: (() => void) | undefined;
   /** Undefined if the handler itself knows its scope. */
   readonly run: Run | undefined;

@@ -1,4 +1,4 @@
-import type { UnmarkedCall } from "../../../src/adapter.ts";
+import type { HeldCall } from "../../../src/adapter.ts";
 
 /** The scope that a request was dispatched in. */
 export interface DispatchScope {
@@ -7,7 +7,7 @@ export interface DispatchScope {
   /** Called once the request is over and the handler was told. */
   readonly release?: () => void;
   /** The call of a request whose headers do not show it. */
-  readonly call?: UnmarkedCall | undefined;
+  readonly call?: HeldCall | undefined;
   /** Called with the headers of the response. */
   readonly guard?: ((headers: unknown) => void) | undefined;
 }

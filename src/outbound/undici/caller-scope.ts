@@ -3,7 +3,14 @@ import { attempt } from "../../checks/diagnostics.ts";
 import { processWide } from "../../process-wide.ts";
 import type { RequestScope } from "../../scope/request-scope.ts";
 import { callingScope } from "../calling-scope.ts";
-import { CALL_OF_HANDLER, NO_CALLS, type SpanMaker, type UnmarkedCall, unmarkedCalls } from "../unmarked-call.ts";
+import {
+  CALL_OF_HANDLER,
+  type HeldCall,
+  NO_CALLS,
+  type SpanMaker,
+  type UnmarkedCall,
+  unmarkedCalls,
+} from "../unmarked-call.ts";
 import { buildOf, type UndiciBuild } from "./build.ts";
 import { isDirectDispatch } from "./direct-dispatch.ts";
 import { handlersWithin, isBehindLayers, isFresh, isOfFetch, isWrapped } from "./handlers.ts";
@@ -113,7 +120,7 @@ function hiddenCall(handlers: readonly object[]): UnmarkedCall | undefined {
 }
 
 /** Marks the handler of a dispatch that is about to be made with the call that makes it. @returns the call */
-export function markHandler(handler: unknown): UnmarkedCall | undefined {
+export function markHandler(handler: unknown): HeldCall | undefined {
   if (unmarkedCalls().live === 0) return undefined;
   return attempt("egress", "a dispatch could not be marked with its call", () => callOfHandler(handler));
 }
