@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { Failure, failureBody } from "./failure.ts";
-import { log } from "./service.ts";
+import { log, PATIENCE_MS } from "./service.ts";
 
 export interface Call<T> {
   readonly url: string;
@@ -19,7 +19,7 @@ const UNAVAILABLE = "The shop has a problem. Please try again later.";
  * @throws Failure the other service's own one, or `unavailable`
  */
 export async function callService<T>(fetch: typeof globalThis.fetch, call: Call<T>): Promise<T> {
-  const { url, body, timeoutMs = 3_000, answer } = call;
+  const { url, body, timeoutMs = PATIENCE_MS, answer } = call;
   try {
     const response = await fetch(url, {
       ...(body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }),

@@ -10,6 +10,9 @@ const GRACE_MS = 2_000;
 /** If a stop takes longer, such as when nobody takes the telemetry any more, the process ends all the same. */
 const STOP_LIMIT_MS = 6_000;
 
+/** How long a service waits for another one, or for a connection to the database. */
+export const PATIENCE_MS = Number(process.env["PATIENCE_MS"] ?? 3_000);
+
 export const log = pino();
 
 /** A setting that the service cannot do without. */

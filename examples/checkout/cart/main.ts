@@ -11,7 +11,7 @@ import { z } from "zod";
 import { callService } from "../call.ts";
 import { shopExperiments } from "../experiments.ts";
 import { failureOf } from "../failure.ts";
-import { log, originOf, required, serve, trustedNetworks } from "../service.ts";
+import { log, originOf, PATIENCE_MS, required, serve, trustedNetworks } from "../service.ts";
 import { Carts, contents } from "./carts.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
 
@@ -24,7 +24,7 @@ const experiments = createExperiments({
 });
 const fetchWithVariant = experimentFetch(experiments, { spans: true });
 
-const pool = new Pool({ connectionString: required("DATABASE_URL"), connectionTimeoutMillis: 2_000 });
+const pool = new Pool({ connectionString: required("DATABASE_URL"), connectionTimeoutMillis: PATIENCE_MS });
 // A connection that breaks while nobody uses it would end the process.
 pool.on("error", (err) => log.warn({ err }, "an idle database connection broke"));
 const carts = new Carts(pool);

@@ -2,14 +2,15 @@
 import { experimentFetch } from "otel-experiments/fetch";
 import { z } from "zod";
 import { callService } from "../call.ts";
+import { PATIENCE_MS } from "../service.ts";
 import { experiments, origins } from "./edge.ts";
 import type { CheckoutRequest } from "./requests.ts";
 
 /** Passes the variant on to the origins of `propagateTo`, and makes CLIENT spans. */
 const fetch = experimentFetch(experiments, { spans: true });
 
-/** With all tries of the payment service, and time to tell of them. */
-const PAYMENT_TIMEOUT_MS = 8_000;
+/** The payment service may ask the provider three times. */
+const PAYMENT_TIMEOUT_MS = 3 * PATIENCE_MS;
 
 const product = z.object({ id: z.string(), name: z.string(), description: z.string(), priceCents: z.int() });
 

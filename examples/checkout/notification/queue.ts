@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, Pool } from "pg";
-import { log } from "../service.ts";
+import { log, PATIENCE_MS } from "../service.ts";
 import { inTransaction } from "../transaction.ts";
 
 export interface Message {
@@ -40,7 +40,7 @@ export class Queue {
   constructor(databaseUrl: string, handle: (message: Message) => Promise<void>) {
     this.#databaseUrl = databaseUrl;
     this.#handle = handle;
-    this.#pool = new Pool({ connectionString: databaseUrl, connectionTimeoutMillis: 2_000 });
+    this.#pool = new Pool({ connectionString: databaseUrl, connectionTimeoutMillis: PATIENCE_MS });
     this.#pool.on("error", (err) => log.warn({ err }, "an idle database connection broke"));
   }
 

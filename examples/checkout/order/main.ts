@@ -6,7 +6,7 @@ import { Pool } from "pg";
 import { z } from "zod";
 import { shopExperiments } from "../experiments.ts";
 import { Failure, failureOf } from "../failure.ts";
-import { log, required, serve, trustedNetworks } from "../service.ts";
+import { log, PATIENCE_MS, required, serve, trustedNetworks } from "../service.ts";
 import { Orders, order } from "./orders.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
 
@@ -18,7 +18,7 @@ const experiments = createExperiments({
   propagateTo: ["queue:orders"],
 });
 
-const pool = new Pool({ connectionString: required("DATABASE_URL"), connectionTimeoutMillis: 2_000 });
+const pool = new Pool({ connectionString: required("DATABASE_URL"), connectionTimeoutMillis: PATIENCE_MS });
 // A connection that breaks while nobody uses it would end the process.
 pool.on("error", (err) => log.warn({ err }, "an idle database connection broke"));
 const orders = new Orders(pool, experiments);
