@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -332,6 +332,17 @@ test("CHK-S14 every service of ours has the same telemetry.ts, and no file of th
     (file) => readFileSync(join(EXAMPLE, file), "utf8").split("\n").length > 151,
   );
   expect(long).toEqual([]);
+});
+
+test("CHK-S16 services.md shows the lines of the service that it reads", () => {
+  const page = readFileSync(join(EXAMPLE, "services.md"), "utf8");
+  const [, shown = ""] = /```ts\n([^`]+)```/.exec(page) ?? [];
+  const source = readFileSync(join(EXAMPLE, "tax/main.ts"), "utf8");
+  const parts = shown.trim().split("\n\n");
+  expect(parts.length).toBeGreaterThan(1);
+  expect(parts.filter((part) => !source.includes(part))).toEqual([]);
+  const files = [...page.matchAll(/`(\w+\/[\w-]+\.ts)`/g)].map(([, file = ""]) => file);
+  expect(files.filter((file) => !existsSync(join(EXAMPLE, file)))).toEqual([]);
 });
 
 async function count(query: string, ...values: readonly unknown[]): Promise<number> {
