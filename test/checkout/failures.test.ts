@@ -326,7 +326,8 @@ describe("a confirmation", () => {
     mail.refusing = true;
     const answer = await shopper.checkout({ cartId: await shopper.cartOf({ beans: 1 }) });
     expect(answer.status).toBe(201);
-    expect((await notificationOf(system, answer.body["orderId"])).failed).toBe(true);
+    const { failed, attributes } = await notificationOf(system, answer.body["orderId"]);
+    expect([failed, attributes.get("notification.attempt")]).toEqual([true, 1]);
     expect(mailsOf(answer)).toHaveLength(0);
     mail.refusing = false;
     await vi.waitFor(() => expect(mailsOf(answer)).toHaveLength(1), SOON);

@@ -41,7 +41,7 @@ export class Confirmations {
       headers,
       () =>
         inSpan(tracer, "notification.send", options, async () => {
-          await this.#transport.sendMail({
+          const mail = {
             from: "shop@shop.example",
             to: email,
             subject: `Your order ${orderId}`,
@@ -53,6 +53,10 @@ export class Confirmations {
               ),
               `Total with tax: ${euros(totalCents)}`,
             ].join("\n"),
+          };
+          await this.#transport.sendMail(mail).catch((error: unknown) => {
+            // Not the error itself: a mail server's answer may quote the address, and spans and logs show errors.
+            throw new Error(`the mail could not be sent: ${codeOf(error)}`);
           });
           log.info({ "order.id": orderId }, "the confirmation is sent");
         }),
@@ -63,4 +67,10 @@ export class Confirmations {
 
 function euros(cents: number): string {
   return `${(cents / 100).toFixed(2)} €`;
+}
+
+/** Such as 451, which says that a later try may succeed, or ECONNREFUSED. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return "unknown";
+  return String(Reflect.get(error, "responseCode") ?? Reflect.get(error, "code") ?? error.name);
 }
