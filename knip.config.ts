@@ -15,8 +15,6 @@ const config: KnipConfig = {
     "test/register/shop/{app,plain}.*",
     "bench/run.ts",
     "bench/servers/{server,caller,generator}.ts",
-    "examples/shop/*.ts",
-    "examples/checkout/start.ts",
     "examples/checkout/*/{main,telemetry}.ts",
     "examples/checkout/database/*.ts",
     "examples/checkout/gateway/page/shop.js",

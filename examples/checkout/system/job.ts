@@ -33,6 +33,7 @@ const progress = new Progress();
 export async function runJob(args: Arguments, job: AbortController): Promise<boolean> {
   const { signal } = job;
   let system: System | undefined;
+  let isDone = false;
   try {
     system = await startSystem({ signal, onEnd: (error) => job.abort(error), onStarted: announce });
     const evidence = await gather(system, args, signal);
@@ -40,15 +41,14 @@ export async function runJob(args: Arguments, job: AbortController): Promise<boo
     console.log(`\n${summaryOf(evidence)}\n\n${verdictOf(findings)}`);
     const holds = allHold(findings);
     if (holds && !args.once) await stayUp(system, signal);
-    const { stop } = system;
-    system = undefined;
-    await stop();
+    isDone = true;
+    await system.stop();
     return holds;
   } catch (error) {
-    // If the job was aborted, what failed then is a consequence.
-    const cause: unknown = signal.aborted && system !== undefined ? signal.reason : error;
+    if (isDone) throw error;
     await system?.stop().catch((problem: unknown) => progress.say(String(problem)));
-    throw cause;
+    // If the job was aborted, what failed then is a consequence.
+    throw signal.aborted ? signal.reason : error;
   }
 }
 

@@ -7,6 +7,8 @@ import { SERVICES, type ServiceName } from "./services.ts";
 const START_S = 60;
 const STOP_S = 10;
 
+const ADVICE = 'To see all of its lines, run it alone: see examples/checkout/README.md, "If something does not start".';
+
 type Variables = Readonly<Record<string, string>>;
 
 /** A running service. */
@@ -69,7 +71,7 @@ export class Processes {
       this.#signal.throwIfAborted();
       if (typeof message === "string") {
         const hint = message.startsWith("SIGKILL") ? `It had ${START_S} s. Is the machine busy? Then try again. ` : "";
-        throw new Error(`The ${name} service did not start: ${hint}${message}\n${adviceFor(name)}`);
+        throw new Error(`The ${name} service did not start: ${hint}${message}\n${ADVICE}`);
       }
       isReady = true;
       const [{ port }] = message as [{ readonly port: number }]; // why: a service sends nothing else
@@ -125,10 +127,6 @@ async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<numbe
     clearTimeout(late);
   }
   return child.exitCode ?? child.signalCode ?? "it was never started";
-}
-
-function adviceFor(name: ServiceName): string {
-  return `To see all of its lines, run it alone: see "If something does not start" in examples/checkout/README.md (${name}).`;
 }
 
 /** The own environment, without OpenTelemetry's settings, which are meant for other programs. */

@@ -131,13 +131,7 @@ export const leftOut: readonly LeftOut[] = [
     files: "test/checkout/**",
     everySdk: false,
     everyNode: false,
-    reason: "The reference checkout runs on the pinned Node with the project's own packages.",
-  },
-  {
-    files: "test/system/examples/**",
-    everySdk: false,
-    everyNode: false,
-    reason: "`npm start` runs on the pinned Node with the project's own packages.",
+    reason: "The example runs on the pinned Node with the project's own packages.",
   },
 ];
 
