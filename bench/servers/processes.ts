@@ -75,10 +75,10 @@ export class CallerProcess implements Subject {
   readonly #order: CallerOrder;
   readonly #generator: Generator;
 
-  constructor(order: CallerOrder, generator: Generator) {
+  constructor(order: CallerOrder, generator: Generator, flags: readonly string[] = []) {
     this.#order = order;
     this.#generator = generator;
-    this.#worker = new Worker("caller.ts", order);
+    this.#worker = new Worker("caller.ts", order, flags);
   }
 
   async work(until: Until): Promise<Period> {
