@@ -33,12 +33,7 @@ export type { Emitter } from "./inbound/emitters.ts";
 export type { InboundOptions } from "./inbound/inbound-options.ts";
 // `Arrival`, `arrivalOf`, `ArrivalDetails`, `Departure` and `outboundEverywhere` are names from before 0.2. New adapters
 // use the others.
-export type {
-  AnsweringResponse,
-  InboundRequest,
-  InboundRequest as Arrival,
-  OpenRequest,
-} from "./inbound/inbound-request.ts";
+export type { InboundRequest, InboundRequest as Arrival, OpenRequest } from "./inbound/inbound-request.ts";
 export {
   fromNodeRequest,
   fromNodeRequest as arrivalOf,
@@ -46,6 +41,7 @@ export {
   type NodeRequestDetails,
   type NodeRequestDetails as ArrivalDetails,
 } from "./inbound/node-request.ts";
+export type { AnsweringResponse } from "./inbound/request-end.ts";
 export { withCookie } from "./inbound/response-cookies.ts";
 export type { SpanFinder } from "./inbound/server-span.ts";
 export { TEST_HEADER } from "./inbound/test-request.ts";

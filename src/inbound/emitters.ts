@@ -6,6 +6,7 @@ import { latestScope } from "../scope/finding.ts";
 import { getScope } from "../scope/holder.ts";
 import type { RequestScope } from "../scope/request-scope.ts";
 import { runPlaced } from "../scope/running.ts";
+import { type AnsweringResponse, endRequest, outcomeOf } from "./request-end.ts";
 
 /** A request or a response, as far as it emits events. */
 export interface Emitter {
@@ -14,45 +15,48 @@ export interface Emitter {
   rawListeners?(event: string | symbol): readonly { readonly name: string }[];
 }
 
-/** Called before the listeners of each event of an emitter. The result is called after them. */
-export type BeforeEvent = (emitter: Emitter, event: string | symbol, request: object) => (() => void) | undefined;
+/** The property of an emitter that holds its own `emit` from before, if it had one. Each copy of the package has its own. */
+const EMIT = Symbol("otel-experiments.emit");
 
-/** What `emitInScope` knows of an emitter. */
-interface Binding {
-  /** Whether an instrumentation runs the listeners in its own context, which leads to the scope. */
-  readonly isFollowed: boolean;
-  /** The emitter's method before it was bound. */
-  readonly emit: Emitter["emit"];
-  readonly request: object;
-  readonly before: BeforeEvent | undefined;
-}
-
-/** The property of an emitter that holds its binding. Another copy of the package has a property of its own. */
-const BINDING = Symbol("otel-experiments.emitter");
+/** The property of a response that holds its request, whose scope counts. */
+const REQUEST = Symbol("otel-experiments.request");
 
 interface BoundEmitter extends Emitter {
-  [BINDING]?: Binding;
+  [EMIT]?: Emitter["emit"];
+  [REQUEST]?: object;
 }
 
+// All emitters get the same functions. If each had a function of its own, V8 would keep each request alive through the
+// next scavenges.
+
 /**
- * Runs all listeners of an emitter in the scope of its request. Node emits from the socket's async context, in which
- * `data`, `end`, `finish`, `close` and the code after them would have no scope. The core changes nothing else on a
- * request or a response, except that it sets the scope on the request.
+ * Runs all listeners of a request in its scope. Node emits from the socket's async context, in which `data`, `end`,
+ * `close` and the code after them would have no scope. The core changes nothing else on a request or a response, except
+ * that it sets the scope on the request.
  *
  * If an instrumentation has made the server span, it has bound the listeners to its context, which leads to the scope:
  * then nothing more is needed.
- *
- * All emitters get the same function. If each had a function of its own, V8 would keep each request alive through the
- * next scavenges.
  */
-export function bindEmitter(emitter: Emitter, request: object, before?: BeforeEvent): void {
-  const bound: BoundEmitter = emitter;
-  const { emit } = bound;
-  if (typeof emit !== "function") return;
-  const isFollowed = isBoundByInstrumentation(emitter);
-  if (isFollowed && before === undefined) return;
-  bound[BINDING] = { isFollowed, emit, request, before };
-  bound.emit = emitInScope;
+export function bindRequest(request: Emitter): void {
+  if (typeof request.emit === "function" && !isBoundByInstrumentation(request)) replaceEmit(request, emitOfRequest);
+}
+
+/** The same for the response of a request. Its `finish` and `close` end the request after their listeners. */
+export function bindResponse(response: Emitter & AnsweringResponse, request: object): void {
+  const bound: BoundEmitter = response;
+  if (typeof response.emit !== "function") return;
+  const isBound = bound[REQUEST] !== undefined;
+  bound[REQUEST] = request;
+  if (!isBound) replaceEmit(response, isBoundByInstrumentation(response) ? emitOfFollowedResponse : emitOfResponse);
+}
+
+function replaceEmit(emitter: BoundEmitter, emit: Emitter["emit"]): void {
+  if (emitter.emit !== EventEmitter.prototype.emit) emitter[EMIT] = emitter.emit;
+  emitter.emit = emit;
+}
+
+function emitBefore(emitter: BoundEmitter): Emitter["emit"] {
+  return emitter[EMIT] ?? EventEmitter.prototype.emit;
 }
 
 /** OpenTelemetry's context managers bind an emitter by methods of its own (`context.bind`). */
@@ -60,44 +64,56 @@ function isBoundByInstrumentation(emitter: Emitter): boolean {
   return Object.hasOwn(emitter, "on") && getRPCMetadata(context.active()) !== undefined;
 }
 
-function emitInScope(this: BoundEmitter, event: string | symbol, ...args: unknown[]): boolean {
-  const binding = this[BINDING];
-  // Someone has put the function on another emitter.
-  if (binding === undefined) return EventEmitter.prototype.emit.call(this, event, ...args);
-  const after = binding.before?.(this, event, binding.request);
-  const scope = !binding.isFollowed && isHeard(this, event) ? getScope(binding.request) : undefined;
-  if (after !== undefined) return emitAndThen(binding, scope, [this, event, args], after);
-  if (scope === undefined || isCurrent(scope)) return emitAsBefore(binding, this, event, args);
-  return runWithin(scope, binding.emit, [this, event, args]);
+function emitOfRequest(this: BoundEmitter, event: string | symbol, ...args: unknown[]): boolean {
+  const scope = isHeard(this, event) ? getScope(this) : undefined;
+  if (scope === undefined || isCurrent(scope)) return emitBefore(this).call(this, event, ...args);
+  return runWithin(scope, this, event, args);
 }
 
-/** Without a spread for the usual numbers of arguments: it would copy them. */
-function emitAsBefore({ emit }: Binding, emitter: Emitter, event: string | symbol, args: readonly unknown[]): boolean {
-  switch (args.length) {
-    case 0:
-      return emit.call(emitter, event);
-    case 1:
-      return emit.call(emitter, event, args[0]);
-    default:
-      return emit.call(emitter, event, ...args);
-  }
+function emitOfResponse(this: BoundEmitter & AnsweringResponse, event: string | symbol, ...args: unknown[]): boolean {
+  const scope = event === "close" || event === "finish" || isHeard(this, event) ? scopeOf(this) : undefined;
+  if (scope === undefined) return emitBefore(this).call(this, event, ...args);
+  if (isEnd(this, event, scope)) return emitEnd(this, event, args, isHeard(this, event) ? scope : undefined);
+  if (!isHeard(this, event) || isCurrent(scope)) return emitBefore(this).call(this, event, ...args);
+  return runWithin(scope, this, event, args);
 }
 
-/** The emitter, the event and its other arguments. */
-type Emission = readonly [emitter: Emitter, event: string | symbol, args: readonly unknown[]];
-
-function emitAndThen(
-  { emit }: Binding,
-  scope: RequestScope | undefined,
-  emission: Emission,
-  after: () => void,
+function emitOfFollowedResponse(
+  this: BoundEmitter & AnsweringResponse,
+  event: string | symbol,
+  ...args: unknown[]
 ): boolean {
+  const scope = event === "close" || event === "finish" ? scopeOf(this) : undefined;
+  if (scope !== undefined && isEnd(this, event, scope)) return emitEnd(this, event, args, undefined);
+  return emitBefore(this).call(this, event, ...args);
+}
+
+function scopeOf(response: BoundEmitter): RequestScope | undefined {
+  const request = response[REQUEST];
+  return request === undefined ? undefined : getScope(request);
+}
+
+/** Whether an event of a response ends something: `close` the request, `finish` a created server span. */
+function isEnd({ writableEnded }: AnsweringResponse, event: string | symbol, scope: RequestScope): boolean {
+  return event === "close" || (event === "finish" && scope.selfMeasured !== undefined && writableEnded !== false);
+}
+
+/** @param scope the scope of the listeners; undefined if they need none */
+function emitEnd(
+  response: BoundEmitter & AnsweringResponse,
+  event: string | symbol,
+  args: readonly unknown[],
+  scope: RequestScope | undefined,
+): boolean {
+  // Read before the listeners, which may still change the status, without effect.
+  const outcome = outcomeOf(response, event === "finish");
   try {
-    if (scope !== undefined && !isCurrent(scope)) return runWithin(scope, emit, emission);
-    const [emitter, event, args] = emission;
-    return emit.call(emitter, event, ...args);
+    if (scope !== undefined && !isCurrent(scope)) return runWithin(scope, response, event, args);
+    return emitBefore(response).call(response, event, ...args);
   } finally {
-    after();
+    const latest = scopeOf(response);
+    if (event === "finish") latest?.selfMeasured?.end(outcome);
+    else if (latest !== undefined) endRequest(latest, outcome);
   }
 }
 
@@ -105,21 +121,21 @@ function isCurrent(scope: RequestScope): boolean {
   return scopeStorage().getStore() === scope && latestScope() === scope;
 }
 
-/** The listeners that Node itself adds to each request and response. They need no scope. */
-const OF_NODE: ReadonlySet<string> = new Set(["bound resOnFinish", "clearIncoming"]);
-
-/** Most events have no listener, or Node's alone. Errors without a listener are thrown all the same. */
+/**
+ * Most events have no listener, or only the one that Node itself adds to each request and response, which needs no
+ * scope. Errors without a listener are thrown all the same.
+ */
 function isHeard(emitter: Emitter, event: string | symbol): boolean {
   if (emitter.listenerCount === undefined || event === "error") return true;
   const count = emitter.listenerCount(event);
-  if (count !== 1 || (event !== "finish" && event !== "end") || emitter.rawListeners === undefined) return count > 0;
-  const [listener] = emitter.rawListeners(event);
-  return listener === undefined || !OF_NODE.has(listener.name);
+  if (count !== 1 || emitter.rawListeners === undefined) return count > 0;
+  if (event === "finish") return emitter.rawListeners(event)[0]?.name !== "bound resOnFinish";
+  return event !== "end" || emitter.rawListeners(event)[0]?.name !== "clearIncoming";
 }
 
 /** Also in the context of a created server span. An instrumentation binds the emitters to its own context itself. */
-function runWithin(scope: RequestScope, emit: Emitter["emit"], [emitter, event, args]: Emission): boolean {
+function runWithin(scope: RequestScope, emitter: Emitter, event: string | symbol, args: readonly unknown[]): boolean {
   const { selfMeasured } = scope;
-  const emitNow = (): boolean => emit.call(emitter, event, ...args);
+  const emitNow = (): boolean => emitBefore(emitter).call(emitter, event, ...args);
   return selfMeasured === undefined ? runPlaced(scope, emitNow) : selfMeasured.within(() => runPlaced(scope, emitNow));
 }

@@ -2,6 +2,7 @@ import type { HeaderGetter, HttpExchange, RequestOutcome } from "../http/shapes.
 import type { DescribedRequest } from "../http-spans/server-attributes.ts";
 import type { Scope } from "../scope/public-scope.ts";
 import type { Emitter } from "./emitters.ts";
+import type { AnsweringResponse } from "./request-end.ts";
 import type { SpanFinder } from "./server-span.ts";
 
 /** A request, as an adapter describes it to the core. */
@@ -20,16 +21,6 @@ export interface InboundRequest extends DescribedRequest, HttpExchange {
   readonly route?: (() => string | undefined) | undefined;
   /** For frameworks whose plugin makes the server span itself. */
   readonly serverSpan?: SpanFinder | undefined;
-}
-
-/** A response, as far as its end is read. */
-export interface AnsweringResponse {
-  readonly statusCode?: number | undefined;
-  readonly headersSent?: boolean | undefined;
-  /** False at the `finish` that Node's HTTP/2 emits for an aborted stream. */
-  readonly writableEnded?: boolean | undefined;
-  /** The error with which the response was destroyed. */
-  readonly errored?: unknown;
 }
 
 /** A request that is being served. */

@@ -1,11 +1,9 @@
 import { Socket } from "node:net";
 import { announce } from "../assignment/sticky-store.ts";
-import { isAttentive, noteServing } from "../checks/development.ts";
+import { noteServing } from "../checks/development.ts";
 import { warnOnce } from "../checks/diagnostics.ts";
 import type { Caller, RequestOutcome } from "../http/shapes.ts";
-import { missServerSpan, requireSdk } from "../http-spans/missing-server-span.ts";
-import { sayWhatHolds } from "../instance/first-hour.ts";
-import { type Instance, isInstance } from "../instance/instance.ts";
+import type { Instance } from "../instance/instance.ts";
 import { faceOf } from "../instance/scope-face.ts";
 import { readReceived, receive } from "../propagation/received.ts";
 import { scopeOwnedBy } from "../scope/chain.ts";
@@ -15,10 +13,11 @@ import { getScope, setScope } from "../scope/holder.ts";
 import type { Scope } from "../scope/public-scope.ts";
 import { RequestScope } from "../scope/request-scope.ts";
 import { runInScope } from "../scope/running.ts";
-import { bindEmitter, type Emitter } from "./emitters.ts";
+import { bindRequest, bindResponse } from "./emitters.ts";
 import { forcedAssignments } from "./forced-assignments.ts";
 import type { CompiledInboundOptions } from "./inbound-options.ts";
-import type { AnsweringResponse, InboundRequest, OpenRequest } from "./inbound-request.ts";
+import type { InboundRequest, OpenRequest } from "./inbound-request.ts";
+import { endRequest } from "./request-end.ts";
 import { keepCookie } from "./response-cookies.ts";
 import { serveRequest } from "./serve-request.ts";
 import { isOfTest, testMembersOf } from "./test-request.ts";
@@ -112,11 +111,10 @@ function urlOf({ request, url }: InboundRequest): string | undefined {
  * by its token, sets the peer of a request that it injects. Within another request neither counts.
  */
 function callerOf({ options }: Instance, inboundRequest: InboundRequest): Caller {
+  if (hasConnection(inboundRequest)) return inboundRequest;
   const { header, request } = inboundRequest;
   const isInjected =
-    !hasConnection(inboundRequest) &&
-    (scopeStorage().getStore() !== undefined ||
-      (request.socket !== undefined && !(options.strict && isOfTest(header))));
+    scopeStorage().getStore() !== undefined || (request.socket !== undefined && !(options.strict && isOfTest(header)));
   return isInjected ? { header, peer: undefined } : inboundRequest;
 }
 
@@ -127,25 +125,12 @@ function hasConnection({ request }: InboundRequest): boolean {
 /** A frozen request cannot be bound: its events have no scope, other code has. */
 function bindEmitters({ request, response }: InboundRequest): void {
   try {
-    bindEmitter(request, request);
+    bindRequest(request);
     endWithConnection(request);
-    bindEmitter(response, request, endAfter);
+    bindResponse(response, request);
   } catch (error) {
     warnOnce("inbound", "the events of a request could not be bound to its scope", error);
   }
-}
-
-/** What follows the listeners of an event of a response. */
-function endAfter(emitter: Emitter, event: string | symbol, request: object): (() => void) | undefined {
-  if (event !== "finish" && event !== "close") return undefined;
-  const scope = getScope(request);
-  if (scope === undefined || (event === "finish" && scope.selfMeasured === undefined)) return undefined;
-  const response: Emitter & AnsweringResponse = emitter;
-  if (event === "finish" && response.writableEnded === false) return undefined;
-  // Read before the listeners of `close`, which may still change the status, without effect.
-  const outcome = event === "finish" ? { status: response.statusCode } : brokenOff(response);
-  return () =>
-    event === "finish" ? scope.selfMeasured?.end(outcome) : endRequest(getScope(request) ?? scope, outcome);
 }
 
 /** The response of an upgraded request, as of a WebSocket or of `CONNECT`, emits nothing when the connection is over. */
@@ -158,35 +143,4 @@ function endWithConnection(request: InboundRequest["request"]): void {
   };
   if (socket.destroyed) end();
   else socket.once("close", end);
-}
-
-/** The error of an aborted response, if it has none. */
-const ABORTED = Object.freeze({ name: "aborted" });
-
-function brokenOff({ headersSent, statusCode, errored }: AnsweringResponse): RequestOutcome {
-  return { status: headersSent === true ? statusCode : undefined, error: errored ?? ABORTED };
-}
-
-/** At the end, since a framework's plugin may make the server span late. */
-function sayOnce(latest: RequestScope): void {
-  for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
-    const { owner, selfMeasured, serverSpan } = scope;
-    if (isInstance(owner)) {
-      sayWhatHolds(owner, () => {
-        if (!requireSdk()) return "nobody, without an OpenTelemetry SDK";
-        if (selfMeasured !== undefined) return "the adapter";
-        return serverSpan === undefined ? "nobody" : "an instrumentation";
-      });
-    }
-  }
-}
-
-/** Idempotent. After this the server span is not written to; the scopes still count for late work. */
-function endRequest(latest: RequestScope, outcome: RequestOutcome): void {
-  latest.selfMeasured?.end(outcome);
-  if (isAttentive()) sayOnce(latest);
-  for (let scope: RequestScope | undefined = latest; scope !== undefined; scope = scope.outer) {
-    if (!scope.ended && scope.lacksServerSpan) missServerSpan();
-    scope.end();
-  }
 }

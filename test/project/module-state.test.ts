@@ -34,9 +34,10 @@ const OWN: readonly Own[] = [
     reason: "each copy puts its own addHeader on a request, and finds its state by this",
   },
   {
-    at: "src/inbound/emitters.ts: const BINDING",
-    reason: "each copy puts its own emit on an emitter, and finds it by this",
+    at: "src/inbound/emitters.ts: const EMIT",
+    reason: "each copy puts its own emit on an emitter, and finds the one before by this",
   },
+  { at: "src/inbound/emitters.ts: const REQUEST", reason: "the same, for the request of a response" },
   { at: "src/instance/first-hour.ts: let arrived", reason: "counts for the copy's own instances" },
   { at: "src/instance/first-hour.ts: let isWatching", reason: "the same" },
   { at: "src/outbound/given-headers.ts: instanceof Remembered", reason: "another copy's is read once more" },
