@@ -51,6 +51,17 @@ export interface Visitor {
 /** How long, in ms, work that follows a response, or the end of a job, still belongs to it. */
 const LATE_WORK_MS = 30_000;
 
+/** What few requests have. It stands apart, since each request's scope lives as long as its span waits for its export. */
+class RareParts {
+  around: RequestScope | undefined;
+  exchange: HttpExchange | undefined;
+  visitor: Visitor | undefined;
+  undecided: Map<string, Promise<string | undefined>> | undefined;
+  outcomes: ScopeOutcomes | undefined;
+  fields: ScopeFields | undefined;
+  selfMeasured: SelfMeasured | undefined;
+}
+
 const NO_ASSIGNMENTS: readonly never[] = Object.freeze([]);
 
 /**
@@ -61,18 +72,12 @@ export class RequestScope {
   readonly #owner: ScopeOwner;
   readonly #outer: RequestScope | undefined;
   #endedAt: number | undefined;
-  #around: RequestScope | undefined;
   #lacksServerSpan = false;
-  #exchange: HttpExchange | undefined;
-  #visitor: Visitor | undefined;
   #face: Scope | undefined;
   #assignments: ScopeAssignments | undefined;
-  #undecided: Map<string, Promise<string | undefined>> | undefined;
-  #outcomes: ScopeOutcomes | undefined;
-  #fields: ScopeFields | undefined;
   #serverSpan: ServerSpanRecord | undefined;
-  #selfMeasured: SelfMeasured | undefined;
   #own: OwnLine | undefined = EMPTY_LINE;
+  #rare: RareParts | undefined;
 
   constructor(owner: ScopeOwner, outer: RequestScope | undefined) {
     this.#owner = owner;
@@ -93,12 +98,11 @@ export class RequestScope {
   }
 
   /**
-   * After this, nothing is written to the server span. The scope still counts for late work, until it is over. A scope
-   * without a store to ask lets its request and response go. Idempotent.
+   * After this, nothing is written to the server span. The scope still counts for late work, until it is over.
+   * Idempotent.
    */
   end(): void {
     this.#endedAt ??= performance.now();
-    if (!this.#owner.storesVariants) this.#exchange = undefined;
   }
 
   /**
@@ -107,37 +111,44 @@ export class RequestScope {
    */
   get isOver(): boolean {
     if (this.#endedAt === undefined || performance.now() - this.#endedAt <= LATE_WORK_MS) return false;
-    this.#exchange = undefined;
-    this.#visitor = undefined;
-    this.#around = undefined;
+    if (this.#rare !== undefined) {
+      this.#rare.exchange = undefined;
+      this.#rare.visitor = undefined;
+      this.#rare.around = undefined;
+    }
     return true;
+  }
+
+  #rarely(): RareParts {
+    this.#rare ??= new RareParts();
+    return this.#rare;
   }
 
   /** The scope of the code that injected the request, as with `app.inject`; undefined for other requests. */
   get around(): RequestScope | undefined {
-    return this.#around;
+    return this.#rare?.around;
   }
 
   set around(scope: RequestScope | undefined) {
-    this.#around = scope;
+    if (scope !== undefined) this.#rarely().around = scope;
   }
 
-  /** The request and its response; undefined for a message or a job, and when they are let go. */
+  /** The request and its response, for a store; undefined without one, for a message or a job, and when the scope is over. */
   get exchange(): HttpExchange | undefined {
-    return this.#exchange;
+    return this.#rare?.exchange;
   }
 
   set exchange(exchange: HttpExchange) {
-    this.#exchange = exchange;
+    if (this.#owner.storesVariants) this.#rarely().exchange = exchange;
   }
 
   /** Whom the request is from, by the options of the adapter that was mounted last; undefined without these options. */
   get visitor(): Visitor | undefined {
-    return this.#visitor;
+    return this.#rare?.visitor;
   }
 
   set visitor(visitor: Visitor) {
-    this.#visitor = visitor;
+    this.#rarely().visitor = visitor;
   }
 
   /** The public object of the scope, made on first use. */
@@ -187,11 +198,11 @@ export class RequestScope {
     key: string,
     decide: () => string | undefined | Promise<string | undefined>,
   ): string | undefined | Promise<string | undefined> {
-    const standing = this.#undecided?.get(key);
+    const standing = this.#rare?.undecided?.get(key);
     if (standing !== undefined) return standing;
     const decision = decide();
     if (!isThenable(decision)) return decision;
-    const undecided = (this.#undecided ??= new Map());
+    const undecided = (this.#rarely().undecided ??= new Map());
     const decided = decision.finally(() => undecided.delete(key));
     undecided.set(key, decided);
     return decided;
@@ -199,25 +210,23 @@ export class RequestScope {
 
   /** Whether an experiment's decision is under way. */
   isDeciding(key: string): boolean {
-    return this.#undecided?.has(key) === true;
+    return this.#rare?.undecided?.has(key) === true;
   }
 
   get outcomes(): ScopeOutcomes {
-    this.#outcomes ??= new ScopeOutcomes();
-    return this.#outcomes;
+    return (this.#rarely().outcomes ??= new ScopeOutcomes());
   }
 
   /** Undefined if no field has a value. */
   get knownFields(): ScopeFields | undefined {
-    return this.#fields;
+    return this.#rare?.fields;
   }
 
   get fields(): ScopeFields {
-    this.#fields ??= new ScopeFields(this.#owner.fields, (written) => {
+    return (this.#rarely().fields ??= new ScopeFields(this.#owner.fields, (written) => {
       this.#own = undefined;
       if (written !== undefined) this.annotate(written);
-    });
-    return this.#fields;
+    }));
   }
 
   get serverSpan(): Span | undefined {
@@ -253,12 +262,12 @@ export class RequestScope {
 
   /** The package's measurement of the request, which all instances share; undefined if an instrumentation measures it. */
   get selfMeasured(): SelfMeasured | undefined {
-    return this.#selfMeasured ?? this.#outer?.selfMeasured;
+    return this.#rare?.selfMeasured ?? this.#outer?.selfMeasured;
   }
 
   /** Sets the package's measurement. Its span becomes the server span of the outer scopes too, if they have none. */
   measureSelf(request: SelfMeasured): void {
-    this.#selfMeasured = request;
+    this.#rarely().selfMeasured = request;
     const { span } = request;
     if (span === undefined) return;
     for (let scope: RequestScope | undefined = this; scope !== undefined; scope = scope.outer) {
@@ -269,7 +278,7 @@ export class RequestScope {
   /** The own members to send, formatted once per change. Members over the budget are counted as rejected then. */
   get own(): OwnLine {
     const { primary, counters } = this.#owner;
-    this.#own ??= formatOwnLine(this.compiled, this.#fields?.members ?? [], primary, (members) =>
+    this.#own ??= formatOwnLine(this.compiled, this.#rare?.fields?.members ?? [], primary, (members) =>
       counters.reject("over_limit", members),
     );
     return this.#own;
