@@ -1,4 +1,5 @@
 import type { CompiledAssignment } from "../assignment/assignment.ts";
+import type { Catalog } from "../assignment/catalog.ts";
 import { isExperimentKey, isExperimentName } from "../assignment/names.ts";
 import type { CompiledExperiment } from "../assignment/registry.ts";
 import { fitOwnMembers } from "../scope/own-budget.ts";
@@ -15,13 +16,18 @@ interface Draft {
   forced: boolean;
   subject: string | undefined;
   members: number;
+  /** The draft that appeared after this one. */
+  next: Draft | undefined;
 }
 
 /** The assignments in a trusted caller's members. Members that do not count are counted by reason. */
 export function readAssignments(receiver: Receiver, parts: readonly string[]): readonly CompiledAssignment[] {
   const { options, counters } = receiver;
+  const first = draftsOf(receiver, parts);
+  if (first === undefined) return [];
+  if (first.next === undefined) return resolve(receiver, first)?.alone ?? [];
   const assignments: CompiledAssignment[] = [];
-  for (const draft of draftsOf(receiver, parts)) {
+  for (let draft: Draft | undefined = first; draft !== undefined; draft = draft.next) {
     const assignment = resolve(receiver, draft);
     if (assignment !== undefined) assignments.push(assignment);
   }
@@ -31,38 +37,48 @@ export function readAssignments(receiver: Receiver, parts: readonly string[]): r
   return leftOut === 0 ? assignments : kept;
 }
 
-/** In the order of first appearance. The last draft is tried first, since one experiment's members are mostly adjacent. */
-function draftsOf({ catalog, counters }: Receiver, parts: readonly string[]): readonly Draft[] {
-  const drafts: Draft[] = [];
-  let byKey: Map<string, Draft> | undefined;
+/**
+ * The first draft, which leads to the others in the order of first appearance. The last draft is tried first, since one
+ * experiment's members are mostly adjacent.
+ */
+function draftsOf({ catalog, counters }: Receiver, parts: readonly string[]): Draft | undefined {
+  let first: Draft | undefined;
+  let last: Draft | undefined;
   let draft: Draft | undefined;
+  let byKey: Map<string, Draft> | undefined;
   for (let i = 0; i < parts.length; i += 3) {
     const key = parts[i] ?? "";
-    if (draft?.key !== key) {
+    if (draft !== undefined && draft.key !== key) {
       byKey ??= new Map();
-      if (draft !== undefined) byKey.set(draft.key, draft);
-      draft = byKey.get(key);
+      byKey.set(draft.key, draft);
     }
-    if (draft === undefined) {
-      const declared = catalog.declared.get(key);
-      if (declared !== undefined || isExperimentKey(key)) {
-        draft = {
-          key,
-          declared,
-          id: undefined,
-          variant: undefined,
-          shared: undefined,
-          forced: false,
-          subject: undefined,
-          members: 0,
-        };
-        drafts.push(draft);
-      }
+    if (draft?.key !== key) draft = byKey?.get(key) ?? newDraft(catalog, key);
+    if (draft !== undefined && draft !== last && draft.next === undefined) {
+      if (last === undefined) first = draft;
+      else last.next = draft;
+      last = draft;
     }
     if (draft !== undefined && apply(draft, parts[i + 1] ?? "", parts[i + 2] ?? "")) draft.members++;
     else counters.reject("malformed");
   }
-  return drafts;
+  return first;
+}
+
+/** Undefined for a key that no experiment can have. */
+function newDraft({ declared }: Catalog, key: string): Draft | undefined {
+  const experiment = declared.get(key);
+  if (experiment === undefined && !isExperimentKey(key)) return undefined;
+  return {
+    key,
+    declared: experiment,
+    id: undefined,
+    variant: undefined,
+    shared: undefined,
+    forced: false,
+    subject: undefined,
+    members: 0,
+    next: undefined,
+  };
 }
 
 /** Applies one member to its draft; false if the member is malformed. Declared names need no check. */
