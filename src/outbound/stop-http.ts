@@ -144,7 +144,8 @@ class StoppedBlock {
     if (ticket !== undefined) request.removeHeader(TICKET_HEADER);
     if (request.hasHeader("baggage")) this.#policies = [...policiesInForce()];
     const owner = this.#own(typeof ticket === "string" ? [ticket] : []);
-    if (writingPolicies().size === 0 && !isAttentive()) return;
+    // A line that is written does the same.
+    if (!isAttentive() && (writingPolicies().size === 0 || owner.writers.length > 0)) return;
     const destination = destinationOf(request, request.method, request.path);
     guardFromCaches(request, undefined, destination);
     noticeUnwrapped(owner, destination);
@@ -310,28 +311,28 @@ function originOf(request: ClientRequest): string | undefined {
   const authority: unknown = authorityKey === undefined ? undefined : Reflect.get(request, authorityKey);
   if (typeof authority !== "string" || authority === "") return undefined;
   const { host, protocol } = request;
-  const connected = connectedAs(`${protocol}//${authority}`);
-  if (connected === null) return undefined;
+  const known = connections.get(authority);
+  if (known !== undefined && known.host === host && known.protocol === protocol) return known.origin;
+  const origin = connectedAs({ authority, host, protocol });
+  setBounded(connections, authority, { host, protocol, origin }, MAX_CONNECTIONS);
+  return origin;
+}
+
+/** What Node shows of a connection. */
+interface Connection {
+  readonly host: string;
+  readonly protocol: string;
+}
+
+/** More than the servers that a process calls often. */
+const MAX_CONNECTIONS = 256;
+
+/** The origins of connections, the oldest first. */
+const connections = new Map<string, Connection & { readonly origin: string | undefined }>();
+
+function connectedAs({ authority, host, protocol }: Connection & { readonly authority: string }): string | undefined {
   const name = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  return connected.hostname === name || connected.hostname === name.toLowerCase() ? connected.origin : undefined;
-}
-
-interface Connected {
-  readonly origin: string;
-  readonly hostname: string;
-}
-
-/** More than the origins that a process calls often. */
-const MAX_ORIGINS = 256;
-
-/** The origins by the text that Node has for them, the oldest first; null for a text that is none. */
-const origins = new Map<string, Connected | null>();
-
-function connectedAs(written: string): Connected | null {
-  const known = origins.get(written);
-  if (known !== undefined) return known;
+  const written = `${protocol}//${authority}`;
   const url = URL.parse(written);
-  const found = url !== null && isOrigin(written, url) ? { origin: url.origin, hostname: url.hostname } : null;
-  setBounded(origins, written, found, MAX_ORIGINS);
-  return found;
+  return url !== null && url.hostname === name.toLowerCase() && isOrigin(written, url) ? url.origin : undefined;
 }

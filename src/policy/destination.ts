@@ -24,6 +24,8 @@ export class Destination implements Target {
   #isParsed = false;
   /** False of a target in which others may read another origin, or for which the connection is not known. */
   #isCertain = true;
+  #judge: Destinations | undefined;
+  #isAllowed = false;
 
   /** @param path Begins with a slash, and so cannot change the origin. */
   constructor(origin: string, path: string) {
@@ -69,7 +71,16 @@ export class Destination implements Target {
     return destination;
   }
 
+  /** Each list is asked once, as long as no other one is asked. */
   allowedBy(destinations: Destinations): boolean {
+    if (this.#judge !== destinations) {
+      this.#isAllowed = this.#judged(destinations);
+      this.#judge = destinations;
+    }
+    return this.#isAllowed;
+  }
+
+  #judged(destinations: Destinations): boolean {
     if (!this.#isCertain || !destinations.allows(this)) return false;
     const connection = this.#connection;
     return (

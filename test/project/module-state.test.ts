@@ -43,7 +43,7 @@ const OWN: readonly Own[] = [
   { at: "src/outbound/given-headers.ts: instanceof Remembered", reason: "another copy's is read once more" },
   { at: "src/outbound/stop-http.ts: let noOwnerMade", reason: "belongs to no request, and never changes" },
   { at: "src/outbound/stop-http.ts: let authorityKey", reason: "a symbol of Node's, found again" },
-  { at: "src/outbound/stop-http.ts: const origins", reason: "what the URL parser says" },
+  { at: "src/outbound/stop-http.ts: const connections", reason: "what the URL parser says" },
   { at: "src/outbound/undici/build.ts: const builds", reason: "read from undici's own classes" },
   {
     at: "adapters/outbound/fetch/marking-dispatcher.ts: const marking",

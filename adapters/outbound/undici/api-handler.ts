@@ -13,7 +13,7 @@ class ApiHandler {
   /** Found by this name, as the handlers within undici's own. */
   readonly handler: object;
   readonly [CALL_OF_HANDLER]: HeldCall | undefined;
-  readonly release: (() => void) | undefined;
+  release: (() => void) | undefined;
   /** Undefined if the handler itself knows its scope. */
   readonly run: Run | undefined;
 
@@ -90,6 +90,8 @@ function methodOf(name: string): Method {
       return callIn(this, name, args);
     } finally {
       this.release?.();
+      // Dead requests may wait long for their collection.
+      this.release = undefined;
     }
   };
 }
