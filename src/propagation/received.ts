@@ -51,7 +51,10 @@ export function readReceived(
 }
 
 /** Adds to a scope the assignments and fields that came with its request. */
-export function receive(scope: RequestScope, { assignments, fields }: Received): void {
+export function receive(scope: RequestScope, received: Received): void {
+  if (received === NOTHING) return;
+  const { assignments, fields } = received;
+  scope.hasReceived = true;
   scope.add(assignments);
   if (fields.length > 0) scope.fields.note(fields);
 }

@@ -11,10 +11,16 @@ export interface OwnKeys {
 /**
  * A context without own members in OpenTelemetry's baggage; undefined if there are none to remove. A request passes own
  * members on from its scope alone: OpenTelemetry's copy would bypass `trustInbound` and `propagateTo`.
+ *
+ * @param isLikely whether the request brought own members, so that the keys need no look before the baggage is read
  */
-export function contextWithoutOwn(keys: OwnKeys, active: Context = context.active()): Context | undefined {
+export function contextWithoutOwn(
+  keys: OwnKeys,
+  active: Context = context.active(),
+  isLikely = false,
+): Context | undefined {
   try {
-    return removeOwn(keys, active);
+    return removeOwn(keys, active, isLikely);
   } catch (error) {
     warnOnce("inbound", UNREADABLE, error);
     return undefined;
@@ -22,33 +28,39 @@ export function contextWithoutOwn(keys: OwnKeys, active: Context = context.activ
 }
 
 /** Like `contextWithoutOwn`, but throws if the baggage throws. */
-export function removeOwn(keys: OwnKeys, active: Context): Context | undefined {
+export function removeOwn(keys: OwnKeys, active: Context, isLikely = false): Context | undefined {
   const baggage = active === ROOT_CONTEXT ? undefined : propagation.getBaggage(active);
   if (baggage === undefined) return undefined;
-  let own: string[] | undefined;
-  for (const [key] of baggage.getAllEntries()) if (keys.owns(key)) (own ??= []).push(key);
-  return own === undefined ? undefined : new CleanedContext(active, new CleanedBaggage(baggage, own));
+  const isNeeded = isLikely || baggage.getAllEntries().some(([key]) => keys.owns(key));
+  return isNeeded ? new CleanedContext(active, new CleanedBaggage(keys, baggage)) : undefined;
 }
 
-/** Made on the first reading, since most requests never read OpenTelemetry's baggage after that. Never throws. */
+/** Cleaned on the first reading, since most requests never read OpenTelemetry's baggage after that. Never throws. */
 class CleanedBaggage {
-  #own: readonly string[] | undefined;
+  #keys: OwnKeys | undefined;
   #baggage: Baggage;
 
-  constructor(baggage: Baggage, own: readonly string[]) {
+  constructor(keys: OwnKeys, baggage: Baggage) {
+    this.#keys = keys;
     this.#baggage = baggage;
-    this.#own = own;
   }
 
   get(): Baggage {
-    if (this.#own !== undefined) {
-      const [baggage, own] = [this.#baggage, this.#own];
-      this.#own = undefined;
-      const cleaned = attempt("inbound", UNREADABLE, () => baggage.removeEntries(...own));
-      this.#baggage = cleaned ?? propagation.createBaggage();
-    }
+    const keys = this.#keys;
+    if (keys === undefined) return this.#baggage;
+    this.#keys = undefined;
+    const baggage = this.#baggage;
+    // Nothing is in it while it is read, and if it cannot be read.
+    this.#baggage = propagation.createBaggage();
+    this.#baggage = attempt("inbound", UNREADABLE, () => withoutOwn(keys, baggage)) ?? this.#baggage;
     return this.#baggage;
   }
+}
+
+/** The baggage itself, if it has no own members. */
+function withoutOwn(keys: OwnKeys, baggage: Baggage): Baggage {
+  const own = baggage.getAllEntries().flatMap(([key]) => (keys.owns(key) ? [key] : []));
+  return own.length === 0 ? baggage : baggage.removeEntries(...own);
 }
 
 /** The key of the baggage in a context, for which OpenTelemetry's API asks it. */

@@ -73,6 +73,8 @@ export class RequestScope {
   readonly #outer: RequestScope | undefined;
   #endedAt: number | undefined;
   #lacksServerSpan = false;
+  /** Whether it has own members that came with its request. */
+  hasReceived = false;
   #face: Scope | undefined;
   #assignments: ScopeAssignments | undefined;
   #serverSpan: ServerSpanRecord | undefined;

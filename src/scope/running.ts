@@ -13,7 +13,7 @@ export function runInScope<T>(scope: RequestScope, fn: () => T): T {
 
 function runCleaned<T>(scope: RequestScope, fn: () => T): T {
   const active = context.active();
-  return runPlaced(scope, fn, contextWithoutOwn(scope.owner.policy.reader, active) ?? active);
+  return runPlaced(scope, fn, contextWithoutOwn(scope.owner.policy.reader, active, scope.hasReceived) ?? active);
 }
 
 /** Runs a function in a scope, and in a context that shows the scope. */

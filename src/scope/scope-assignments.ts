@@ -10,8 +10,7 @@ export class ScopeAssignments {
 
   /** @param added at least one, all of different experiments */
   constructor(added: readonly CompiledAssignment[], primary: string | undefined) {
-    const [only] = added;
-    this.#compiled = added.length === 1 && only !== undefined ? only.alone : added;
+    this.#compiled = (added.length === 1 ? added[0]?.alone : undefined) ?? added;
     this.#flat = chooseFlat(added, primary);
   }
 
@@ -54,11 +53,11 @@ function chooseFlat(
   primary: string | undefined,
 ): CompiledAssignment | undefined {
   if (primary !== undefined) return compiled.find(({ key }) => key === primary);
-  const [first, ...others] = compiled;
-  if (first === undefined || others.length === 0) return first;
+  const first = compiled[0];
+  if (first === undefined || compiled.length === 1) return first;
   warnOnce(
     "ambiguous-primary",
     'a request has several experiments and no option says which one measurements show; set primary, or make the meter with attribution: "each"',
   );
-  return others.reduce((least, other) => (other.key < least.key ? other : least), first);
+  return compiled.reduce((least, other) => (other.key < least.key ? other : least), first);
 }
