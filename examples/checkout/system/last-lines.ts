@@ -11,16 +11,14 @@ export class LastLines {
   readonly #lines: string[] = [];
   onLine: (line: string) => void = () => undefined;
 
-  constructor(...streams: readonly (Readable | null)[]) {
-    for (const stream of streams) {
-      if (stream === null) continue;
-      createInterface({ input: stream }).on("line", (line) => {
-        this.onLine(line);
-        if (FRAME.test(line)) return;
-        this.#lines.push(line);
-        if (this.#lines.length > KEPT) this.#lines.shift();
-      });
-    }
+  constructor(stream: Readable | null) {
+    if (stream === null) return;
+    createInterface({ input: stream }).on("line", (line) => {
+      this.onLine(line);
+      if (FRAME.test(line)) return;
+      this.#lines.push(line);
+      if (this.#lines.length > KEPT) this.#lines.shift();
+    });
   }
 
   get text(): string {

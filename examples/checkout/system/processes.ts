@@ -42,7 +42,8 @@ export class Processes {
       cwd: fileURLToPath(folder),
       execArgv: SERVICES[name].foreign === true ? [] : ["--import", "./telemetry.ts"],
       env: { ...inherited(), ...variables },
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      // Its log records come as telemetry. Its stdout is no pipe: pino waits for ever for one whose reader is killed.
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
       // Not in the terminal's process group: Ctrl-C then reaches only the starting process, which stops all services.
       detached: true,
     });
@@ -53,7 +54,7 @@ export class Processes {
   }
 
   async #ready(name: ServiceName, child: ChildProcess): Promise<number> {
-    const lines = new LastLines(child.stdout, child.stderr);
+    const lines = new LastLines(child.stderr);
     const late = setTimeout(() => child.kill("SIGKILL"), START_S * 1000);
     const abort = (): void => void child.kill("SIGTERM");
     this.#signal.addEventListener("abort", abort);

@@ -12,11 +12,19 @@ const starting = new AbortController();
 const server = new PostgresServer();
 let stopping = false;
 
+async function start(): Promise<void> {
+  await server.create(starting.signal);
+  await server.start();
+  report({ url: server.url });
+}
+
 async function end(exitCode: number): Promise<void> {
   if (stopping) return;
   stopping = true;
   starting.abort();
   try {
+    // What still starts would write to the folder that is removed.
+    await started.catch(() => undefined);
     await server.stop();
   } finally {
     server.remove();
@@ -31,7 +39,8 @@ function fail(error: unknown): void {
 }
 
 function report(message: Report): void {
-  process.send?.(message);
+  // If nobody hears it any more, "disconnect" ends this process.
+  process.send?.(message, () => undefined);
 }
 
 async function carryOut(order: Order): Promise<void> {
@@ -39,15 +48,11 @@ async function carryOut(order: Order): Promise<void> {
   report({ done: order });
 }
 
-process.once("disconnect", () => void end(0));
-process.once("SIGTERM", () => void end(0));
-process.on("message", (order: Order) => void carryOut(order).catch(fail));
 server.onEnd = fail;
-
-try {
-  await server.create(starting.signal);
-  await server.start();
-  report({ url: server.url });
-} catch (error) {
-  fail(error);
-}
+const started = start();
+started.catch(fail);
+process.on("message", (order: Order) => void carryOut(order).catch(fail));
+process.once("SIGTERM", () => void end(0));
+process.once("disconnect", () => void end(0));
+// The starting process may be gone already: then the event has been, and does not come again.
+if (!process.connected) void end(0);

@@ -16,6 +16,7 @@ const SETTINGS = ["fsync=off", "full_page_writes=off", "synchronous_commit=off",
 
 /** PostgreSQL ends its clients' connections, and itself. */
 const FAST_SHUTDOWN = "SIGINT";
+const START_MS = 30_000;
 const STOP_MS = 5_000;
 
 /** A PostgreSQL of our own, on a free port of loopback, with its data in a temporary folder. */
@@ -35,6 +36,7 @@ export class PostgresServer {
 
   /** Finds the programs, and makes the data folder. */
   async create(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     this.#folder = makeFolder(this.#account);
     this.#bin = findBinaries(this.#folder, this.#account);
     const passwordFile = join(this.#folder, "password");
@@ -59,6 +61,7 @@ export class PostgresServer {
     );
     this.#process = child;
     const lines = new LastLines(child.stderr);
+    const late = setTimeout(() => child.kill("SIGQUIT"), START_MS);
     await new Promise<void>((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", (code, killer) => {
@@ -69,7 +72,7 @@ export class PostgresServer {
       lines.onLine = (line) => {
         if (line.includes("database system is ready to accept connections")) resolve();
       };
-    });
+    }).finally(() => clearTimeout(late));
   }
 
   async stop(): Promise<void> {
@@ -85,7 +88,7 @@ export class PostgresServer {
 
   /** Removes the data. */
   remove(): void {
-    if (this.#folder !== "") rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== "") rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   get #data(): string {
