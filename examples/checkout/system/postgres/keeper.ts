@@ -27,7 +27,7 @@ async function end(exitCode: number): Promise<void> {
     await started.catch(() => undefined);
     await server.stop();
   } finally {
-    server.remove();
+    await server.remove();
   }
   process.exit(exitCode);
 }

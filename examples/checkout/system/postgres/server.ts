@@ -1,10 +1,10 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chownSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { LastLines } from "../last-lines.ts";
 import { type Account, makeFolder, unprivilegedAccount } from "./account.ts";
 import { findBinaries } from "./binaries.ts";
@@ -44,10 +44,17 @@ export class PostgresServer {
     if (this.#account !== undefined) chownSync(passwordFile, this.#account.uid, this.#account.gid);
     const users = [`--username=${USER}`, `--pwfile=${passwordFile}`, "--auth=scram-sha-256"];
     const form = ["--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"];
-    await promisify(execFile)(join(this.#bin, "initdb"), [`--pgdata=${this.#data}`, ...users, ...form], {
+    const initdb = spawn(join(this.#bin, "initdb"), [`--pgdata=${this.#data}`, ...users, ...form], {
       ...this.#surroundings,
-      signal,
+      stdio: ["ignore", "ignore", "pipe"],
     });
+    const lines = new LastLines(initdb.stderr);
+    const abort = (): void => void initdb.kill();
+    signal.addEventListener("abort", abort);
+    // Also after an abort it is waited for: it still writes to the folder.
+    const [code] = await once(initdb, "close");
+    signal.throwIfAborted();
+    if (code !== 0) throw new Error(`initdb could not make PostgreSQL's data folder:\n${lines.text}`);
   }
 
   /** Starts the server, the first time on a free port, and later on the same one. */
@@ -86,9 +93,9 @@ export class PostgresServer {
     clearTimeout(timer);
   }
 
-  /** Removes the data. */
-  remove(): void {
-    if (this.#folder !== "") rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10 });
+  /** Removes the data. A process of initdb may write for another moment. */
+  async remove(): Promise<void> {
+    if (this.#folder !== "") await rm(this.#folder, { recursive: true, force: true, maxRetries: 10 });
   }
 
   get #data(): string {
