@@ -5,16 +5,19 @@ import { products } from "../../examples/checkout/database/seed.ts";
 import { Reservations } from "../../examples/checkout/inventory/reservations.ts";
 import type { System } from "../../examples/checkout/system/system.ts";
 import { CARDS } from "../../examples/checkout/system/truth.ts";
+import { inTransaction } from "../../examples/checkout/transaction.ts";
 import { startQuickSystem } from "./quick-system.ts";
 import { type Answer, Shopper } from "./shopper.ts";
 import { notificationOf, SOON, some, Trace } from "./traces.ts";
 
 let system: System;
+/** Of the processes that ended by themselves. */
+const crashes: Error[] = [];
 /** Connects again after each halt of the database. */
 let database: Pool;
 
 beforeAll(async () => {
-  system = await startQuickSystem({ payment: { PROVIDER_TIMEOUT_MS: "800" } });
+  system = await startQuickSystem({ payment: { PROVIDER_TIMEOUT_MS: "800" } }, (error) => void crashes.push(error));
   database = new Pool({ connectionString: system.database.url });
   database.on("error", () => undefined); // The tests stop the server.
 });
@@ -318,6 +321,21 @@ describe("a reservation", () => {
   });
 });
 
+describe("a transaction", () => {
+  test("CHK-F20 whose connection breaks between two queries fails, and the process goes on", async () => {
+    const failed = inTransaction(database, async (client) => {
+      const { rows } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      const broken = new Promise((resolve) => void client.once("end", resolve));
+      await database.query("SELECT pg_terminate_backend($1)", [rows[0]?.pid]);
+      await broken;
+      return "done";
+    });
+    await expect(failed).rejects.toThrow(/connection|queryable/i);
+    const { rows } = await inTransaction(database, (client) => client.query("SELECT 1 AS one"));
+    expect(rows).toEqual([{ one: 1 }]);
+  });
+});
+
 describe("a confirmation", () => {
   test("CHK-F17 that the mail server refuses does not fail the checkout, and is sent later", async () => {
     const { mail } = system;
@@ -377,6 +395,7 @@ describe("after all of this", () => {
     const { rows: orders } = await database.query<{ id: string }>("SELECT id FROM orders");
     const mailed = new Set(system.mail?.mails.map(({ subject }) => subject.split(" ").at(-1)));
     expect(mailed).toEqual(new Set(orders.map(({ id }) => id)));
+    expect(crashes).toEqual([]);
   });
 });
 

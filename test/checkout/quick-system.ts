@@ -11,10 +11,19 @@ const VARIABLES = {
   PATIENCE_MS: "20000",
 };
 
-/** Starts the shop, with exports at short intervals and more variables for single services. */
+/**
+ * Starts the shop, with exports at short intervals.
+ *
+ * @param variables more of them, for single services
+ * @param onEnd called if a process ends by itself
+ */
 export function startQuickSystem(
   variables: Partial<Record<ServiceName, Record<string, string>>> = {},
+  onEnd?: (error: Error) => void,
 ): Promise<System> {
   const environment = SERVICE_NAMES.map((name) => [name, { ...VARIABLES, ...variables[name] }]);
-  return startSystem({ environment: Object.fromEntries(environment) as typeof variables }); // why: one for each name
+  return startSystem({
+    environment: Object.fromEntries(environment) as typeof variables, // why: one for each name
+    ...(onEnd && { onEnd }),
+  });
 }

@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 import type { System } from "../../examples/checkout/system/system.ts";
-import type { Attributes, Span } from "../../examples/checkout/system/telemetry/telemetry.ts";
+import type { Span } from "../../examples/checkout/system/telemetry/telemetry.ts";
 
 /** Exports come twice a second; on a busy machine much later. */
 export const SOON = { timeout: 20_000, interval: 50 };
@@ -56,7 +56,7 @@ export function notificationOf({ receiver }: System, orderId: unknown): Promise<
 }
 
 /** Some attributes, for a comparison. */
-export function some(attributes: Attributes, ...names: readonly string[]): Record<string, unknown> {
+export function some(attributes: Span["attributes"], ...names: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(names.map((name) => [name, attributes.get(name)]));
 }
 
