@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Evidence } from "../../examples/checkout/system/evidence.ts";
 import { percentile } from "../../examples/checkout/system/figures.ts";
@@ -195,6 +196,12 @@ describe("the invariants of the checkout", () => {
     const findings = examine(sound);
     expect(findings.flatMap(({ problems }) => problems)).toEqual([]);
     expect(new Set(findings.map(({ statement }) => statement)).size).toBe(17);
+  });
+
+  test("CHK-I36 are those that the example's README lists", () => {
+    const page = readFileSync(new URL("../../examples/checkout/README.md", import.meta.url), "utf8");
+    const rows = [...page.matchAll(/^\| ([^|]+) \| [^|]+ \|$/gm)].map(([, cell = ""]) => cell.replaceAll("`", ""));
+    expect(rows).toEqual(expect.arrayContaining(examine(sound).map(({ statement }) => statement)));
   });
 
   test.each(broken)("%s", (_title, evidence, problem) => {

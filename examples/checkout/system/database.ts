@@ -27,15 +27,17 @@ export async function startDatabase(signal: AbortSignal, onEnd: (error: Error) =
 
 async function embedded(signal: AbortSignal, onEnd: (error: Error) => void): Promise<Database> {
   const keeper = fork(fileURLToPath(new URL("./postgres/keeper.ts", import.meta.url)), {
+    execArgv: [],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     // Not in the terminal's process group: Ctrl-C then reaches only the starting process, which stops the keeper last.
     detached: true,
   });
   const lines = new LastLines(keeper.stderr);
-  let stopping = false;
+  let isStarted = false;
+  let isStopping = false;
 
   const stop = async (): Promise<void> => {
-    stopping = true;
+    isStopping = true;
     if (keeper.exitCode !== null || keeper.signalCode !== null) return;
     const ended = once(keeper, "exit");
     keeper.kill("SIGTERM");
@@ -44,9 +46,9 @@ async function embedded(signal: AbortSignal, onEnd: (error: Error) => void): Pro
 
   const failed = new Promise<never>((_, reject) => {
     keeper.once("close", (code, killer) => {
-      const error = new Error(lines.text === "" ? `PostgreSQL's keeper ended: ${killer ?? code}` : lines.text);
+      const error = new Error(`PostgreSQL's keeper ended: ${killer ?? `exit ${code}`}. Its last lines:\n${lines.text}`);
       reject(error);
-      if (!stopping) onEnd(error);
+      if (isStarted && !isStopping) onEnd(error);
     });
   });
   failed.catch(() => undefined); // Whoever waits gets it; later it is said by onEnd.
@@ -63,6 +65,7 @@ async function embedded(signal: AbortSignal, onEnd: (error: Error) => void): Pro
   try {
     const report = await reported();
     if (!("url" in report)) throw new Error("PostgreSQL's keeper did not say its address");
+    isStarted = true;
     return { url: report.url, halt: () => tell("halt"), resume: () => tell("resume"), stop };
   } catch (error) {
     await stop();

@@ -11,6 +11,8 @@ import { findBinaries } from "./binaries.ts";
 
 const USER = "shop";
 
+const ADVICE = "If this cannot be mended, set DATABASE_URL to a PostgreSQL of your own.";
+
 /** What is in the database is gone with the shop, so nothing has to survive a crash of the machine. */
 const SETTINGS = ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=120"];
 
@@ -54,7 +56,7 @@ export class PostgresServer {
     // Also after an abort it is waited for: it still writes to the folder.
     const [code] = await once(initdb, "close");
     signal.throwIfAborted();
-    if (code !== 0) throw new Error(`initdb could not make PostgreSQL's data folder:\n${lines.text}`);
+    if (code !== 0) throw new Error(`initdb could not make the data folder:\n${lines.text}\n${ADVICE}`);
   }
 
   /** Starts the server, the first time on a free port, and later on the same one. */
