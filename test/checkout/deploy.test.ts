@@ -96,7 +96,7 @@ describe("compose.yaml", () => {
 
 describe("the services in compose.yaml", () => {
   test("DPL-08 the files that all services share read no variable but these", () => {
-    expect(sharedVariables()).toEqual(["HOST", "PORT", "TRUST_INBOUND"]);
+    expect(sharedVariables()).toEqual(["HOST", "PATIENCE_MS", "PORT", "TRUST_INBOUND"]);
   });
 
   test.each(shopServices)("DPL-09 %s gets each variable that it reads, and no other", (name) => {

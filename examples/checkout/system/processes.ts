@@ -5,7 +5,7 @@ import { LastLines } from "./last-lines.ts";
 import { SERVICES, type ServiceName } from "./services.ts";
 
 const START_S = 60;
-const STOP_S = 10;
+const STOP_S = 20;
 
 const ADVICE = 'To see all of its lines, run it alone: see examples/checkout/README.md, "If something does not start".';
 

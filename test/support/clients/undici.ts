@@ -91,7 +91,7 @@ function undiciHarness(
   setUp: UndiciSetUp,
   options?: ClientOptions,
 ): OutboundHarness {
-  const hidesHops = major === 7 && setUp.redirectsInside === true && options?.spans !== true;
+  const hidesHops = major === 7 && setUp.redirectsInside === true;
   return {
     name: `${name}, ${setUp.name}`,
     lacks: { ...setUp.lacks, ...(hidesHops ? HIDES_HOPS : {}) },
