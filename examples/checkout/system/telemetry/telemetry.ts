@@ -1,7 +1,7 @@
 import type { OtlpAttributed, OtlpExport, OtlpPoint, OtlpSpan, OtlpValue } from "./otlp.ts";
 
 type AttributeValue = string | number | boolean | readonly AttributeValue[];
-export type Attributes = ReadonlyMap<string, AttributeValue>;
+type Attributes = ReadonlyMap<string, AttributeValue>;
 
 export interface Span {
   readonly service: string;
