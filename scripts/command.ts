@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -71,9 +71,13 @@ async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<void> 
   await closed;
 }
 
-/** A temporary folder for this run. It is removed when the process exits. */
+/**
+ * A temporary folder for this run, removed when the process exits. Other users can enter it, but not list it: root's
+ * PostgreSQL, which runs as another user, has its folder within.
+ */
 export function scratchFolder(): string {
   const scratch = mkdtempSync(join(tmpdir(), "otel-exp-"));
+  chmodSync(scratch, 0o711);
   removeOnExit(scratch);
   return scratch;
 }
