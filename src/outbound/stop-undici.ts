@@ -144,6 +144,7 @@ function callsOf(
       callOf(tickets)?.chain ??
       callsOfUndiciRequest(
         request,
+        destination,
         (calls) => calls.some((call) => call.spans !== undefined || call.mayWriteTo(destination)) || restrictsForeign(),
       ),
   );

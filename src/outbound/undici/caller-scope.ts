@@ -1,5 +1,6 @@
 import { AsyncResource } from "node:async_hooks";
 import { attempt } from "../../checks/diagnostics.ts";
+import type { Destination } from "../../policy/destination.ts";
 import { processWide } from "../../process-wide.ts";
 import type { RequestScope } from "../../scope/request-scope.ts";
 import { callingScope } from "../calling-scope.ts";
@@ -44,17 +45,19 @@ export function scopeOfUndiciRequest(request: object): RequestScope | undefined 
 /**
  * The unmarked calls that made the request that is being published.
  *
+ * @param destination undefined if unknown
  * @param matter whether it matters if they did: to know it can cost a look at the stack
  */
 export function callsOfUndiciRequest(
   request: object,
+  destination: Destination | undefined,
   matter: (calls: readonly UnmarkedCall[]) => boolean,
 ): readonly UnmarkedCall[] {
   // A tunnel is the proxy agent's, also if a call has it made.
   if (Reflect.get(request, "method") === "CONNECT") return NO_CALLS;
   const build = buildOf(request);
   const handlers = handlersOf(request, build);
-  const known = markOf(handlers) ?? dispatchingCall(request) ?? hiddenCall(handlers);
+  const known = markOf(handlers) ?? hiddenCall(handlers) ?? dispatchingCall(request, destination);
   if (known !== undefined) return known.chain;
   const innermost = handlers.at(-1);
   const { storage } = unmarkedCalls();
@@ -67,7 +70,7 @@ export function callsOfUndiciRequest(
 /** What makes the spans of the request that is being published; undefined if no wrapped client does. */
 export function spanMakerOfUndiciRequest(request: object): SpanMaker | undefined {
   if (unmarkedCalls().live === 0) return undefined;
-  return spanMakerOf(callsOfUndiciRequest(request, (calls) => spanMakerOf(calls) !== undefined));
+  return spanMakerOf(callsOfUndiciRequest(request, undefined, (calls) => spanMakerOf(calls) !== undefined));
 }
 
 /** The innermost of several wrappers of fetch makes the spans. */
@@ -93,10 +96,16 @@ export function callOfHandler(handler: unknown): UnmarkedCall | undefined {
   return call;
 }
 
-/** The call that dispatches at this moment, if this is the first request that is made meanwhile. */
-function dispatchingCall(request: object): UnmarkedCall | undefined {
-  const { dispatching } = unmarkedCalls();
-  return dispatching?.dispatches(request) === true ? dispatching : undefined;
+/**
+ * The call that dispatches at this moment, if this is the first request that is made meanwhile. A layer that holds
+ * requests back may let go of another's first: then none is found, and so it is if the call may write to the destination,
+ * since what it has first is for one that is not allowed.
+ */
+function dispatchingCall(request: object, destination: Destination | undefined): UnmarkedCall | undefined {
+  const { dispatching, waiting } = unmarkedCalls();
+  if (dispatching === undefined || waiting > 0) return undefined;
+  if (dispatching.chain.some((call) => call.mayWriteTo(destination))) return undefined;
+  return dispatching.dispatches(request) ? dispatching : undefined;
 }
 
 /**
