@@ -9,13 +9,17 @@ const marking = new WeakMap<object, object>();
 export function markingDispatcher(dispatcher: object): object {
   let made = marking.get(dispatcher);
   if (made === undefined) {
-    made = new Proxy(dispatcher, { get });
+    // Without members of its own: a proxy must show those of its target unchanged if they are fixed, as in a frozen one.
+    const target: object = Object.create(dispatcher);
+    made = new Proxy(target, { get });
     marking.set(dispatcher, made);
   }
   return made;
 }
 
-function get(dispatcher: object, name: string | symbol): unknown {
+function get(target: object, name: string | symbol): unknown {
+  // why: it was made with the dispatcher as its prototype
+  const dispatcher = Object.getPrototypeOf(target) as object;
   // Private fields are those of the given dispatcher.
   const member: unknown = Reflect.get(dispatcher, name, dispatcher);
   if (name !== "dispatch" || typeof member !== "function") return member;

@@ -1,3 +1,4 @@
+import { experimentFetch } from "otel-experiments/fetch";
 import { experimentInterceptor } from "otel-experiments/undici";
 import type { Dispatcher } from "undici";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -85,5 +86,17 @@ describe.each(undiciMajors)("$name: a layer lets go of another's request within 
         .flat()
         .filter((line) => line.includes(traceOfNow ?? "none")),
     ).toEqual([]);
+  });
+
+  test("CS-84 a fetch with a dispatcher that cannot be changed is answered", async () => {
+    const agent = new undici.Agent();
+    const dispatcher = Object.freeze({ dispatch: agent.dispatch.bind(agent) });
+    // why: undici's types of fetch are its own; it calls only `dispatch`
+    const fetchOnce = experimentFetch(experiments, undici.fetch as unknown as typeof fetch, { spans: true });
+    const init: object = { dispatcher };
+    expect((await serve(own("a"), () => fetchOnce(allowed.origin, init))).status).toBe(200);
+    await agent.close();
+    expect(allowed.requests.flatMap(({ lines }) => headerValues(lines, "baggage"))).toEqual([own("a")]);
+    expect(await telemetry.ended(1)).toHaveLength(1);
   });
 });
