@@ -34,7 +34,7 @@ export function extractCarrier(active: Context, carrier: unknown, getter: TextMa
     const withCarrier = withExtraction(active, extraction);
     const { baggage } = extraction.foreign;
     return baggage === undefined
-      ? (removeOwn(OWN_KEYS, withCarrier) ?? withCarrier)
+      ? (removeOwn(ownKeys(), withCarrier) ?? withCarrier)
       : propagation.setBaggage(withCarrier, baggage);
   });
   return extracted ?? active;
@@ -70,7 +70,7 @@ function foreignFor(active: Context, entry: CarrierEntry): readonly string[] {
 
 function membersIn(active: Context): readonly string[] {
   // Own members in OpenTelemetry's baggage come from no scope: the user's code put them there.
-  const baggage = propagation.getBaggage(removeOwn(OWN_KEYS, active) ?? active);
+  const baggage = propagation.getBaggage(removeOwn(ownKeys(), active) ?? active);
   if (baggage === undefined) return [];
   const extraction = extractionIn(active);
   // Not by `instanceof`: another copy of the package has a class of its own.
@@ -132,10 +132,8 @@ function readingPolicies(): Iterable<EgressPolicy> {
   return policies.size === 0 ? [DEFAULT_POLICY] : policies;
 }
 
-/** Keys that are own to any instance. */
-const OWN_KEYS: OwnKeys = {
-  owns(key) {
-    for (const { reader } of readingPolicies()) if (reader.owns(key)) return true;
-    return false;
-  },
-};
+/** Keys that are own to any instance of this moment: a context may be read when the instance is closed. */
+function ownKeys(): OwnKeys {
+  const readers = [...readingPolicies()].map(({ reader }) => reader);
+  return { owns: (key) => readers.some((reader) => reader.owns(key)) };
+}

@@ -416,6 +416,16 @@ describe("inject", () => {
     }
   });
 
+  test("PRO-72 nor does another propagator, if the experiments are closed before it reads what was extracted", async () => {
+    const experiments = create({ prefix: "acme." });
+    const baggage = propagation.createBaggage({ "acme.checkout.variant": { value: "express" }, user: { value: "1" } });
+    const extracted = extract({}, propagation.setBaggage(ROOT_CONTEXT, baggage));
+    await experiments.close();
+    const carrier = {};
+    new W3CBaggagePropagator().inject(extracted, carrier, defaultTextMapSetter);
+    expect(carrier).toEqual({ baggage: "user=1" });
+  });
+
   const existing: readonly { form: string; carrier: () => object; read?: (carrier: never) => unknown }[] = [
     { form: "text", carrier: () => ({ baggage: "a=1;p, b=2" }) },
     { form: "bytes", carrier: () => ({ baggage: Buffer.from("a=1;p, b=2") }) },
