@@ -2,7 +2,7 @@ import type { AsyncResource } from "node:async_hooks";
 import { type Context, context } from "@opentelemetry/api";
 import { scopeStorage } from "./current.ts";
 import { contextShowing, latestScope } from "./finding.ts";
-import { contextWithoutOwn } from "./own-context.ts";
+import { contextWithoutOwn, takeOutOwn } from "./own-context.ts";
 import type { RequestScope } from "./request-scope.ts";
 
 /** Runs a function in a scope, without own members in OpenTelemetry's baggage. */
@@ -13,7 +13,10 @@ export function runInScope<T>(scope: RequestScope, fn: () => T): T {
 
 function runCleaned<T>(scope: RequestScope, fn: () => T): T {
   const active = context.active();
-  return runPlaced(scope, fn, contextWithoutOwn(scope.owner.policy.reader, active, scope.hasReceived) ?? active);
+  const { reader } = scope.owner.policy;
+  // The instrumentation that made the server span made the baggage too.
+  const isClean = scope.serverSpan !== undefined && takeOutOwn(reader, active);
+  return runPlaced(scope, fn, isClean ? active : (contextWithoutOwn(reader, active, scope.hasReceived) ?? active));
 }
 
 /** Runs a function in a scope, and in a context that shows the scope. */
