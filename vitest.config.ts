@@ -8,7 +8,7 @@ const alias = Object.entries(entries).map(([name, { source }]) => ({
 }));
 
 /** Files that open no socket and start no process. `npm test -- quick` runs them. */
-const WITHOUT_SOCKETS = ["test/unit/**/*.test.ts", "test/project/**/*.test.ts"];
+const WITHOUT_SOCKETS = ["test/{unit,project,report/statistics}/**/*.test.ts"];
 
 export default defineConfig({
   resolve: { alias },

@@ -35,6 +35,7 @@ const checks: readonly Check[] = [
   { name: "format", command: ["biome", "check", "--error-on-warnings", "."] },
   { name: "lint", command: ["oxlint", "--deny-warnings"] },
   { name: "build", command: ["tsdown"] },
+  { name: "report-build", command: ["tsdown", "--config", "report/tsdown.config.ts"] },
   { name: "dead-code", command: ["knip"] },
   { name: "package", command: ["publint", "--strict"] },
   { name: "package-types", command: ["attw", "--pack", ".", "--quiet"] },
