@@ -49,5 +49,6 @@ export function chiSquareTail(x: number, df: number): number {
 
 /** The least k with P(X <= k) >= p, where X counts successes of probability `rate` in at most 1e8 trials. */
 export function binomialQuantile(p: number, trials: number, rate: number): number {
-  return trials <= MOST_TRIALS ? binomial(p, trials, rate) : Number.NaN;
+  // The library's 0 may be negative.
+  return trials <= MOST_TRIALS ? binomial(p, trials, rate) + 0 : Number.NaN;
 }

@@ -28,10 +28,16 @@ export function difference(control: Arm, treatment: Arm, options: EffectOptions 
   return effectOf(control, treatment, treatment.value - control.value, variance, options);
 }
 
+/** How many of its standard errors control's value is above 0 before a lift has a sequence. */
+const LEAST_DISTANCE = 5;
+
 /**
  * The relative lift (treatment - control) / control, with its variance by the delta method and Welch's degrees of
- * freedom. It is null if control's value is not above 0. If control's value may be 0 by chance, the interval is too
- * narrow: then take the difference.
+ * freedom. It is null if control's value is not above 0.
+ *
+ * While control's value is small beside its error, the delta method finds differences too easily for somebody who looks
+ * again and again. So there is no sequence while control's value is less than five of its standard errors above 0 (25
+ * conversions of many subjects), and a sequence holds 0 wherever that of the difference does.
  *
  * @see Deng, Knoblich, Lu 2018, "Applying the delta method in metric analytics", KDD, 3.1; GrowthBook's `TwoSidedTTest`
  */
@@ -39,7 +45,18 @@ export function lift(control: Arm, treatment: Arm, options: EffectOptions = {}):
   const ratio = control.value > 0 ? treatment.value / control.value : Number.NaN;
   const variances = treatment.variance / treatment.subjects + (ratio * ratio * control.variance) / control.subjects;
   const estimate = (treatment.value - control.value) / (control.value > 0 ? control.value : Number.NaN);
-  return effectOf(control, treatment, estimate, variances / control.value / control.value, options);
+  const effect = effectOf(control, treatment, estimate, variances / control.value / control.value, options);
+  const distance = control.value / Math.sqrt(control.variance / control.subjects);
+  const own = distance >= LEAST_DISTANCE ? effect.sequence : { ...UNKNOWN, p: null };
+  return { ...effect, sequence: noSurer(own, difference(control, treatment, options).sequence) };
+}
+
+/** A sequence that holds 0 if another one does. */
+function noSurer(own: Tested, other: Tested): Tested {
+  if (own.lower === null || own.upper === null || own.p === null || other.p === null) return { ...UNKNOWN, p: null };
+  const p = Math.max(own.p, other.p);
+  const isOpen = other.lower !== null && other.upper !== null && other.lower <= 0 && other.upper >= 0;
+  return isOpen ? { lower: Math.min(0, own.lower), upper: Math.max(0, own.upper), p } : { ...own, p };
 }
 
 function effectOf(

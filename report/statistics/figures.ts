@@ -25,9 +25,12 @@ export function interval(lower: number, upper: number): Interval {
   return Number.isFinite(lower) && Number.isFinite(upper) ? { lower, upper } : UNKNOWN;
 }
 
-/** True for a number of things: 0, 1, 2, …. Beyond 2^53 too, where a double is a rounded count. */
+/** More of anything is not counted but a mistake. */
+const MOST = 1e18;
+
+/** True for a number of things: 0, 1, 2, … 1e18. Beyond 2^53 too, where a double is a rounded count. */
 export function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0;
+  return Number.isInteger(value) && value >= 0 && value <= MOST;
 }
 
 /** True for a number between 0 and 1, without both: a confidence, an error rate, a quantile. */

@@ -13,7 +13,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const TELEMETRY: ReadonlySet<string> = new Set(["@opentelemetry/api", "@opentelemetry/core"]);
 
 /** A file of the project, as an import names it from the project's root. */
-const OURS = /^(src|adapters|cli|test|testing|examples|bench)\//;
+const OURS = /^(src|adapters|cli|report|test|testing|examples|bench)\//;
 
 /** What is public, by the path of its source from the project's root. */
 const PUBLISHED: ReadonlyMap<string, Entry> = new Map(
@@ -191,4 +191,14 @@ test("LAY-08 commands import the core and Node, and nobody imports them", () => 
   expect(breaches(imports, ({ to }) => /^(src|cli)\//.test(to) || to.startsWith("node:"))).toEqual([]);
   const others = ["src", "adapters", "testing"].flatMap(importsUnder);
   expect(breaches(others, ({ to }) => !to.startsWith("cli/"))).toEqual([]);
+});
+
+test("LAY-11 the report's statistics import themselves and the distribution functions, and nothing that is not pure", () => {
+  const imports = importsUnder("report/statistics");
+  expect(imports.length).toBeGreaterThan(20);
+  expect(breaches(imports, ({ to }) => to.startsWith("report/statistics/") || to.startsWith("@stdlib/"))).toEqual([]);
+  const clocks = globSync("report/statistics/*.ts", { cwd: ROOT }).filter((file) =>
+    /\b(Date|performance|process|Math\.random|fetch|setTimeout)\b/.test(readFileSync(join(ROOT, file), "utf8")),
+  );
+  expect(clocks).toEqual([]);
 });
