@@ -38,6 +38,13 @@ const simulations: readonly Simulation[] = [
     to: 0.05,
   },
   {
+    name: "that, and one subject in ten gets the treatment",
+    seed: 109,
+    share: (seed) => falseAlarms(() => new Revenue(), { ...LOOKS, subjects: 180, treated: 20, seed }).sequence,
+    from: 0,
+    to: 0.05,
+  },
+  {
     name: "that of errors per request that fail together",
     seed: 104,
     share: (seed) => falseAlarms(() => new Errors(), { ...LOOKS, seed }).sequence,

@@ -90,8 +90,10 @@ export class Errors implements Growing {
 export interface Looks {
   readonly runs: number;
   readonly looks: number;
-  /** Subjects of each variant between two looks. */
+  /** Subjects of control between two looks. */
   readonly subjects: number;
+  /** Those of the treatment; as many if not given. */
+  readonly treated?: number;
   readonly seed: number;
 }
 
@@ -102,17 +104,18 @@ export interface FalseAlarms {
 }
 
 /** Experiments without a difference that are looked at again and again: the share of runs with a false alarm. */
-export function falseAlarms(metric: () => Growing, { runs, looks, subjects, seed }: Looks): FalseAlarms {
+export function falseAlarms(
+  metric: () => Growing,
+  { runs, looks, subjects, treated = subjects, seed }: Looks,
+): FalseAlarms {
   const random = new Random(seed);
   let [sequence, fixed] = [0, 0];
   for (let run = 0; run < runs; run += 1) {
     const [control, treatment] = [metric(), metric()];
     let [bySequence, byFixed] = [false, false];
     for (let look = 0; look < looks; look += 1) {
-      for (let i = 0; i < subjects; i += 1) {
-        control.add(random);
-        treatment.add(random);
-      }
+      for (let i = 0; i < subjects; i += 1) control.add(random);
+      for (let i = 0; i < treated; i += 1) treatment.add(random);
       const effect = treatment.effect(control);
       bySequence ||= (effect.sequence.p ?? 1) < 0.05;
       byFixed ||= (effect.fixed.p ?? 1) < 0.05;

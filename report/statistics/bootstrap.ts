@@ -1,5 +1,5 @@
 import { type BootstrapSample, bootstrapSample, type Observations } from "./bootstrap-sample.ts";
-import { confidenceSequence, type Tested, TUNING } from "./confidence-sequence.ts";
+import { confidenceSequence, effectiveSubjects, type Tested, TUNING } from "./confidence-sequence.ts";
 import type { Effect, EffectOptions } from "./effect.ts";
 import { type Figure, figure, interval, isShare, LEVEL, UNKNOWN } from "./figures.ts";
 import { quantileOf } from "./quantile.ts";
@@ -48,11 +48,12 @@ export function quantileEffects(
   const [drawnA, drawnB] = canDraw
     ? [drawn(control, quantile, a, replicates, 2 * seed), drawn(treatment, quantile, b, replicates, 2 * seed + 1)]
     : [[], []];
-  const subjects = (a?.subjects ?? 0) + (b?.subjects ?? 0);
+  const [inA, inB] = [a?.subjects ?? 0, b?.subjects ?? 0];
+  const counted = { subjects: inA + inB, effectiveSubjects: effectiveSubjects(inA, inB) };
   const [valueA, valueB] = [a?.value ?? Number.NaN, b?.value ?? Number.NaN];
   const effect = (compare: (one: number, other: number) => number): Effect => {
     const differences = Float64Array.from(drawnA, (one, i) => compare(one, drawnB[i] ?? Number.NaN)).sort();
-    return effectOf(compare(valueA, valueB), differences, subjects, { level, tuning });
+    return effectOf(compare(valueA, valueB), differences, counted, { level, tuning });
   };
   return {
     control: figure(valueA),
@@ -84,14 +85,14 @@ function drawn(
 function effectOf(
   estimate: number,
   differences: Float64Array,
-  subjects: number,
+  counted: Pick<Effect, "subjects" | "effectiveSubjects">,
   options: { readonly level: number; readonly tuning: number },
 ): Effect {
   const n = differences.length;
   const mean = differences.reduce((sum, one) => sum + one, 0) / n;
   const squares = differences.reduce((sum, one) => sum + (one - mean) ** 2, 0);
   const error = Math.sqrt(squares / (n - 1));
-  const known = { estimate: figure(estimate), standardError: error > 0 ? figure(error) : null, subjects };
+  const known = { estimate: figure(estimate), standardError: error > 0 ? figure(error) : null, ...counted };
   return {
     ...known,
     degreesOfFreedom: null,

@@ -13,6 +13,23 @@ export interface Estimate {
   readonly standardError: Figure;
   /** Of all arms. */
   readonly subjects: number;
+  /** By {@link effectiveSubjects}. */
+  readonly effectiveSubjects: number;
+}
+
+/** With fewer effective subjects, an estimate is not near enough to normal to be looked at again and again. */
+const LEAST_SUBJECTS = 100;
+
+/** An arm with a smaller part of all subjects than one of so many counts for fewer. */
+const PARTS = 3;
+
+/**
+ * The time of a sequence: all subjects, but at most three times those of the smaller arm. What a thousand subjects of
+ * control say of a difference from ten of a treatment is what those ten say, and the estimate is normal only when there
+ * are enough of them. As long as the arms keep their shares, this is a time as good as any.
+ */
+export function effectiveSubjects(control: number, treatment: number): number {
+  return Math.min(control + treatment, PARTS * control, PARTS * treatment);
 }
 
 /** An interval, and the p-value of "there is no difference" that goes with it: below 1 - level if it excludes 0. */
@@ -29,13 +46,17 @@ export interface SequenceOptions {
 /**
  * An asymptotic confidence sequence: with probability `level`, all of its intervals together hold the truth, however
  * often one looks and whenever one stops. Its p-value is always valid in the same sense. It is wider than an interval
- * for one look at a fixed time.
+ * for one look at a fixed time. It is asymptotic, so there is none for fewer than 100 effective subjects.
  *
  * @see Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2021, "Time-uniform central limit theory and asymptotic confidence
  * sequences", arXiv 2103.06476, theorem 2.2 and appendix B.2
  */
-export function confidenceSequence({ estimate, standardError, subjects }: Estimate, options: SequenceOptions): Tested {
+export function confidenceSequence(
+  { estimate, standardError, effectiveSubjects: subjects }: Estimate,
+  options: SequenceOptions,
+): Tested {
   if (estimate === null || standardError === null || !(standardError > 0)) return { ...UNKNOWN, p: null };
+  if (!(subjects >= LEAST_SUBJECTS)) return { ...UNKNOWN, p: null };
   const width = standardError * criticalValue(subjects, options);
   const spread = spreadOf(subjects, options);
   const exponent = Math.log1p(spread) / 2 - ((spread / (spread + 1)) * (estimate / standardError) ** 2) / 2;

@@ -1,5 +1,12 @@
 import type { Arm } from "./arm.ts";
-import { confidenceSequence, type Estimate, type SequenceOptions, type Tested, TUNING } from "./confidence-sequence.ts";
+import {
+  confidenceSequence,
+  type Estimate,
+  effectiveSubjects,
+  type SequenceOptions,
+  type Tested,
+  TUNING,
+} from "./confidence-sequence.ts";
 import { studentQuantile, studentTwoTails } from "./distributions.ts";
 import { type Figure, figure, interval, isShare, LEVEL, UNKNOWN } from "./figures.ts";
 
@@ -70,7 +77,8 @@ function effectOf(
   const standardError =
     variance > 0 && control.variance > 0 && treatment.variance > 0 ? figure(Math.sqrt(variance)) : null;
   const degrees = standardError === null ? Number.NaN : welchDegrees(control, treatment);
-  const known = { estimate: figure(estimate), standardError, subjects };
+  const effective = effectiveSubjects(control.subjects, treatment.subjects);
+  const known = { estimate: figure(estimate), standardError, subjects, effectiveSubjects: effective };
   return {
     ...known,
     degreesOfFreedom: figure(degrees),

@@ -53,14 +53,16 @@ export interface Needed {
  *
  * @see Deng, Knoblich, Lu 2018, KDD, 2.1, for one look; for the sequence the same with its own width
  */
-export function subjectsNeeded({ standardError, subjects }: Estimate, options: EffectPower): Needed {
+export function subjectsNeeded({ standardError, ...counted }: Estimate, options: EffectPower): Needed {
   const { minimumEffect, power = POWER, level = LEVEL, tuning = TUNING } = options;
+  const { subjects, effectiveSubjects } = counted;
+  const part = effectiveSubjects / subjects;
   const spread = standardError === null ? Number.NaN : (standardError * Math.sqrt(subjects)) / Math.abs(minimumEffect);
   const beyond = isShare(power) ? normalQuantile(power) : Number.NaN;
   const needs = (critical: (n: number) => number): Figure =>
     least((n) => spread * Math.max(0, critical(n) + beyond) <= Math.sqrt(n));
   const critical = isShare(level) ? normalQuantile((1 + level) / 2) : Number.NaN;
-  return { fixed: needs(() => critical), sequence: needs((n) => criticalValue(n, { level, tuning })) };
+  return { fixed: needs(() => critical), sequence: needs((n) => criticalValue(part * n, { level, tuning })) };
 }
 
 /** The least number from 1 on for which the condition holds; from there on it always does. Null if there is none. */
