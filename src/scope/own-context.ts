@@ -41,8 +41,12 @@ export function removeOwn(keys: OwnKeys, active: Context, isLikely = false): Con
  * which has kept its entries under this name since 1.0; then only a context is cleaned.
  */
 export function takeOutOwn(keys: OwnKeys, active: Context): boolean {
-  const baggage = attempt("inbound", UNREADABLE, () => propagation.getBaggage(active));
-  const entries: unknown = baggage === undefined ? undefined : Reflect.get(baggage, "_entries");
+  return attempt("inbound", UNREADABLE, () => takeOut(keys, propagation.getBaggage(active))) === true;
+}
+
+function takeOut(keys: OwnKeys, baggage: unknown): boolean {
+  if (typeof baggage !== "object" || baggage === null) return false;
+  const entries: unknown = Reflect.get(baggage, "_entries");
   if (!(entries instanceof Map)) return false;
   for (const key of entries.keys()) if (keys.owns(String(key))) entries.delete(key);
   return true;

@@ -183,7 +183,7 @@ async function injectedFor(harness: InboundHarness, lines: readonly string[]): P
 }
 
 /** Carriers that are no HTTP get what stands in OpenTelemetry's context. */
-export function describeInjected(harnesses: readonly InboundHarness[], beyondReach: InboundHarness): void {
+export function describeInjected(harnesses: readonly InboundHarness[], withOwnContext: InboundHarness): void {
   describe.each(harnesses)("OpenTelemetry's own baggage, on $name", (harness) => {
     test.each(ATTEMPTS)("TS-03 has lost what would be injected as ours: $title", async ({ lines }) => {
       const members = await injectedFor(harness, lines);
@@ -192,8 +192,8 @@ export function describeInjected(harnesses: readonly InboundHarness[], beyondRea
     });
   });
 
-  test("TS-04 keeps it where @fastify/otel runs before us, since each hook enters its own context again", async () => {
-    const members = await injectedFor(beyondReach, ["user=1,experiment.checkout.variant=evil"]);
-    expect(members.toSorted()).toEqual(["experiment.checkout.variant=evil", "user=1"]);
+  test("TS-04 loses it also where @fastify/otel runs before us, whose hooks enter its own context again", async () => {
+    const members = await injectedFor(withOwnContext, ["user=1,experiment.checkout.variant=evil"]);
+    expect(members).toEqual(["user=1"]);
   });
 }
