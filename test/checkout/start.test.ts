@@ -18,7 +18,7 @@ beforeAll(() => {
   if (!existsSync(DIST)) throw new Error("dist/ is missing, from which the services run; build first: npm run build");
 });
 
-describe("npm start", { timeout: 180_000, retry: 1 }, () => {
+describe("npm start", { timeout: 180_000 }, () => {
   test("CHK-N01 says what came of the shoppers by variant and service, that all holds, and leaves nothing", async () => {
     const command = new Command(["--once", "--shoppers", "60"]);
     await command.endsWith(0);
