@@ -48,11 +48,12 @@ async function carryOut(order: Order): Promise<void> {
   report({ done: order });
 }
 
+// All of these come before the start, which makes the folder: a signal that nobody handles would leave it behind.
+process.on("SIGTERM", () => void end(0));
+process.on("disconnect", () => void end(0));
+process.on("message", (order: Order) => void carryOut(order).catch(fail));
 server.onEnd = fail;
 const started = start();
 started.catch(fail);
-process.on("message", (order: Order) => void carryOut(order).catch(fail));
-process.once("SIGTERM", () => void end(0));
-process.once("disconnect", () => void end(0));
 // The starting process may be gone already: then the event has been, and does not come again.
 if (!process.connected) void end(0);
