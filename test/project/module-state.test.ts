@@ -42,8 +42,8 @@ const OWN: readonly Own[] = [
   { at: "src/instance/first-hour.ts: let isWatching", reason: "the same" },
   { at: "src/outbound/given-headers.ts: instanceof Remembered", reason: "another copy's is read once more" },
   { at: "src/outbound/stop-http.ts: let noOwnerMade", reason: "belongs to no request, and never changes" },
-  { at: "src/outbound/stop-http.ts: let authorityKey", reason: "a symbol of Node's, found again" },
-  { at: "src/outbound/stop-http.ts: const connections", reason: "what the URL parser says" },
+  { at: "src/outbound/http-destination.ts: let authorityKey", reason: "a symbol of Node's, found again" },
+  { at: "src/outbound/http-destination.ts: const connections", reason: "what the URL parser says" },
   { at: "src/outbound/undici/build.ts: const builds", reason: "read from undici's own classes" },
   {
     at: "adapters/outbound/fetch/marking-dispatcher.ts: const marking",
