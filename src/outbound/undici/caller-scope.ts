@@ -64,7 +64,13 @@ export function callsOfUndiciRequest(
   const isResource = innermost instanceof AsyncResource;
   const call = isResource ? innermost.runInAsyncScope(() => storage.getStore()) : storage.getStore();
   const calls = call?.chain ?? NO_CALLS;
-  return isResource || (matter(calls) && isInCallersContext(build, handlers)) ? calls : NO_CALLS;
+  if (isResource || calls.length === 0 || !matter(calls)) return isResource ? calls : NO_CALLS;
+  // A layer of the user's may hold requests back, and make one in the context of another call. If the call could write
+  // to the destination, which is seldom, only the stack is certain enough.
+  const isCertain = calls.some((each) => each.mayWriteTo(destination))
+    ? build.kind !== "unknown" && isDirectDispatch()
+    : isInCallersContext(build, handlers);
+  return isCertain ? calls : NO_CALLS;
 }
 
 /** What makes the spans of the request that is being published; undefined if no wrapped client does. */
