@@ -26,7 +26,7 @@ const PARTS = 3;
 /**
  * The time of a sequence: all subjects, but at most three times those of the smaller arm. What a thousand subjects of
  * control say of a difference from ten of a treatment is what those ten say, and the estimate is normal only when there
- * are enough of them. As long as the arms keep their shares, this is a time as good as any.
+ * are enough of them. As long as the arms keep their shares, it grows in proportion to the number of all subjects.
  */
 export function effectiveSubjects(control: number, treatment: number): number {
   return Math.min(control + treatment, PARTS * control, PARTS * treatment);

@@ -38,13 +38,14 @@ export function removeOwn(keys: OwnKeys, active: Context, isLikely = false): Con
 /**
  * Takes own members out of the baggage object that an instrumentation has made for a request. Listeners that the
  * instrumentation binds run in a context of its own, which has this object. False if it is not of OpenTelemetry's class,
- * which has kept its entries under this name since 1.0; then only a context is cleaned.
+ * which has kept its entries under this name since 1.0; then only a context is cleaned. True also if there is none.
  */
 export function takeOutOwn(keys: OwnKeys, active: Context): boolean {
   return attempt("inbound", UNREADABLE, () => takeOut(keys, propagation.getBaggage(active))) === true;
 }
 
 function takeOut(keys: OwnKeys, baggage: unknown): boolean {
+  if (baggage === undefined) return true;
   if (typeof baggage !== "object" || baggage === null) return false;
   const entries: unknown = Reflect.get(baggage, "_entries");
   if (!(entries instanceof Map)) return false;

@@ -10,7 +10,7 @@ import { Pool } from "pg";
 import { z } from "zod";
 import { callService } from "../call.ts";
 import { shopExperiments } from "../experiments.ts";
-import { failureOf } from "../failure.ts";
+import { answerKoaFailure } from "../failure-answers.ts";
 import { log, originOf, PATIENCE_MS, required, serve, trustedNetworks } from "../service.ts";
 import { Carts, contents } from "./carts.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
@@ -58,15 +58,7 @@ router.post("/carts/:id/reservations/:checkout", async (ctx) => {
 
 const app = new Koa();
 app.use(koaExperiments(experiments));
-app.use(async (ctx, next) => {
-  try {
-    await next();
-  } catch (error) {
-    const failure = failureOf(error);
-    ctx.status = failure.status;
-    ctx.body = failure.body;
-  }
-});
+app.use(answerKoaFailure);
 app.use(bodyParser());
 app.use(router.routes());
 

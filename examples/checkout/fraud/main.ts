@@ -7,7 +7,8 @@ import { createExperiments } from "otel-experiments";
 import { koaExperiments } from "otel-experiments/koa";
 import { z } from "zod";
 import { shopExperiments } from "../experiments.ts";
-import { Failure, failureOf } from "../failure.ts";
+import { Failure } from "../failure.ts";
+import { answerKoaFailure } from "../failure-answers.ts";
 import { serve, trustedNetworks } from "../service.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
 
@@ -39,15 +40,7 @@ router.post("/assessments", (ctx) => {
 
 const app = new Koa();
 app.use(koaExperiments(experiments));
-app.use(async (ctx, next) => {
-  try {
-    await next();
-  } catch (error) {
-    const failure = failureOf(error);
-    ctx.status = failure.status;
-    ctx.body = failure.body;
-  }
-});
+app.use(answerKoaFailure);
 app.use(bodyParser());
 app.use(router.routes());
 

@@ -5,7 +5,7 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import { Pool } from "pg";
 import { z } from "zod";
 import { shopExperiments } from "../experiments.ts";
-import { failureOf } from "../failure.ts";
+import { answerFastifyFailure } from "../failure-answers.ts";
 import { log, PATIENCE_MS, required, serve, trustedNetworks } from "../service.ts";
 import { Reservations } from "./reservations.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
@@ -31,10 +31,7 @@ const order = z.object({
 
 const app = fastify();
 await app.register(fastifyExperiments, { experiments });
-app.setErrorHandler((error, _request, reply) => {
-  const failure = failureOf(error);
-  return reply.code(failure.status).send(failure.body);
-});
+app.setErrorHandler(answerFastifyFailure);
 app.get("/healthz", (_request, reply) => reply.code(204).send());
 
 app.get("/stock", () => reservations.stock());

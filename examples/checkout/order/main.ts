@@ -5,7 +5,8 @@ import { fastifyExperiments } from "otel-experiments/fastify";
 import { Pool } from "pg";
 import { z } from "zod";
 import { shopExperiments } from "../experiments.ts";
-import { Failure, failureOf } from "../failure.ts";
+import { Failure } from "../failure.ts";
+import { answerFastifyFailure } from "../failure-answers.ts";
 import { log, PATIENCE_MS, required, serve, trustedNetworks } from "../service.ts";
 import { Orders, order } from "./orders.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
@@ -27,10 +28,7 @@ const checkout = z.object({ checkoutId: z.uuid() });
 
 const app = fastify();
 await app.register(fastifyExperiments, { experiments });
-app.setErrorHandler((error, _request, reply) => {
-  const failure = failureOf(error);
-  return reply.code(failure.status).send(failure.body);
-});
+app.setErrorHandler(answerFastifyFailure);
 app.get("/healthz", (_request, reply) => reply.code(204).send());
 
 // The checkout's id is the idempotency key: asked again for the same one, this answers 200 with the same order.

@@ -4,7 +4,7 @@ import { createExperiments } from "otel-experiments";
 import { fastifyExperiments } from "otel-experiments/fastify";
 import { z } from "zod";
 import { shopExperiments } from "../experiments.ts";
-import { failureOf } from "../failure.ts";
+import { answerFastifyFailure } from "../failure-answers.ts";
 import { serve, trustedNetworks } from "../service.ts";
 import { shutdownTelemetry } from "./telemetry.ts";
 
@@ -25,10 +25,7 @@ const taxRequest = z.object({ country: z.string(), amountCents: z.int().nonnegat
 
 const app = fastify();
 await app.register(fastifyExperiments, { experiments });
-app.setErrorHandler((error, _request, reply) => {
-  const failure = failureOf(error);
-  return reply.code(failure.status).send(failure.body);
-});
+app.setErrorHandler(answerFastifyFailure);
 app.get("/healthz", (_request, reply) => reply.code(204).send());
 
 app.post("/tax", (request) => {

@@ -20,6 +20,7 @@ const SETTINGS = ["fsync=off", "full_page_writes=off", "synchronous_commit=off",
 const FAST_SHUTDOWN = "SIGINT";
 const START_MS = 30_000;
 const STOP_MS = 5_000;
+const PORT_ATTEMPTS = 5;
 
 /** A PostgreSQL of our own, on a free port of loopback, with its data in a temporary folder. */
 export class PostgresServer {
@@ -61,7 +62,19 @@ export class PostgresServer {
 
   /** Starts the server, the first time on a free port, and later on the same one. */
   async start(): Promise<void> {
-    this.#port ||= await freePort();
+    if (this.#port !== 0) return this.#listen();
+    for (let attempts = 1; ; attempts++) {
+      this.#port = await freePort();
+      try {
+        return await this.#listen();
+      } catch (error) {
+        // Another program may take the port before the server does.
+        if (attempts === PORT_ATTEMPTS || !String(error).includes("Address already in use")) throw error;
+      }
+    }
+  }
+
+  async #listen(): Promise<void> {
     const settings = [...SETTINGS, "listen_addresses=127.0.0.1", "unix_socket_directories=", `port=${this.#port}`];
     const child = spawn(
       join(this.#bin, "postgres"),
@@ -71,17 +84,19 @@ export class PostgresServer {
     this.#process = child;
     const lines = new LastLines(child.stderr);
     const late = setTimeout(() => child.kill("SIGQUIT"), START_MS);
+    let isReady = false;
     await new Promise<void>((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", (code, killer) => {
         const error = new Error(`PostgreSQL ended by itself: ${killer ?? `exit ${code}`}\n${lines.text}`);
         reject(error);
-        if (this.#process === child) this.onEnd(error);
+        if (isReady && this.#process === child) this.onEnd(error);
       });
       lines.onLine = (line) => {
         if (line.includes("database system is ready to accept connections")) resolve();
       };
     }).finally(() => clearTimeout(late));
+    isReady = true;
   }
 
   async stop(): Promise<void> {
